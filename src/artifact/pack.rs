@@ -1,0 +1,132 @@
+//! Packs a binary into the zip Lambda takes, the same bytes for the same binary, everywhere.
+
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest, Sha256};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, System, ZipWriter};
+
+use super::Artifact;
+use crate::error::{Error, Kind, Result};
+
+/// The file Lambda's `provided` runtimes start.
+const ENTRY: &str = "bootstrap";
+
+/// Deflate's default. Level 9 takes three times as long to save one byte in a hundred.
+const LEVEL: i64 = 6;
+
+/// Packs off the async threads: it keeps a processor busy for a good part of a second.
+pub(super) async fn pack(name: &str, binary: Vec<u8>) -> Result<Artifact> {
+    let name = name.to_owned();
+    let failed = format!("could not pack `{name}`");
+    tokio::task::spawn_blocking(move || {
+        let zip = zip(&binary)?;
+        Ok(Artifact {
+            name,
+            sha256: BASE64_STANDARD.encode(Sha256::digest(&zip)),
+            unzipped: binary.len() as u64,
+            zip,
+        })
+    })
+    .await
+    .map_err(|error| Error::new(Kind::Build, failed.clone()).with_source(&error))?
+    .map_err(|error: zip::result::ZipError| Error::new(Kind::Build, failed).with_source(&error))
+}
+
+fn zip(binary: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .compression_level(Some(LEVEL))
+        // The oldest time a zip can hold; the real one would make every build a change.
+        .last_modified_time(DateTime::default())
+        // Windows and macOS would otherwise sign the entry as theirs.
+        .system(System::Unix)
+        .unix_permissions(0o755);
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file(ENTRY, options)?;
+    writer.write_all(binary)?;
+    Ok(writer.finish()?.into_inner())
+}
+
+/// Writes a zip so that a reader sees the old file or the new one, never half of it.
+pub(super) fn write(path: &Path, zip: &[u8]) -> Result<()> {
+    let failed =
+        |error: &std::io::Error| Error::io(format!("could not write `{}`", path.display()), error);
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory).map_err(|error| failed(&error))?;
+    }
+    let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
+    fs::write(&unfinished, zip)
+        .and_then(|()| fs::rename(&unfinished, path))
+        .map_err(|error| failed(&error))
+}
+
+/// Takes a zip that was written earlier for what it is, and no other file for one.
+pub(super) fn reopen(name: &str, zip: Vec<u8>) -> Result<Artifact> {
+    let failed = |error: &zip::result::ZipError| {
+        Error::new(Kind::Build, format!("the package of `{name}` is damaged"))
+            .with_source(error)
+            .with_hint("run `saasauth build`")
+    };
+    let mut archive =
+        zip::ZipArchive::new(Cursor::new(zip.as_slice())).map_err(|error| failed(&error))?;
+    let unzipped = archive
+        .by_name(ENTRY)
+        .map_err(|error| failed(&error))?
+        .size();
+    Ok(Artifact {
+        name: name.to_owned(),
+        sha256: BASE64_STANDARD.encode(Sha256::digest(&zip)),
+        unzipped,
+        zip,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_same_binary_gives_the_same_bytes() {
+        let binary: Vec<u8> = (0..200_000_u32)
+            .flat_map(|n| (n / 7).to_le_bytes())
+            .collect();
+        let artifact = pack("a", binary.clone()).await.expect("packs");
+        // Changes when the compressor or the header does, and with it every deployed function: once.
+        assert_eq!(
+            artifact.sha256,
+            "wsxlB+kVqgTjoHTzJt5sibpeRQSUeInL9ttfjh6J7aw="
+        );
+        assert_eq!(artifact.unzipped, binary.len() as u64);
+
+        let mut archive = zip::ZipArchive::new(Cursor::new(artifact.zip)).expect("a zip");
+        assert_eq!(archive.len(), 1);
+        let mut entry = archive.by_index(0).expect("entry");
+        assert_eq!(entry.name().expect("name"), "bootstrap");
+        assert_eq!(entry.unix_mode().map(|mode| mode & 0o7777), Some(0o755));
+        assert_eq!(entry.last_modified().map(|time| time.year()), Some(1980));
+        let mut unpacked = Vec::new();
+        std::io::copy(&mut entry, &mut unpacked).expect("unpacks");
+        assert_eq!(unpacked, binary);
+    }
+
+    #[test]
+    fn writes_into_a_new_directory_and_over_an_old_file() {
+        let root = std::env::temp_dir().join(format!("saasauth-pack-{}", uuid::Uuid::new_v4()));
+        let path = root.join("build/local/a.zip");
+        write(&path, b"one").expect("writes");
+        write(&path, b"two").expect("writes");
+        assert_eq!(fs::read(&path).expect("reads"), b"two");
+        assert_eq!(
+            fs::read_dir(path.parent().expect("parent"))
+                .expect("lists")
+                .count(),
+            1
+        );
+        fs::remove_dir_all(root).expect("removes");
+    }
+}

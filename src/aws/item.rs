@@ -1,0 +1,502 @@
+//! `SaasAuth::DynamoDB::Item`: the items the project file declares.
+//!
+//! Attributes that aren't declared are not ours: reads leave them out and writes leave them alone.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
+use futures::future::join_all;
+use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
+
+use super::classify::{Class, gone};
+use super::wait::{READINESS, UNWATCHED, retry};
+use super::{Aws, Fault, Result, Wanted, identity, live, trace};
+use crate::resource::{Item, Kind, Live, LogicalId};
+
+type Attributes = HashMap<String, AttributeValue>;
+
+/// BatchGetItem's limit.
+const KEYS_PER_READ: usize = 100;
+
+/// TransactWriteItems's limit.
+const WRITES_PER_REQUEST: usize = 100;
+
+/// How long a write waits for others to share its request. Items become ready together, when their
+/// table does, so this only has to outlast the scheduler; a request takes several times as long.
+const SHARING: Duration = Duration::from_millis(20);
+
+/// Writes that wait to share a request.
+#[derive(Debug, Default)]
+pub(super) struct Writes {
+    queue: Mutex<Vec<Write>>,
+    tickets: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Write {
+    ticket: u64,
+    update: Update,
+    /// The level its own request would have followed.
+    level: u32,
+    done: oneshot::Sender<Written>,
+}
+
+/// How a write went, and the level of the request that carried it.
+type Written = (Result<()>, u32);
+
+impl Writes {
+    fn add(&self, update: Update) -> (u64, oneshot::Receiver<Written>) {
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+        let (done, written) = oneshot::channel();
+        let write = Write {
+            ticket,
+            update,
+            level: trace::level(),
+            done,
+        };
+        self.queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(write);
+        (ticket, written)
+    }
+
+    /// All that waits, if the write with this ticket is still among it.
+    fn take(&self, ticket: u64) -> Vec<Write> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.iter().any(|write| write.ticket == ticket) {
+            std::mem::take(&mut *queue)
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+impl Aws {
+    /// Reads all of them in one request per hundred.
+    pub(super) async fn read_items(&self, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        let mut by_key: BTreeMap<String, &Wanted> = BTreeMap::new();
+        for &one in wanted {
+            let physical_id = one
+                .physical_id
+                .clone()
+                .or_else(|| identity(&one.id, one.kind, &one.declared));
+            if let Some(physical_id) = physical_id {
+                by_key.insert(physical_id, one);
+            }
+        }
+        let ids: Vec<&str> = by_key.keys().map(String::as_str).collect();
+        let reads = ids
+            .chunks(KEYS_PER_READ)
+            .map(|ids| trace::beside(self.read_chunk(ids)));
+        let mut items = Vec::new();
+        for read in join_all(reads).await {
+            items.extend(read?);
+        }
+        let live = items.into_iter().filter_map(|(physical_id, attributes)| {
+            let wanted = by_key.get(&physical_id)?;
+            let properties = properties(&physical_id, &attributes, &wanted.declared);
+            Some((wanted.id.clone(), live(Kind::Item, physical_id, properties)))
+        });
+        Ok(live.collect())
+    }
+
+    /// The items there are, by physical ID. One missing table fails the whole request, so then each
+    /// table is asked alone.
+    async fn read_chunk(&self, ids: &[&str]) -> Result<Vec<(String, Attributes)>> {
+        let mut tables: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for &id in ids {
+            tables.entry(split(id).0).or_default().push(id);
+        }
+        match self.batch_get(&tables).await {
+            Err(fault) if fault.class == Class::NotFound => {}
+            answer => return answer,
+        }
+        if tables.len() == 1 {
+            return Ok(Vec::new());
+        }
+        let reads = tables
+            .into_values()
+            .map(|ids| trace::beside(async move { Box::pin(self.read_chunk(&ids)).await }));
+        let mut items = Vec::new();
+        for read in join_all(reads).await {
+            items.extend(read?);
+        }
+        Ok(items)
+    }
+
+    async fn batch_get(
+        &self,
+        tables: &BTreeMap<&str, Vec<&str>>,
+    ) -> Result<Vec<(String, Attributes)>> {
+        let mut items = Vec::new();
+        let mut open = HashMap::new();
+        for (&table, ids) in tables {
+            let keys = ids.iter().map(|id| key(id)).collect();
+            let keys = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true)
+                .build()?;
+            open.insert(table.to_owned(), keys);
+        }
+        let full = &[(Class::Busy, "DynamoDB to answer for every item")];
+        let open = Mutex::new(open);
+        let found = Mutex::new(&mut items);
+        retry(READINESS, UNWATCHED, full, || {
+            let keys = open.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let (open, found) = (&open, &found);
+            async move {
+                let answer = self
+                    .dynamodb
+                    .batch_get_item()
+                    .set_request_items(Some(keys))
+                    .send()
+                    .await?;
+                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                for (table, answers) in answer.responses.unwrap_or_default() {
+                    found.extend(
+                        answers
+                            .into_iter()
+                            .map(|item| (physical_id(&table, &item), item)),
+                    );
+                }
+                let left = answer.unprocessed_keys.unwrap_or_default();
+                if left.is_empty() {
+                    return Ok(());
+                }
+                *open.lock().unwrap_or_else(PoisonError::into_inner) = left;
+                Err(Fault {
+                    class: Class::Busy,
+                    ..Fault::ours("DynamoDB left items of a BatchGetItem unread")
+                })
+            }
+        })
+        .await?;
+        Ok(items)
+    }
+
+    /// Sets the declared attributes, in one request with every other write of the same moment.
+    pub(super) async fn put_item(&self, one: &Item<String>) -> Result<Live> {
+        let physical_id = format!(
+            "{}|{}|{}",
+            one.table_name,
+            one.partition_key,
+            one.sort_key.as_deref().unwrap_or_default()
+        );
+        let update = update(&physical_id, &one.attributes)?;
+        let (ticket, written) = self.writes.add(update);
+        tokio::time::sleep(SHARING).await;
+        self.send_writes(self.writes.take(ticket)).await;
+        let (result, level) = written
+            .await
+            .map_err(|_| Fault::ours("the request that carried this item along was given up"))?;
+        trace::reached(level);
+        result?;
+        Ok(self.made(Kind::Item, physical_id, one))
+    }
+
+    async fn send_writes(&self, mut writes: Vec<Write>) {
+        while !writes.is_empty() {
+            let rest = writes.split_off(writes.len().min(WRITES_PER_REQUEST));
+            self.send_together(std::mem::replace(&mut writes, rest))
+                .await;
+        }
+    }
+
+    async fn send_together(&self, writes: Vec<Write>) {
+        trace::reached(
+            writes
+                .iter()
+                .map(|write| write.level)
+                .max()
+                .unwrap_or_default(),
+        );
+        if writes.len() > 1 {
+            let updates = writes
+                .iter()
+                .map(|write| {
+                    TransactWriteItem::builder()
+                        .update(write.update.clone())
+                        .build()
+                })
+                .collect();
+            let request = self
+                .dynamodb
+                .transact_write_items()
+                .set_transact_items(Some(updates));
+            if request.send().await.is_ok() {
+                let level = trace::level();
+                for write in writes {
+                    // Nobody listens any more when the deploy was interrupted.
+                    let _ = write.done.send((Ok(()), level));
+                }
+                return;
+            }
+        }
+        // A transaction fails as a whole. Alone, each write succeeds or says what its own trouble is.
+        join_all(writes.into_iter().map(|write| {
+            trace::beside(async move {
+                let result = self.send_alone(write.update).await;
+                let _ = write.done.send((result, trace::level()));
+            })
+        }))
+        .await;
+    }
+
+    async fn send_alone(&self, update: Update) -> Result<()> {
+        let expression = Some(update.update_expression).filter(|text| !text.is_empty());
+        self.dynamodb
+            .update_item()
+            .table_name(update.table_name)
+            .set_key(Some(update.key))
+            .set_update_expression(expression)
+            .set_expression_attribute_names(update.expression_attribute_names)
+            .set_expression_attribute_values(update.expression_attribute_values)
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn delete_item(&self, physical_id: &str) -> Result<()> {
+        let request = self
+            .dynamodb
+            .delete_item()
+            .table_name(split(physical_id).0)
+            .set_key(Some(key(physical_id)));
+        gone(request.send().await.map_err(Fault::from))
+    }
+}
+
+/// Table, partition key and sort key; the last is empty where the table has none.
+fn split(physical_id: &str) -> (&str, &str, &str) {
+    let mut parts = physical_id.splitn(3, '|');
+    let mut part = || parts.next().unwrap_or_default();
+    (part(), part(), part())
+}
+
+fn key(physical_id: &str) -> Attributes {
+    let (_, partition_key, sort_key) = split(physical_id);
+    let mut key = HashMap::from([("pk".to_owned(), AttributeValue::S(partition_key.to_owned()))]);
+    if !sort_key.is_empty() {
+        key.insert("sk".to_owned(), AttributeValue::S(sort_key.to_owned()));
+    }
+    key
+}
+
+fn physical_id(table: &str, item: &Attributes) -> String {
+    let text = |name: &str| {
+        item.get(name)
+            .and_then(|value| value.as_s().ok())
+            .map(String::as_str)
+            .unwrap_or_default()
+    };
+    format!("{table}|{}|{}", text("pk"), text("sk"))
+}
+
+/// Of the attributes, those `declared` names; all that we can spell when it names none.
+fn properties(physical_id: &str, item: &Attributes, declared: &Value) -> Value {
+    let (table, partition_key, sort_key) = split(physical_id);
+    let ours = declared["Attributes"].as_object();
+    let attributes: BTreeMap<&str, Value> = item
+        .iter()
+        .filter(|(name, _)| {
+            let is_key = matches!(name.as_str(), "pk" | "sk");
+            !is_key && ours.is_none_or(|ours| ours.contains_key(name.as_str()))
+        })
+        .filter_map(|(name, value)| Some((name.as_str(), from_attribute(value)?)))
+        .collect();
+    let mut properties = json!({
+        "TableName": table,
+        "PartitionKey": partition_key,
+        "Attributes": attributes,
+    });
+    if !sort_key.is_empty() {
+        properties["SortKey"] = json!(sort_key);
+    }
+    properties
+}
+
+/// Sets each attribute and no other. DynamoDB reserves many plain words, so names are stood in for.
+fn update(physical_id: &str, attributes: &Map<String, Value>) -> Result<Update> {
+    let mut update = Update::builder()
+        .table_name(split(physical_id).0)
+        .set_key(Some(key(physical_id)));
+    let mut assignments = Vec::new();
+    for (index, (name, value)) in attributes.iter().enumerate() {
+        assignments.push(format!("#{index} = :{index}"));
+        update = update
+            .expression_attribute_names(format!("#{index}"), name)
+            .expression_attribute_values(format!(":{index}"), to_attribute(name, value)?);
+    }
+    // An item with no attributes of its own is its key alone.
+    let expression = match assignments.as_slice() {
+        [] => String::new(),
+        assignments => format!("SET {}", assignments.join(", ")),
+    };
+    Ok(update.update_expression(expression).build()?)
+}
+
+fn to_attribute(name: &str, value: &Value) -> Result<AttributeValue> {
+    match value {
+        Value::String(text) => Ok(AttributeValue::S(text.clone())),
+        Value::Array(items) => {
+            let items = items
+                .iter()
+                .map(|item| to_attribute(name, item))
+                .collect::<Result<_>>()?;
+            Ok(AttributeValue::L(items))
+        }
+        _ => Err(Fault::ours(format!(
+            "attribute `{name}` is neither a string nor a list"
+        ))),
+    }
+}
+
+fn from_attribute(value: &AttributeValue) -> Option<Value> {
+    match value {
+        AttributeValue::S(text) => Some(json!(text)),
+        AttributeValue::L(items) => items.iter().map(from_attribute).collect(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::replay::{self, error, ok};
+
+    fn item(partition_key: &str) -> Item<String> {
+        Item {
+            table_name: "t".to_owned(),
+            partition_key: partition_key.to_owned(),
+            sort_key: None,
+            attributes: Map::from_iter([("permissions".to_owned(), json!(["a:b"]))]),
+        }
+    }
+
+    #[test]
+    fn keys_with_and_without_sort_key() {
+        assert_eq!(
+            split("t|DOMAIN#acme.com|META"),
+            ("t", "DOMAIN#acme.com", "META")
+        );
+        assert_eq!(key("t|ROLE#admin|").len(), 1);
+        assert_eq!(physical_id("t", &key("t|a|b")), "t|a|b");
+        assert_eq!(physical_id("t", &key("t|a|")), "t|a|");
+    }
+
+    #[test]
+    fn attributes_of_others_are_left_out() {
+        let mut attributes = key("t|ROLE#admin|");
+        attributes.insert("note".to_owned(), AttributeValue::S("theirs".to_owned()));
+        attributes.insert("permissions".to_owned(), AttributeValue::L(vec![]));
+        let declared = json!({ "Attributes": { "permissions": ["a:b"] } });
+        assert_eq!(
+            properties("t|ROLE#admin|", &attributes, &declared),
+            json!({ "TableName": "t", "PartitionKey": "ROLE#admin", "Attributes": { "permissions": [] } })
+        );
+    }
+
+    #[tokio::test]
+    async fn writes_of_one_moment_share_a_request_and_its_level() {
+        let (aws, replay) = replay::aws([ok(json!({}))]);
+        let (a, b) = (item("A"), item("B"));
+        let ((left, left_level), (right, right_level)) = tokio::join!(
+            trace::scope("A", 2, aws.put_item(&a)),
+            trace::scope("B", 4, aws.put_item(&b))
+        );
+        assert_eq!(left.expect("written").physical_id, "t|A|");
+        assert_eq!(right.expect("written").physical_id, "t|B|");
+        assert_eq!(
+            (left_level, right_level),
+            (5, 5),
+            "the later of the two decides"
+        );
+        let sent = replay.finish();
+        assert_eq!(sent[0].what, "TransactWriteItems");
+        assert_eq!(
+            sent[0].body["TransactItems"].as_array().map(Vec::len),
+            Some(2)
+        );
+    }
+
+    #[tokio::test]
+    async fn one_bad_write_does_not_fail_the_others() {
+        let (aws, _) = replay::aws([
+            error(
+                400,
+                "TransactionCanceledException",
+                "Transaction cancelled [None, ValidationError]",
+            ),
+            ok(json!({})),
+            error(400, "ValidationException", "too large"),
+        ]);
+        let (a, b) = (item("A"), item("B"));
+        let (left, right) = tokio::join!(aws.put_item(&a), aws.put_item(&b));
+        left.expect("the good one is written");
+        assert_eq!(right.expect_err("the bad one is not").message, "too large");
+    }
+
+    #[tokio::test]
+    async fn a_lone_write_is_a_plain_update() {
+        let (aws, replay) = replay::aws([ok(json!({}))]);
+        aws.put_item(&item("A")).await.expect("written");
+        let sent = replay.finish();
+        assert_eq!(sent[0].what, "UpdateItem");
+        assert_eq!(sent[0].body["UpdateExpression"], "SET #0 = :0");
+    }
+
+    fn wanted(table: &str) -> Wanted {
+        Wanted {
+            id: table.to_uppercase(),
+            kind: Kind::Item,
+            physical_id: Some(format!("{table}|k|")),
+            declared: Value::Null,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_table_hides_no_items_of_another() {
+        let missing = || {
+            error(
+                400,
+                "ResourceNotFoundException",
+                "Requested resource not found",
+            )
+        };
+        let answer =
+            json!({ "Responses": { "b": [{ "pk": { "S": "k" }, "role": { "S": "x" } }] } });
+        let (aws, replay) = replay::aws([missing(), missing(), ok(answer)]);
+        let (a, b) = (wanted("a"), wanted("b"));
+        let found = aws
+            .read_items(&[&a, &b])
+            .await
+            .expect("absence is no error");
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].1.properties["Attributes"], json!({ "role": "x" }));
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn unread_items_are_asked_for_again() {
+        let (aws, replay) = replay::aws([
+            ok(
+                json!({ "Responses": {}, "UnprocessedKeys": { "a": { "Keys": [{ "pk": { "S": "k" } }] } } }),
+            ),
+            ok(json!({ "Responses": { "a": [{ "pk": { "S": "k" } }] } })),
+        ]);
+        let a = wanted("a");
+        assert_eq!(
+            aws.read_items(&[&a])
+                .await
+                .expect("the second answer is whole")
+                .len(),
+            1
+        );
+        replay.finish();
+    }
+}

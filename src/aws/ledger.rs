@@ -1,0 +1,424 @@
+//! The ledger: our record, in the account itself, of what we own.
+//!
+//! One on-demand DynamoDB table per account and region. Under the key of a project and stage lie the
+//! lease lock, one record per resource, and a history of deploys. A record is written before its
+//! resource is created, so a deploy that is cut off orphans nothing; the lock and the first records go
+//! in one transaction, so nobody can slip in between.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, Delete, KeySchemaElement, KeyType, Put,
+    ScalarAttributeType, SseSpecification, TableStatus, Tag, TransactWriteItem, Update,
+};
+
+use super::{Aws, Class, Fault, Result, Waiting, classify};
+use crate::resource::{Kind, LogicalId};
+
+/// The table's name, the same in every account and region.
+pub const TABLE: &str = "saasauth-ledger";
+
+/// How long a lock lasts without a heartbeat. Long enough to survive a stalled network, short enough
+/// that a killed deploy's lock is gone by the time anyone has read the message.
+pub const LEASE: Duration = Duration::from_secs(60);
+
+/// DynamoDB takes at most a hundred actions in a transaction.
+const TRANSACTION: usize = 100;
+
+const STATE: &str = "STATE";
+const RESOURCE: &str = "RESOURCE#";
+const DEPLOY: &str = "DEPLOY#";
+
+/// Everything the ledger says of one project and stage.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    /// Whether the table is there.
+    pub exists: bool,
+    /// Counts finished and failed deploys; a plan made at one count is stale at another.
+    pub serial: u64,
+    /// What carries deploys of this stage out; `None` before the first.
+    pub engine: Option<String>,
+    /// Who is deploying, when somebody is.
+    pub lock: Option<Lock>,
+    /// Our resources.
+    pub records: BTreeMap<LogicalId, Record>,
+}
+
+/// A lease lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// Unique to one run.
+    pub token: String,
+    /// `user@host`.
+    pub owner: String,
+    /// Seconds since 1970.
+    pub since: u64,
+    /// Seconds since 1970; pushed ahead by each heartbeat.
+    pub expires: u64,
+}
+
+/// One resource of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its type.
+    pub kind: Kind,
+    /// AWS's name; `None` from just before its creation until just after, for what AWS names.
+    pub physical_id: Option<String>,
+    /// Digest of the properties last applied; empty until they have been.
+    pub digest: String,
+}
+
+/// One deploy in the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deploy {
+    /// What was run: `deploy` or `destroy`.
+    pub command: &'static str,
+    /// `user@host`.
+    pub owner: String,
+    /// When it began, in seconds since 1970.
+    pub started: u64,
+    /// How it ended: `done`, `failed` or `interrupted`.
+    pub outcome: &'static str,
+    /// Such as `3 created, 1 updated`.
+    pub summary: String,
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+impl Lock {
+    /// A lock for this run, starting now.
+    pub fn new(owner: String) -> Self {
+        let since = now();
+        Self {
+            token: uuid::Uuid::new_v4().to_string(),
+            owner,
+            since,
+            expires: since + LEASE.as_secs(),
+        }
+    }
+
+    /// Whether its lease is over.
+    pub fn has_expired(&self) -> bool {
+        self.expires <= now()
+    }
+}
+
+impl Aws {
+    fn ledger_key(&self) -> String {
+        format!("{}#{}", self.owner().project, self.owner().stage)
+    }
+
+    /// Reads all the ledger says of this stage.
+    pub async fn read_ledger(&self) -> Result<Ledger> {
+        let mut ledger = Ledger {
+            exists: true,
+            ..Ledger::default()
+        };
+        let mut start: Option<HashMap<String, AttributeValue>> = None;
+        loop {
+            let answer = self
+                .dynamodb
+                .query()
+                .table_name(TABLE)
+                // The history grows for ever and no deploy needs it: it sorts before the rest.
+                .key_condition_expression("pk = :pk AND sk >= :from")
+                .expression_attribute_values(":pk", text(self.ledger_key()))
+                .expression_attribute_values(":from", text(RESOURCE))
+                .consistent_read(true)
+                .set_exclusive_start_key(start.take())
+                .send()
+                .await;
+            let Some(page) = classify::found(answer.map_err(Fault::from))? else {
+                return Ok(Ledger::default());
+            };
+            for item in page.items() {
+                ledger.take(item);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(ledger);
+            }
+        }
+    }
+
+    /// Makes the table; somebody else making it at the same time is fine.
+    pub async fn create_ledger(&self, waiting: Waiting<'_>) -> Result<()> {
+        let attribute = |name: &str| {
+            AttributeDefinition::builder()
+                .attribute_name(name)
+                .attribute_type(ScalarAttributeType::S)
+                .build()
+        };
+        let key = |name: &str, kind: KeyType| {
+            KeySchemaElement::builder()
+                .attribute_name(name)
+                .key_type(kind)
+                .build()
+        };
+        let ours = |error: aws_sdk_dynamodb::error::BuildError| Fault::ours(error.to_string());
+        let answer = self
+            .dynamodb
+            .create_table()
+            .table_name(TABLE)
+            .billing_mode(BillingMode::PayPerRequest)
+            .attribute_definitions(attribute("pk").map_err(ours)?)
+            .attribute_definitions(attribute("sk").map_err(ours)?)
+            .key_schema(key("pk", KeyType::Hash).map_err(ours)?)
+            .key_schema(key("sk", KeyType::Range).map_err(ours)?)
+            .sse_specification(SseSpecification::builder().enabled(true).build())
+            .tags(
+                Tag::builder()
+                    .key("saasauth:ledger")
+                    .value("true")
+                    .build()
+                    .map_err(ours)?,
+            )
+            .send()
+            .await
+            .map_err(Fault::from);
+        let mut status = match answer {
+            Ok(answer) => answer
+                .table_description
+                .and_then(|table| table.table_status),
+            Err(fault) if matches!(fault.class, Class::AlreadyExists | Class::Busy) => None,
+            Err(fault) => return Err(fault),
+        };
+        for _ in 0..120 {
+            if status == Some(TableStatus::Active) {
+                return Ok(());
+            }
+            if status.is_some() {
+                waiting("the ledger table to become active");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            let answer = self
+                .dynamodb
+                .describe_table()
+                .table_name(TABLE)
+                .send()
+                .await;
+            status = classify::found(answer.map_err(Fault::from))?
+                .and_then(|answer| answer.table)
+                .and_then(|table| table.table_status)
+                .or(Some(TableStatus::Creating));
+        }
+        Err(Fault::ours(format!(
+            "table `{TABLE}` did not become active within 120 s"
+        )))
+    }
+
+    /// Takes the lock and writes the records of all that is about to be made, in one transaction.
+    ///
+    /// Fails with [`Class::ConditionFailed`] when somebody holds the lock, or has deployed since
+    /// `ledger` was read.
+    pub async fn begin(
+        &self,
+        ledger: &Ledger,
+        lock: &Lock,
+        engine: &str,
+        intents: &BTreeMap<LogicalId, Record>,
+    ) -> Result<()> {
+        let take = Update::builder()
+            .table_name(TABLE)
+            .set_key(Some(self.key(STATE)))
+            .update_expression(
+                "SET lock_token = :token, lock_owner = :owner, lock_since = :since, \
+                 lock_expires = :expires, engine = :engine, serial = if_not_exists(serial, :zero)",
+            )
+            .condition_expression(
+                "(attribute_not_exists(lock_token) OR lock_expires <= :now) AND \
+                 (attribute_not_exists(serial) OR serial = :serial)",
+            )
+            .expression_attribute_values(":token", text(&lock.token))
+            .expression_attribute_values(":owner", text(&lock.owner))
+            .expression_attribute_values(":since", number(lock.since))
+            .expression_attribute_values(":expires", number(lock.expires))
+            .expression_attribute_values(":engine", text(engine))
+            .expression_attribute_values(":zero", number(0))
+            .expression_attribute_values(":now", number(now()))
+            .expression_attribute_values(":serial", number(ledger.serial))
+            .build()
+            .map_err(build)?;
+        let mut actions = vec![TransactWriteItem::builder().update(take).build()];
+        for (id, record) in intents {
+            actions.push(self.put_record(id, record)?);
+        }
+        self.transact(actions).await
+    }
+
+    /// Writes what became of the resources, the deploy into the history, and lets the lock go.
+    ///
+    /// A lock that was lost meanwhile is not touched, and the records are written all the same: they
+    /// are what was done.
+    pub async fn finish(
+        &self,
+        lock: &Lock,
+        written: &BTreeMap<LogicalId, Record>,
+        removed: &[LogicalId],
+        deploy: &Deploy,
+    ) -> Result<()> {
+        let mut actions = Vec::new();
+        for (id, record) in written {
+            actions.push(self.put_record(id, record)?);
+        }
+        for id in removed {
+            let delete = Delete::builder()
+                .table_name(TABLE)
+                .set_key(Some(self.key(&format!("{RESOURCE}{id}"))))
+                .build()
+                .map_err(build)?;
+            actions.push(TransactWriteItem::builder().delete(delete).build());
+        }
+        let mut history = self.key(&format!(
+            "{DEPLOY}{:012}#{}",
+            deploy.started,
+            &lock.token[..8]
+        ));
+        history.extend([
+            ("command".to_owned(), text(deploy.command)),
+            ("owner".to_owned(), text(&deploy.owner)),
+            ("started".to_owned(), number(deploy.started)),
+            ("ended".to_owned(), number(now())),
+            ("outcome".to_owned(), text(deploy.outcome)),
+            ("summary".to_owned(), text(&deploy.summary)),
+        ]);
+        let history = Put::builder()
+            .table_name(TABLE)
+            .set_item(Some(history))
+            .build()
+            .map_err(build)?;
+        actions.push(TransactWriteItem::builder().put(history).build());
+        let release = Update::builder()
+            .table_name(TABLE)
+            .set_key(Some(self.key(STATE)))
+            .update_expression(
+                "ADD serial :one REMOVE lock_token, lock_owner, lock_since, lock_expires",
+            )
+            .condition_expression("lock_token = :token")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":token", text(&lock.token))
+            .build()
+            .map_err(build)?;
+        // Last, so that with more than one transaction the lock outlives the records.
+        let release = TransactWriteItem::builder().update(release).build();
+        let records = actions.clone();
+        actions.push(release);
+        match self.transact(actions).await {
+            Err(fault) if fault.class == Class::ConditionFailed => self.transact(records).await,
+            done => done,
+        }
+    }
+
+    /// Pushes the lease ahead. Fails with [`Class::ConditionFailed`] when the lock was lost.
+    pub async fn heartbeat(&self, lock: &Lock) -> Result<()> {
+        self.dynamodb
+            .update_item()
+            .table_name(TABLE)
+            .set_key(Some(self.key(STATE)))
+            .update_expression("SET lock_expires = :expires")
+            .condition_expression("lock_token = :token")
+            .expression_attribute_values(":expires", number(now() + LEASE.as_secs()))
+            .expression_attribute_values(":token", text(&lock.token))
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    /// Lets a lock go without having changed anything.
+    pub async fn unlock(&self, token: &str) -> Result<()> {
+        self.dynamodb
+            .update_item()
+            .table_name(TABLE)
+            .set_key(Some(self.key(STATE)))
+            .update_expression("REMOVE lock_token, lock_owner, lock_since, lock_expires")
+            .condition_expression("lock_token = :token")
+            .expression_attribute_values(":token", text(token))
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<()> {
+        for chunk in actions.chunks(TRANSACTION) {
+            self.dynamodb
+                .transact_write_items()
+                .set_transact_items(Some(chunk.to_vec()))
+                .send()
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn key(&self, sort: &str) -> HashMap<String, AttributeValue> {
+        HashMap::from([
+            ("pk".to_owned(), text(self.ledger_key())),
+            ("sk".to_owned(), text(sort)),
+        ])
+    }
+
+    fn put_record(&self, id: &str, record: &Record) -> Result<TransactWriteItem> {
+        let mut item = self.key(&format!("{RESOURCE}{id}"));
+        item.insert("type".to_owned(), text(record.kind.type_name()));
+        item.insert("digest".to_owned(), text(&record.digest));
+        if let Some(physical_id) = &record.physical_id {
+            item.insert("physical_id".to_owned(), text(physical_id));
+        }
+        let put = Put::builder()
+            .table_name(TABLE)
+            .set_item(Some(item))
+            .build()
+            .map_err(build)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+}
+
+impl Ledger {
+    fn take(&mut self, item: &HashMap<String, AttributeValue>) {
+        let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+        let number = |name: &str| -> Option<u64> {
+            item.get(name)
+                .and_then(|value| value.as_n().ok())
+                .and_then(|text| text.parse().ok())
+        };
+        let sort = text("sk").unwrap_or_default();
+        if sort == STATE {
+            self.serial = number("serial").unwrap_or(0);
+            self.engine = text("engine");
+            self.lock = text("lock_token").map(|token| Lock {
+                token,
+                owner: text("lock_owner").unwrap_or_default(),
+                since: number("lock_since").unwrap_or(0),
+                expires: number("lock_expires").unwrap_or(0),
+            });
+        } else if let Some(id) = sort.strip_prefix(RESOURCE) {
+            // A type this version doesn't know was written by a later one; it isn't ours to touch.
+            if let Some(kind) = text("type").and_then(|name| Kind::of(&name)) {
+                let record = Record {
+                    kind,
+                    physical_id: text("physical_id"),
+                    digest: text("digest").unwrap_or_default(),
+                };
+                self.records.insert(id.to_owned(), record);
+            }
+        }
+    }
+}
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn build(error: impl std::error::Error) -> Fault {
+    Fault::ours(error.to_string())
+}

@@ -1,0 +1,227 @@
+//! `AWS::Logs::LogGroup`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_cloudwatchlogs::types::LogGroup as Description;
+use futures::future::try_join_all;
+use serde_json::json;
+
+use super::classify::gone;
+use super::{Aws, Result, Wanted, identity, removed_tags, tag_list, trace, with_arn};
+use crate::resource::{Kind, Live, LogGroup, LogicalId, Tag};
+
+impl Aws {
+    /// Lists by the names' common prefix, in one request for all; only the tags cost one each.
+    pub(super) async fn read_log_groups(
+        &self,
+        wanted: &[&Wanted],
+    ) -> Result<Vec<(LogicalId, Live)>> {
+        let mut ids: BTreeMap<String, LogicalId> = BTreeMap::new();
+        for one in wanted {
+            let name = one
+                .physical_id
+                .clone()
+                .or_else(|| identity(&one.id, one.kind, &one.declared));
+            if let Some(name) = name {
+                ids.insert(name, one.id.clone());
+            }
+        }
+        let (Some((first, _)), Some((last, _))) = (ids.first_key_value(), ids.last_key_value())
+        else {
+            return Ok(Vec::new());
+        };
+        let prefix = common_prefix(first, last);
+        let descriptions = self
+            .logs
+            .describe_log_groups()
+            .set_log_group_name_prefix((!prefix.is_empty()).then(|| prefix.to_owned()))
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<std::result::Result<Vec<Description>, _>>()
+            .await?;
+        let reads = descriptions.iter().filter_map(|description| {
+            let id = ids.get(description.log_group_name()?)?;
+            Some(trace::beside(async move {
+                Ok::<_, super::Fault>((id.clone(), self.with_tags(description).await?))
+            }))
+        });
+        try_join_all(reads).await
+    }
+
+    async fn with_tags(&self, description: &Description) -> Result<Live> {
+        let name = description.log_group_name().unwrap_or_default();
+        let arn = description.arn().unwrap_or_default();
+        let answer = self
+            .logs
+            .list_tags_for_resource()
+            .resource_arn(bare(arn))
+            .send()
+            .await?;
+        let tags = answer.tags().into_iter().flatten();
+        let (tags, owner) = tag_list(tags.map(|(key, value)| (key.as_str(), value.as_str())));
+        let properties = json!({
+            "LogGroupName": name,
+            "RetentionInDays": description.retention_in_days(),
+            "Tags": tags,
+        });
+        let live = with_arn(super::live(Kind::LogGroup, name, properties), Some(arn));
+        Ok(Live { owner, ..live })
+    }
+
+    pub(super) async fn create_log_group(&self, one: &LogGroup) -> Result<Live> {
+        self.logs
+            .create_log_group()
+            .log_group_name(&one.log_group_name)
+            .set_tags(Some(tags(&one.tags)))
+            .send()
+            .await?;
+        // CreateLogGroup takes no retention. Cut off here, the next deploy sees it missing.
+        self.put_retention(one).await?;
+        Ok(self.made(Kind::LogGroup, &one.log_group_name, one))
+    }
+
+    pub(super) async fn update_log_group(
+        &self,
+        one: &LogGroup,
+        live: &Live,
+        changed: &BTreeSet<String>,
+    ) -> Result<()> {
+        if changed.contains("RetentionInDays") {
+            self.put_retention(one).await?;
+        }
+        if changed.contains("Tags") {
+            let arn = live
+                .attributes
+                .get("Arn")
+                .map(String::as_str)
+                .unwrap_or_default();
+            self.logs
+                .tag_resource()
+                .resource_arn(bare(arn))
+                .set_tags(Some(tags(&one.tags)))
+                .send()
+                .await?;
+            let removed = removed_tags(&live.properties["Tags"], &one.tags);
+            if !removed.is_empty() {
+                self.logs
+                    .untag_resource()
+                    .resource_arn(bare(arn))
+                    .set_tag_keys(Some(removed))
+                    .send()
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn put_retention(&self, one: &LogGroup) -> Result<()> {
+        let days = i32::try_from(one.retention_in_days).unwrap_or(i32::MAX);
+        self.logs
+            .put_retention_policy()
+            .log_group_name(&one.log_group_name)
+            .retention_in_days(days)
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn delete_log_group(&self, name: &str) -> Result<()> {
+        gone(
+            self.logs
+                .delete_log_group()
+                .log_group_name(name)
+                .send()
+                .await
+                .map_err(Into::into),
+        )
+    }
+}
+
+/// Of the first and last of a sorted list, and so of all.
+fn common_prefix<'a>(first: &'a str, last: &str) -> &'a str {
+    let end = first
+        .char_indices()
+        .zip(last.chars())
+        .find(|((_, left), right)| left != right)
+        .map_or(first.len().min(last.len()), |((index, _), _)| index);
+    &first[..end]
+}
+
+/// The tag operations want the ARN without the `:*` that CloudFormation's `Arn` ends with.
+fn bare(arn: &str) -> &str {
+    arn.trim_end_matches(":*")
+}
+
+fn tags(tags: &[Tag]) -> std::collections::HashMap<String, String> {
+    tags.iter()
+        .map(|tag| (tag.key.clone(), tag.value.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::replay;
+
+    fn wanted(id: &str, name: &str) -> Wanted {
+        Wanted {
+            id: id.to_owned(),
+            kind: Kind::LogGroup,
+            physical_id: None,
+            declared: json!({ "LogGroupName": name }),
+        }
+    }
+
+    #[test]
+    fn the_prefix_is_the_longest_that_all_share() {
+        assert_eq!(
+            common_prefix("/aws/lambda/a-dev-confirm", "/aws/lambda/a-dev-generate"),
+            "/aws/lambda/a-dev-"
+        );
+        assert_eq!(common_prefix("same", "same"), "same");
+        assert_eq!(common_prefix("é1", "é2"), "é");
+        assert_eq!(common_prefix("a", "b"), "");
+    }
+
+    #[tokio::test]
+    async fn one_listing_serves_all_and_neighbours_are_left_out() {
+        let arn = |name: &str| format!("arn:aws:logs:eu-west-1:111122223333:log-group:{name}:*");
+        let (aws, replay) = replay::aws([
+            replay::ok(json!({ "logGroups": [
+                { "logGroupName": "/x/a", "arn": arn("/x/a"), "retentionInDays": 30 },
+                { "logGroupName": "/x/another", "arn": arn("/x/another") },
+            ] })),
+            replay::ok(json!({ "tags": { "saasauth:project": "acme", "saasauth:stage": "dev" } })),
+        ]);
+        let (a, b) = (wanted("A", "/x/a"), wanted("B", "/x/b"));
+        let found = aws
+            .read_log_groups(&[&a, &b])
+            .await
+            .expect("both answers are good");
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].0, "A");
+        assert_eq!(found[0].1.properties["RetentionInDays"], 30);
+        assert_eq!(found[0].1.owner.as_ref(), Some(aws.owner()));
+        let sent = replay.finish();
+        assert_eq!(sent[0].body["logGroupNamePrefix"], "/x/");
+        assert_eq!(
+            sent[1].body["resourceArn"],
+            arn("/x/a").trim_end_matches(":*")
+        );
+    }
+
+    #[tokio::test]
+    async fn nothing_wanted_asks_nothing() {
+        let (aws, replay) = replay::aws([]);
+        let mut open = wanted("A", "/x/a");
+        open.declared = json!({ "LogGroupName": { "Ref": "Later" } });
+        assert!(
+            aws.read_log_groups(&[&open])
+                .await
+                .expect("no request")
+                .is_empty()
+        );
+        assert!(replay.finish().is_empty());
+    }
+}

@@ -1,0 +1,113 @@
+//! AWS for unit tests: the real clients over answers written down in advance, in order, and the
+//! requests they sent.
+//!
+//! It sits below the SDK's serialisation, so a test sees what goes over the wire, and needs none of
+//! the SDK's test features, which would have every SDK crate compiled a second time.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
+use serde_json::Value;
+
+use super::{Aws, Settings};
+use crate::resource::Owner;
+
+/// What was sent: method, path or operation, and body.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    /// `GET /2015-03-31/functions/x`, or the operation where a header names it.
+    pub(super) what: String,
+    /// The body when it is JSON.
+    pub(super) body: Value,
+}
+
+/// The answers still to give, and what was sent so far.
+#[derive(Debug, Clone)]
+pub(super) struct Replay {
+    answers: Arc<Mutex<VecDeque<(u16, String)>>>,
+    sent: Arc<Mutex<Vec<Sent>>>,
+}
+
+impl Replay {
+    /// The requests so far; panics when an answer was never asked for.
+    pub(super) fn finish(&self) -> Vec<Sent> {
+        let left = self.answers.lock().expect("not poisoned").len();
+        assert_eq!(left, 0, "answers that were never asked for");
+        self.sent.lock().expect("not poisoned").clone()
+    }
+
+    /// What was sent, without bodies.
+    pub(super) fn operations(&self) -> Vec<String> {
+        self.finish().into_iter().map(|sent| sent.what).collect()
+    }
+}
+
+impl HttpConnector for Replay {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let what = match request.headers().get("x-amz-target") {
+            Some(target) => target.rsplit('.').next().unwrap_or(target).to_owned(),
+            None => {
+                let path = request
+                    .uri()
+                    .split("amazonaws.com")
+                    .last()
+                    .unwrap_or_default();
+                format!("{} {path}", request.method())
+            }
+        };
+        let body = serde_json::from_slice(request.body().bytes().unwrap_or_default());
+        self.sent.lock().expect("not poisoned").push(Sent {
+            what: what.clone(),
+            body: body.unwrap_or_default(),
+        });
+        let answer = self.answers.lock().expect("not poisoned").pop_front();
+        let (status, body) = answer.unwrap_or_else(|| panic!("no answer is left for {what}"));
+        let status = status.try_into().expect("a status");
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
+    }
+}
+
+/// An answer.
+pub(super) fn ok(body: Value) -> (u16, String) {
+    (200, body.to_string())
+}
+
+/// An error answer in the JSON protocols.
+pub(super) fn error(status: u16, code: &str, message: &str) -> (u16, String) {
+    let body = serde_json::json!({ "__type": code, "message": message, "Message": message });
+    (status, body.to_string())
+}
+
+/// Clients that get these answers, for project `acme`, stage `dev`.
+pub(super) fn aws(answers: impl IntoIterator<Item = (u16, String)>) -> (Aws, Replay) {
+    let replay = Replay {
+        answers: Arc::new(Mutex::new(answers.into_iter().collect())),
+        sent: Arc::default(),
+    };
+    let connector = SharedHttpConnector::new(replay.clone());
+    let keys = Credentials::new("AKIDEXAMPLE", "secret", None, None, "tests");
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(SharedCredentialsProvider::new(keys))
+        .retry_config(RetryConfig::disabled())
+        .http_client(http_client_fn(move |_, _| connector.clone()))
+        .build();
+    let settings = Settings {
+        region: "eu-west-1".to_owned(),
+        ..Settings::default()
+    };
+    let owner = Owner {
+        project: "acme".to_owned(),
+        stage: "dev".to_owned(),
+    };
+    (Aws::from_config(&config, &settings, owner), replay)
+}

@@ -1,0 +1,209 @@
+//! `AWS::IAM::Role` and `AWS::IAM::RolePolicy`.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_iam::types::Tag;
+use serde_json::{Value, json};
+
+use super::classify::{found, gone};
+use super::{Aws, Fault, Result, live, parts, removed_tags, tag_list, with_arn};
+use crate::resource::{self, Kind, Live, PolicyDocument, Role, RolePolicy};
+
+impl Aws {
+    pub(super) async fn read_role(&self, name: &str) -> Result<Option<Live>> {
+        let answer = self
+            .iam
+            .get_role()
+            .role_name(name)
+            .send()
+            .await
+            .map_err(Fault::from);
+        let Some(answer) = found(answer)? else {
+            return Ok(None);
+        };
+        let role = answer
+            .role()
+            .ok_or_else(|| Fault::ours("GetRole answered without a role"))?;
+        let (tags, owner) = tag_list(role.tags().iter().map(|tag| (tag.key(), tag.value())));
+        let properties = json!({
+            "RoleName": role.role_name(),
+            "Description": role.description().unwrap_or_default(),
+            "AssumeRolePolicyDocument": policy(role.assume_role_policy_document())?,
+            "Tags": tags,
+        });
+        let live = with_arn(live(Kind::Role, name, properties), Some(role.arn()));
+        Ok(Some(Live { owner, ..live }))
+    }
+
+    pub(super) async fn create_role(&self, one: &Role<String>) -> Result<Live> {
+        let answer = self
+            .iam
+            .create_role()
+            .role_name(&one.role_name)
+            .description(&one.description)
+            .assume_role_policy_document(text(&one.assume_role_policy_document))
+            .set_tags(Some(tags(&one.tags)?))
+            .send()
+            .await?;
+        let live = self.made(Kind::Role, &one.role_name, one);
+        Ok(with_arn(live, answer.role().map(|role| role.arn())))
+    }
+
+    pub(super) async fn update_role(
+        &self,
+        one: &Role<String>,
+        live: &Live,
+        changed: &BTreeSet<String>,
+    ) -> Result<()> {
+        if changed.contains("AssumeRolePolicyDocument") {
+            self.iam
+                .update_assume_role_policy()
+                .role_name(&one.role_name)
+                .policy_document(text(&one.assume_role_policy_document))
+                .send()
+                .await?;
+        }
+        if changed.contains("Description") {
+            // UpdateRole would put the longest session, which isn't ours, back to one hour.
+            self.iam
+                .update_role_description()
+                .role_name(&one.role_name)
+                .description(&one.description)
+                .send()
+                .await?;
+        }
+        if changed.contains("Tags") {
+            self.iam
+                .tag_role()
+                .role_name(&one.role_name)
+                .set_tags(Some(tags(&one.tags)?))
+                .send()
+                .await?;
+            let removed = removed_tags(&live.properties["Tags"], &one.tags);
+            if !removed.is_empty() {
+                self.iam
+                    .untag_role()
+                    .role_name(&one.role_name)
+                    .set_tag_keys(Some(removed))
+                    .send()
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn delete_role(&self, name: &str) -> Result<()> {
+        gone(
+            self.iam
+                .delete_role()
+                .role_name(name)
+                .send()
+                .await
+                .map_err(Fault::from),
+        )
+    }
+
+    pub(super) async fn read_role_policy(&self, physical_id: &str) -> Result<Option<Live>> {
+        let (policy_name, role_name) = parts(physical_id);
+        let answer = self
+            .iam
+            .get_role_policy()
+            .policy_name(policy_name)
+            .role_name(role_name)
+            .send()
+            .await
+            .map_err(Fault::from);
+        let Some(answer) = found(answer)? else {
+            return Ok(None);
+        };
+        let properties = json!({
+            "PolicyName": policy_name,
+            "RoleName": role_name,
+            "PolicyDocument": policy(Some(answer.policy_document()))?,
+        });
+        Ok(Some(live(Kind::RolePolicy, physical_id, properties)))
+    }
+
+    /// Makes or replaces it: an inline policy has no partial update.
+    pub(super) async fn put_role_policy(&self, one: &RolePolicy<String>) -> Result<Live> {
+        self.iam
+            .put_role_policy()
+            .policy_name(&one.policy_name)
+            .role_name(&one.role_name)
+            .policy_document(text(&one.policy_document))
+            .send()
+            .await?;
+        let physical_id = format!("{}|{}", one.policy_name, one.role_name);
+        Ok(self.made(Kind::RolePolicy, physical_id, one))
+    }
+
+    pub(super) async fn delete_role_policy(&self, physical_id: &str) -> Result<()> {
+        let (policy_name, role_name) = parts(physical_id);
+        let request = self
+            .iam
+            .delete_role_policy()
+            .policy_name(policy_name)
+            .role_name(role_name);
+        gone(request.send().await.map_err(Fault::from))
+    }
+}
+
+fn tags(tags: &[resource::Tag]) -> Result<Vec<Tag>> {
+    tags.iter()
+        .map(|tag| Ok(Tag::builder().key(&tag.key).value(&tag.value).build()?))
+        .collect()
+}
+
+fn text(document: &PolicyDocument<String>) -> String {
+    // Strings, lists and string-keyed maps: nothing in it can fail to serialise.
+    serde_json::to_string(document).unwrap_or_default()
+}
+
+/// IAM returns documents percent-encoded (RFC 3986).
+fn policy(encoded: Option<&str>) -> Result<Value> {
+    let text = percent_decoded(encoded.unwrap_or_default());
+    serde_json::from_slice(&text)
+        .map_err(|error| Fault::ours(format!("IAM returned a policy that is no JSON: {error}")))
+}
+
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|_| byte == b'%');
+        let code = digits
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(code.unwrap_or(byte));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::replay;
+
+    #[test]
+    fn decodes_what_iam_encodes_and_keeps_the_rest() {
+        assert_eq!(
+            percent_decoded("%7B%22a%22%3A%22%C3%A9+b%22%7D"),
+            "{\"a\":\"é+b\"}".as_bytes()
+        );
+        assert_eq!(percent_decoded("100%"), b"100%");
+        assert_eq!(percent_decoded("%zz%4"), b"%zz%4");
+        assert!(policy(Some("%7B")).is_err());
+    }
+
+    #[tokio::test]
+    async fn an_absent_role_reads_as_none_and_deletes_as_done() {
+        let absent = || {
+            (404, "<ErrorResponse><Error><Type>Sender</Type><Code>NoSuchEntity</Code><Message>The role with name x cannot be found.</Message></Error><RequestId>1</RequestId></ErrorResponse>".to_owned())
+        };
+        let (aws, replay) = replay::aws([absent(), absent()]);
+        assert_eq!(aws.read_role("x").await.expect("absence is no error"), None);
+        aws.delete_role("x").await.expect("absence is success");
+        assert_eq!(replay.finish().len(), 2);
+    }
+}

@@ -1,0 +1,238 @@
+//! What commands have in common: the project and stage asked for, the packages of its triggers, and
+//! the connection to AWS or to the local cloud.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Global;
+use crate::artifact::{self, Artifact, BuildEvent, BuildRequest};
+use crate::aws::{self, Aws, Package};
+use crate::engine::direct::Interrupt;
+use crate::engine::event::{Event, Events};
+use crate::error::{Error, Kind, Result};
+use crate::local;
+use crate::project::stage::{Architecture, Stage, Target};
+use crate::project::{self, Project};
+use crate::resource::{LogicalId, Owner};
+use crate::topology;
+use crate::ui::Ui;
+
+/// The account the local cloud uses when the environment names none.
+const LOCAL_ACCOUNT: &str = "000000000000";
+
+/// One run of the command line.
+pub(super) struct Context {
+    pub(super) global: Global,
+    pub(super) ui: Arc<Ui>,
+}
+
+impl Context {
+    pub(super) fn new(global: Global, ui: Ui) -> Self {
+        Self {
+            global,
+            ui: Arc::new(ui),
+        }
+    }
+
+    /// The project file, found and checked.
+    pub(super) fn project(&self) -> Result<Project> {
+        project::load(&project::find(self.global.project_file.as_deref())?)
+    }
+
+    /// The folder of the project file, which need not be right: the local cloud runs all the same.
+    pub(super) fn project_directory(&self) -> Result<PathBuf> {
+        let file = project::find(self.global.project_file.as_deref())?;
+        let absolute = std::path::absolute(&file)
+            .map_err(|cause| Error::io(format!("could not locate `{}`", file.display()), &cause))?;
+        Ok(absolute
+            .parent()
+            .map_or(absolute.clone(), ToOwned::to_owned))
+    }
+
+    /// The stage asked for, in the region asked for.
+    pub(super) fn stage(&self, project: &Project) -> Result<Stage> {
+        let mut stage = project.stage(&self.global.stage)?.clone();
+        if let Some(region) = &self.global.region {
+            stage.region.clone_from(region);
+        }
+        Ok(stage)
+    }
+
+    /// Connects to where the stage lives; starts the local cloud when it lives there.
+    pub(super) async fn connect(
+        &self,
+        project: &Project,
+        stage: &Stage,
+        events: &Events<'_>,
+    ) -> Result<Aws> {
+        let endpoint_url = match (&self.global.endpoint_url, stage.target) {
+            (Some(url), _) => Some(url.clone()),
+            (None, Target::Local) => {
+                let say = |line| events(Event::Note(line));
+                local::start(&project.directory, &say).await?.endpoint_url
+            }
+            (None, Target::Aws) => None,
+        };
+        let settings = aws::Settings {
+            profile: self.global.profile.clone(),
+            region: stage.region.clone(),
+            emulated_account: endpoint_url
+                .as_ref()
+                .and_then(|_| self.emulated_account(stage)),
+            endpoint_url,
+        };
+        let owner = Owner {
+            project: stage.project.clone(),
+            stage: stage.name.clone(),
+        };
+        Ok(Aws::connect(&settings, owner).await)
+    }
+
+    /// Emulators take a 12-digit access key ID for the account. The stage `local` never uses real
+    /// credentials; another stage does, unless there are none.
+    fn emulated_account(&self, stage: &Stage) -> Option<String> {
+        let key = std::env::var("AWS_ACCESS_KEY_ID").ok();
+        let account = key
+            .clone()
+            .filter(|key| key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit()));
+        match stage.target {
+            Target::Local => Some(account.unwrap_or_else(|| LOCAL_ACCOUNT.to_owned())),
+            Target::Aws => account,
+        }
+    }
+
+    /// Builds and packs the triggers, or takes the packages of the last build.
+    pub(super) async fn packages(
+        &self,
+        project: &Project,
+        stage: &Stage,
+        events: &Events<'_>,
+    ) -> Result<Vec<(LogicalId, Artifact)>> {
+        let requests = requests(project, stage);
+        let report = |event| report(events, event);
+        let plain: Vec<BuildRequest> = requests
+            .iter()
+            .map(|(_, request)| request.clone())
+            .collect();
+        let artifacts = artifact::build_all(&plain, &report).await?;
+        Ok(requests
+            .into_iter()
+            .map(|(id, _)| id)
+            .zip(artifacts)
+            .collect())
+    }
+
+    /// The packages the last build left, for `--no-build`.
+    pub(super) fn last_packages(
+        &self,
+        project: &Project,
+        stage: &Stage,
+    ) -> Result<Vec<(LogicalId, Artifact)>> {
+        requests(project, stage)
+            .into_iter()
+            .map(|(id, request)| Ok((id, artifact::last(&request)?)))
+            .collect()
+    }
+
+    /// Asks the person something. Reading a line blocks its thread until Enter, so it has its own,
+    /// and Ctrl-C is heard meanwhile.
+    pub(super) async fn ask(
+        &self,
+        question: impl FnOnce(&Ui) -> Result<bool> + Send + 'static,
+    ) -> Result<bool> {
+        let ui = Arc::clone(&self.ui);
+        let asked = tokio::task::spawn_blocking(move || question(&ui));
+        interruptible(async {
+            asked
+                .await
+                .map_err(|error| Error::new(Kind::System, "could not ask").with_source(&error))?
+        })
+        .await
+    }
+
+    /// Runs the part of a command that changes things. The first Ctrl-C lets what was sent be
+    /// answered and recorded, and starts nothing more; a second one drops everything, which the next
+    /// deploy recovers from as from any crash.
+    pub(super) async fn stoppable<T>(
+        &self,
+        work: impl AsyncFnOnce(Interrupt) -> Result<T>,
+    ) -> Result<T> {
+        let interrupt = Interrupt::default();
+        let mut work = std::pin::pin!(work(interrupt.clone()));
+        tokio::select! {
+            done = &mut work => return done,
+            _ = tokio::signal::ctrl_c() => interrupt.ask(),
+        }
+        self.ui
+            .note("stopping: what was sent is waited for; press Ctrl-C again to drop it");
+        interruptible(work).await
+    }
+}
+
+/// Runs `work` until it ends or Ctrl-C is pressed. For what may be dropped at any point.
+pub(super) async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => Err(Error::new(Kind::Interrupted, "interrupted")),
+    }
+}
+
+/// The digests of packages, for the plan.
+pub(super) fn digests(packages: &[(LogicalId, Artifact)]) -> BTreeMap<LogicalId, String> {
+    packages
+        .iter()
+        .map(|(id, artifact)| (id.clone(), artifact.sha256.clone()))
+        .collect()
+}
+
+/// The packages, for the engine.
+pub(super) fn by_function(packages: Vec<(LogicalId, Artifact)>) -> BTreeMap<LogicalId, Package> {
+    packages
+        .into_iter()
+        .map(|(id, artifact)| {
+            (
+                id,
+                Package {
+                    zip: artifact.zip,
+                    digest: artifact.sha256,
+                },
+            )
+        })
+        .collect()
+}
+
+fn requests(project: &Project, stage: &Stage) -> Vec<(LogicalId, BuildRequest)> {
+    topology::functions(stage)
+        .into_iter()
+        .map(|(id, name, trigger)| {
+            let output = project
+                .directory
+                .join(".saasauth/build")
+                .join(&stage.name)
+                .join(format!("{name}.zip"));
+            let request = BuildRequest {
+                name: name.to_owned(),
+                directory: trigger.path.clone(),
+                architecture: match stage.architecture {
+                    Architecture::Arm64 => artifact::Architecture::Arm64,
+                    Architecture::X86_64 => artifact::Architecture::X86_64,
+                },
+                native: stage.target == Target::Local,
+                output: Some(output),
+            };
+            (id.to_owned(), request)
+        })
+        .collect()
+}
+
+fn report(events: &Events<'_>, event: BuildEvent) {
+    events(match event {
+        BuildEvent::Tool(line) => Event::Note(line),
+        BuildEvent::Started { names } => Event::Phase(format!("building {}", names.join(" and "))),
+        BuildEvent::Line(line) => Event::BuildLine(line),
+        BuildEvent::Packed { name, size, .. } => {
+            Event::Note(format!("packed {name}: {} KiB", size.div_ceil(1024)))
+        }
+    });
+}

@@ -1,0 +1,202 @@
+//! `saasauth deploy`
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::context::{Context, by_function, digests, interruptible};
+use crate::aws::Aws;
+use crate::engine::direct::{self, Found};
+use crate::engine::event::Event;
+use crate::engine::outputs::Outputs;
+use crate::error::{Error, Kind, Result};
+use crate::plan::{self, Permissions, Plan};
+use crate::project::stage::{Engine, Stage, Target};
+
+/// Build the triggers, show the plan, and carry it out
+#[derive(Debug, Args)]
+pub(super) struct DeployArgs {
+    /// Don't ask before carrying the plan out
+    #[arg(long, short)]
+    yes: bool,
+    #[command(flatten)]
+    options: PlanOptions,
+}
+
+/// What decides the plan, for `diff` and `deploy` alike.
+#[derive(Debug, Args)]
+pub(super) struct PlanOptions {
+    /// Use the packages of the last build
+    #[arg(long)]
+    no_build: bool,
+    /// Allow this resource to be replaced; may be repeated
+    #[arg(long, value_name = "ID")]
+    allow_replace: Vec<String>,
+}
+
+/// A plan, and what carrying it out takes.
+pub(super) struct Prepared {
+    pub(super) stage: Stage,
+    pub(super) aws: Aws,
+    pub(super) found: Found,
+    pub(super) plan: Plan,
+}
+
+/// Builds, connects, reads what is there, and plans.
+pub(super) async fn prepare(context: &Context, options: &PlanOptions) -> Result<Prepared> {
+    let project = context.project()?;
+    let stage = context.stage(&project)?;
+    check_engine(&stage)?;
+    let progress = context.ui.progress();
+    let events = |event| progress.handle(event);
+    let packages = async {
+        if options.no_build {
+            context.last_packages(&project, &stage)
+        } else {
+            context.packages(&project, &stage, &events).await
+        }
+    };
+    let (packages, aws) = tokio::try_join!(packages, context.connect(&project, &stage, &events))?;
+    events(Event::Phase("reading what is deployed".to_owned()));
+    let mut found = direct::observe(&aws, &stage, &digests(&packages)).await?;
+    progress.finish();
+    let aws = aws.with_packages(by_function(packages));
+    let permissions = Permissions {
+        replace: options
+            .allow_replace
+            .iter()
+            .cloned()
+            .collect::<BTreeSet<_>>(),
+        protected: stage.protect,
+    };
+    check_names(&permissions, &found)?;
+    let observed = std::mem::take(&mut found.observed);
+    found.observed.live.clone_from(&observed.live);
+    let plan = plan::plan(&found.topology, stage.engine, observed, &permissions)?;
+    Ok(Prepared {
+        stage,
+        aws,
+        found,
+        plan,
+    })
+}
+
+pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode> {
+    let began = Instant::now();
+    let Prepared {
+        stage,
+        aws,
+        found,
+        plan,
+    } = interruptible(prepare(context, &args.options)).await?;
+    if !plan.is_empty() {
+        approve(&args, context, &stage, &plan).await?;
+    }
+    let progress = context.ui.progress();
+    let events = |event| progress.handle(event);
+    let outcome = context
+        .stoppable(async |interrupt| {
+            direct::carry_out(&aws, &found, &plan, "deploy", &events, &interrupt).await
+        })
+        .await;
+    progress.finish();
+    let calls = aws.calls().list();
+    context.ui.calls(&calls);
+    let outcome = outcome?;
+    let outputs = Outputs::of(
+        &stage,
+        &outcome.records,
+        &found.caller.account,
+        &found.caller.partition,
+        aws.endpoint_url(),
+    );
+    if context.global.json {
+        let mut document = plan_document(&plan)?;
+        document["outputs"] = to_value(&outputs)?;
+        document["calls"] = json!(calls.len());
+        document["seconds"] = json!((began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0);
+        context.ui.json(&document)?;
+    } else {
+        context.ui.summary(
+            &format!("Deployed {}", stage.name),
+            &plan.summary(),
+            began.elapsed(),
+        );
+        for note in plan.notes.iter().filter(|_| plan.is_empty()) {
+            context.ui.note(&format!("note: {note}"));
+        }
+        context.ui.outputs(&outputs.pairs())?;
+        context.ui.hint(&format!(
+            "try it as a user would: `saasauth verify --stage {}`",
+            stage.name
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn approve(args: &DeployArgs, context: &Context, stage: &Stage, plan: &Plan) -> Result<()> {
+    if args.yes || stage.target == Target::Local {
+        context.ui.plan(plan);
+        return Ok(());
+    }
+    context.ui.plan_to_approve(plan);
+    let question = format!("Carry this out on stage `{}`?", stage.name);
+    if context.ask(move |ui| ui.confirm(&question)).await? {
+        Ok(())
+    } else {
+        Err(Error::refused("nothing was changed"))
+    }
+}
+
+/// The plan as the contract writes it.
+pub(super) fn plan_document(plan: &Plan) -> Result<Value> {
+    Ok(json!({
+        "stage": plan.stage,
+        "engine": plan.engine,
+        "changes": to_value(&plan.changes)?,
+        "summary": plan.summary(),
+    }))
+}
+
+pub(super) fn to_value(value: &impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(value)
+        .map_err(|error| Error::new(Kind::System, "could not write JSON").with_source(&error))
+}
+
+fn check_engine(stage: &Stage) -> Result<()> {
+    match stage.engine {
+        Engine::Direct => Ok(()),
+        Engine::CloudFormation => Err(Error::refused(format!(
+            "stage `{}` wants the engine `cloudformation`, which can't deploy yet",
+            stage.name
+        ))
+        .with_hint(format!(
+            "set `engine: direct`, or deploy the template of `saasauth synth --stage {}` yourself",
+            stage.name
+        ))),
+    }
+}
+
+fn check_names(permissions: &Permissions, found: &Found) -> Result<()> {
+    let unknown = permissions
+        .replace
+        .iter()
+        .find(|id| !found.topology.resources.contains_key(*id));
+    let Some(unknown) = unknown else {
+        return Ok(());
+    };
+    let nearest = found.topology.resources.keys().max_by(|left, right| {
+        strsim::jaro_winkler(left, unknown).total_cmp(&strsim::jaro_winkler(right, unknown))
+    });
+    let error = Error::new(
+        Kind::Usage,
+        format!("`--allow-replace {unknown}` names no resource"),
+    );
+    Err(match nearest {
+        Some(nearest) => error.with_hint(format!("did you mean `{nearest}`?")),
+        None => error,
+    })
+}

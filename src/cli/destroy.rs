@@ -1,0 +1,164 @@
+//! `saasauth destroy`
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::json;
+
+use super::context::{Context, interruptible};
+use super::deploy::plan_document;
+use crate::aws::Aws;
+use crate::engine::direct;
+use crate::engine::event::Event;
+use crate::error::{Error, Kind, Result};
+use crate::plan::{self, Plan};
+use crate::project::stage::{Stage, Target};
+use crate::resource;
+
+/// Delete everything of a stage that is ours, children first
+#[derive(Debug, Args)]
+pub(super) struct DestroyArgs {
+    /// Don't ask; for a stage in AWS, --confirm is needed as well
+    #[arg(long, short)]
+    yes: bool,
+    /// The stage's name once more, in place of typing it
+    #[arg(long, value_name = "NAME", requires = "yes")]
+    confirm: Option<String>,
+    /// Keep the user pool and the tables
+    #[arg(long)]
+    keep_data: bool,
+}
+
+pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode> {
+    let began = Instant::now();
+    let project = context.project()?;
+    let stage = context.stage(&project)?;
+    if stage.protect {
+        return Err(
+            Error::refused(format!("refused to destroy stage `{}`", stage.name))
+                .with_cause("it has `protect: true`")
+                .with_hint("set `protect: false` for the stage in the project file first"),
+        );
+    }
+    let progress = context.ui.progress();
+    let events = |event| progress.handle(event);
+    let looked = interruptible(async {
+        let aws = context.connect(&project, &stage, &events).await?;
+        events(Event::Phase("reading what is deployed".to_owned()));
+        let found = direct::observe_owned(&aws, &stage).await?;
+        Ok((aws, found))
+    })
+    .await;
+    progress.finish();
+    let (aws, found) = looked?;
+
+    let kept: &[resource::Kind] = if args.keep_data {
+        &[resource::Kind::UserPool, resource::Kind::Table]
+    } else {
+        &[]
+    };
+    let recorded = direct::complete(&aws, &found);
+    let recorded = recorded
+        .iter()
+        .map(|(id, record)| (id.clone(), record.into()))
+        .collect();
+    let plan = plan::destroy(&stage.name, stage.engine, recorded, kept);
+    if !plan.is_empty() {
+        approve(&args, context, &aws, &stage, &plan).await?;
+    }
+
+    let progress = context.ui.progress();
+    let events = |event| progress.handle(event);
+    let outcome = context
+        .stoppable(async |interrupt| {
+            direct::carry_out(&aws, &found, &plan, "destroy", &events, &interrupt).await
+        })
+        .await;
+    progress.finish();
+    let calls = aws.calls().list();
+    context.ui.calls(&calls);
+    outcome?;
+    if context.global.json {
+        let mut document = plan_document(&plan)?;
+        document["calls"] = json!(calls.len());
+        document["seconds"] = json!((began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0);
+        context.ui.json(&document)?;
+    } else if plan.is_empty() {
+        context
+            .ui
+            .success(&format!("nothing of stage `{}` is there", stage.name));
+    } else {
+        context.ui.summary(
+            &format!("Destroyed {}", stage.name),
+            &plan.summary(),
+            began.elapsed(),
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows what would be lost and has the stage's name typed.
+async fn approve(
+    args: &DestroyArgs,
+    context: &Context,
+    aws: &Aws,
+    stage: &Stage,
+    plan: &Plan,
+) -> Result<()> {
+    if stage.target == Target::Local {
+        context.ui.plan(plan);
+        return Ok(());
+    }
+    if let Some(confirm) = args.confirm.as_ref().filter(|name| **name != stage.name) {
+        return Err(Error::new(
+            Kind::Usage,
+            format!("`--confirm {confirm}` is not the stage's name"),
+        )
+        .with_hint(format!("to destroy it, `--yes --confirm {}`", stage.name)));
+    }
+    context.ui.plan_to_approve(plan);
+    let losses = losses(aws, plan).await?;
+    if !losses.is_empty() {
+        context
+            .ui
+            .warn(&format!("this deletes {}", losses.join(", ")));
+    }
+    if args.yes && args.confirm.is_some() {
+        return Ok(());
+    }
+    let question = format!("Destroy stage `{}`, for good?", stage.name);
+    let name = stage.name.clone();
+    if context
+        .ask(move |ui| ui.type_name(&question, &name))
+        .await?
+    {
+        Ok(())
+    } else {
+        Err(Error::refused("nothing was deleted"))
+    }
+}
+
+/// What people would lose, counted.
+async fn losses(aws: &Aws, plan: &Plan) -> Result<Vec<String>> {
+    let mut losses = Vec::new();
+    for recorded in plan
+        .deleted
+        .values()
+        .filter(|recorded| recorded.kind.holds_data())
+    {
+        let Some(physical_id) = &recorded.physical_id else {
+            continue;
+        };
+        let doing = format!("could not count what is in `{physical_id}`");
+        let counted = if recorded.kind == resource::Kind::UserPool {
+            let users = aws.user_count(physical_id).await;
+            users.map(|users| users.map(|users| format!("{users} users")))
+        } else {
+            let items = aws.item_count(physical_id).await;
+            items.map(|items| items.map(|items| format!("{items} items of `{physical_id}`")))
+        };
+        losses.extend(counted.map_err(|fault| fault.while_doing(doing))?);
+    }
+    Ok(losses)
+}

@@ -1,0 +1,34 @@
+//! `saasauth diff`
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::context::{Context, interruptible};
+use super::deploy::{PlanOptions, Prepared, plan_document, prepare};
+use crate::error::Result;
+
+/// Show what a deploy would change
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// Exit with 2 when there are changes, 0 when there are none
+    #[arg(long)]
+    detailed_exitcode: bool,
+    #[command(flatten)]
+    options: PlanOptions,
+}
+
+pub(super) async fn run(args: DiffArgs, context: &Context) -> Result<ExitCode> {
+    let Prepared { aws, plan, .. } = interruptible(prepare(context, &args.options)).await?;
+    if context.global.json {
+        context.ui.json(&plan_document(&plan)?)?;
+    } else {
+        context.ui.diff(&plan)?;
+    }
+    context.ui.calls(&aws.calls().list());
+    Ok(if args.detailed_exitcode && !plan.is_empty() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::SUCCESS
+    })
+}

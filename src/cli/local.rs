@@ -1,0 +1,121 @@
+//! `saasauth local`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::context::{Context, interruptible};
+use crate::engine::event::Event;
+use crate::error::Result;
+use crate::local::{self, Status};
+
+/// The local cloud: start it, stop it, read its mail
+#[derive(Debug, Args)]
+pub(super) struct LocalArgs {
+    #[command(subcommand)]
+    command: LocalCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum LocalCommand {
+    /// Start it, unless it runs already
+    Start,
+    /// Stop it; what was deployed there is gone
+    Stop,
+    /// Say whether it runs, and where
+    Status,
+    /// Empty it, mailbox included; it keeps running
+    Reset,
+    /// Show the emails and text messages it sent
+    Mail,
+    /// Be the local cloud; what `start` runs in the background
+    #[command(hide = true)]
+    Serve {
+        #[arg(long)]
+        directory: PathBuf,
+    },
+}
+
+pub(super) async fn run(args: LocalArgs, context: &Context) -> Result<ExitCode> {
+    if let LocalCommand::Serve { directory } = args.command {
+        local::serve(&directory).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let directory = context.project_directory()?;
+    let directory = directory.as_path();
+    match args.command {
+        LocalCommand::Start => {
+            let progress = context.ui.progress();
+            let say = |line| progress.handle(Event::Note(line));
+            let started = interruptible(local::start(directory, &say)).await;
+            progress.finish();
+            show(context, &started?)?;
+        }
+        LocalCommand::Status => show(context, &local::status(directory).await?)?,
+        LocalCommand::Stop => {
+            let stopped = local::stop(directory).await?;
+            if context.global.json {
+                context.ui.json(&json!({ "stopped": stopped }))?;
+            } else if stopped {
+                context.ui.success("stopped the local cloud");
+            } else {
+                context.ui.note("the local cloud was not running");
+            }
+        }
+        LocalCommand::Reset => {
+            local::reset(directory).await?;
+            if context.global.json {
+                context.ui.json(&json!({ "reset": true }))?;
+            } else {
+                context.ui.success("emptied the local cloud");
+            }
+        }
+        LocalCommand::Mail => {
+            let mail = local::mail(directory).await?;
+            if context.global.json {
+                context.ui.json(&mail)?;
+            } else if mail.is_empty() {
+                context.ui.note("no mail");
+            } else {
+                for one in mail {
+                    let body = one
+                        .text
+                        .as_deref()
+                        .or(one.html.as_deref())
+                        .unwrap_or_default();
+                    context.ui.data(&format!(
+                        "to:      {}\nfrom:    {}\nsubject: {}\nsent:    {}\n\n{}\n\n",
+                        one.to.join(", "),
+                        one.from,
+                        one.subject,
+                        one.sent_at,
+                        body.trim_end(),
+                    ))?;
+                }
+            }
+        }
+        LocalCommand::Serve { .. } => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(context: &Context, status: &Status) -> Result<()> {
+    if context.global.json {
+        return context.ui.json(status);
+    }
+    match (&status.endpoint_url, status.pid) {
+        (Some(url), Some(pid)) if status.running => {
+            context.ui.success("the local cloud runs");
+            context.ui.outputs(&[
+                ("endpoint".to_owned(), url.clone()),
+                ("process".to_owned(), pid.to_string()),
+            ])
+        }
+        _ => {
+            context.ui.note("the local cloud is not running");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The command line: one file per command, each with its arguments and one short function.
+//!
+//! Commands put the other modules together and hand results to `ui`. What they need in common, the
+//! project, the stage and the connection, comes from [`context::Context`].
+
+mod build;
+mod check;
+mod completions;
+mod context;
+mod deploy;
+mod destroy;
+mod diff;
+mod init;
+mod local;
+mod outputs;
+mod schema;
+mod synth;
+mod verify;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Args, ColorChoice, Parser, Subcommand};
+
+use crate::error::Result;
+use crate::ui::{Settings, Ui};
+use context::Context;
+
+/// One file to a running sign-up and sign-in backend on AWS.
+#[derive(Debug, Parser)]
+#[command(
+    name = "saasauth",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The project file; by default saasauth.yaml here or in a parent folder
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "SAASAUTH_PROJECT_FILE"
+    )]
+    project_file: Option<std::path::PathBuf>,
+    /// The stage; `local` needs no AWS account
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "NAME",
+        env = "SAASAUTH_STAGE",
+        default_value = "local"
+    )]
+    stage: String,
+    /// A profile of the AWS configuration files
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    /// An AWS region instead of the project file's
+    #[arg(long, global = true, value_name = "REGION")]
+    region: Option<String>,
+    /// Another endpoint for every AWS API: an emulator
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "AWS_ENDPOINT_URL",
+        hide_env_values = true
+    )]
+    endpoint_url: Option<String>,
+    /// Write exactly one JSON document to standard output
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say nothing but results, warnings and errors
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Say more: every AWS request, every property
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::InitArgs),
+    Check(check::CheckArgs),
+    Build(build::BuildArgs),
+    Diff(diff::DiffArgs),
+    Deploy(deploy::DeployArgs),
+    Destroy(destroy::DestroyArgs),
+    Outputs(outputs::OutputsArgs),
+    Verify(verify::VerifyArgs),
+    Local(local::LocalArgs),
+    Synth(synth::SynthArgs),
+    Schema(schema::SchemaArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+/// Runs the command line to its exit code. Never fails: what goes wrong is shown.
+pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap writes help to standard output and mistakes to standard error by itself; that
+            // neither can be written is nothing to tell anyone.
+            drop(error.print());
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let ui = Ui::new(Settings {
+        json: cli.global.json,
+        quiet: cli.global.quiet,
+        verbose: cli.global.verbose,
+        color: cli.global.color,
+    });
+    let context = Context::new(cli.global, ui);
+    match dispatch(cli.command, &context).await {
+        Ok(code) => code,
+        Err(error) => {
+            context.ui.error(&error);
+            ExitCode::from(error.kind.exit_code())
+        }
+    }
+}
+
+async fn dispatch(command: Command, context: &Context) -> Result<ExitCode> {
+    match command {
+        Command::Init(args) => init::run(args, context),
+        Command::Check(args) => check::run(args, context),
+        Command::Build(args) => build::run(args, context).await,
+        Command::Diff(args) => diff::run(args, context).await,
+        Command::Deploy(args) => deploy::run(args, context).await,
+        Command::Destroy(args) => destroy::run(args, context).await,
+        Command::Outputs(args) => outputs::run(args, context).await,
+        Command::Verify(args) => verify::run(args, context).await,
+        Command::Local(args) => local::run(args, context).await,
+        Command::Synth(args) => synth::run(args, context),
+        Command::Schema(args) => schema::run(args, context),
+        Command::Completions(args) => completions::run(args, context),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,22 @@
+//! `saasauth synth`
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::context::Context;
+use crate::engine::cloudformation::template;
+use crate::error::Result;
+use crate::topology::{self, Facts};
+
+/// Print the stage as a CloudFormation template
+#[derive(Debug, Args)]
+pub(super) struct SynthArgs {}
+
+pub(super) fn run(_: SynthArgs, context: &Context) -> Result<ExitCode> {
+    let project = context.project()?;
+    let stage = context.stage(&project)?;
+    let topology = topology::build(&stage, &Facts::assumed());
+    context.ui.json(&template::render(&topology))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,3 @@
+//! The CloudFormation side: the same topology rendered as a template.
+
+pub mod template;

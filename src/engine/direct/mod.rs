@@ -1,0 +1,12 @@
+//! The direct engine: AWS's APIs through the SDK, in parallel along the graph.
+//!
+//! Observe, then plan, then execute. The ledger's lock is taken with the first write, on the condition
+//! that nobody has deployed since it was read: a plan that was shown is the plan that is carried out.
+
+mod execute;
+mod observe;
+mod session;
+
+pub use execute::{Execution, Interrupt};
+pub use observe::{Found, complete, observe, observe_owned, read_outputs};
+pub use session::{Outcome, carry_out};

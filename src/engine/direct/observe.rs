@@ -1,0 +1,355 @@
+//! Reads what is there: who we are, what the ledger says, what the tags say, and every resource.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::aws::ledger::{Ledger, Record};
+use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, identity, trace};
+use crate::engine::outputs::Outputs;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::plan::{Observed, Recorded};
+use crate::project::stage::{HostedUi, Stage, Target};
+use crate::resource::function::{ARTIFACT_BUCKET, SENT_DIRECTLY};
+use crate::resource::{Answers, Kind, Live, LogicalId};
+use crate::topology::{self, Facts, Identity, Topology};
+
+/// Everything found, and the topology it was compared with.
+#[derive(Debug)]
+pub struct Found {
+    /// What should exist, given what was found.
+    pub topology: Topology,
+    /// What is there.
+    pub observed: Observed,
+    /// What the ledger says.
+    pub ledger: Ledger,
+    /// Who we are.
+    pub caller: Caller,
+    /// The level of the last request.
+    pub level: u32,
+}
+
+/// Reads everything of a stage, in parallel. `digests` are those of the packages, by function.
+pub async fn observe(
+    aws: &Aws,
+    stage: &Stage,
+    digests: &BTreeMap<LogicalId, String>,
+) -> Result<Found> {
+    let (found, level) = trace::scope("observe", 0, look(aws, stage, digests, Reads::All)).await;
+    found.map(|found| Found { level, ..found })
+}
+
+/// Reads what is ours, and of the resources only those whose physical ID the ledger lacks: what
+/// destroying needs.
+pub async fn observe_owned(aws: &Aws, stage: &Stage) -> Result<Found> {
+    let no_digests = BTreeMap::new();
+    let look = look(aws, stage, &no_digests, Reads::Unknown);
+    let (found, level) = trace::scope("observe", 0, look).await;
+    found.map(|found| Found { level, ..found })
+}
+
+/// Which resources are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    All,
+    Unknown,
+}
+
+/// Reads the outputs of a stage off the ledger.
+pub async fn read_outputs(aws: &Aws, stage: &Stage) -> Result<Outputs> {
+    let read = async {
+        tokio::join!(
+            trace::beside(aws.caller()),
+            trace::beside(aws.read_ledger())
+        )
+    };
+    let ((caller, ledger), _) = trace::scope("outputs", 0, read).await;
+    let caller = caller.map_err(|fault| fault.while_doing(WHO))?;
+    let ledger = ledger.map_err(|fault| fault.while_doing(LEDGER))?;
+    if ledger.records.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Aws,
+            format!("stage `{}` is not deployed", stage.name),
+        )
+        .with_hint(format!("run `saasauth deploy --stage {}`", stage.name)));
+    }
+    let (account, partition) = (&caller.account, &caller.partition);
+    Ok(Outputs::of(
+        stage,
+        &ledger.records,
+        account,
+        partition,
+        aws.endpoint_url(),
+    ))
+}
+
+const WHO: &str = "could not find out which AWS account this is";
+const LEDGER: &str = "could not read the ledger";
+
+async fn look(
+    aws: &Aws,
+    stage: &Stage,
+    digests: &BTreeMap<LogicalId, String>,
+    reads: Reads,
+) -> Result<Found> {
+    let (caller, ledger, tagged, sender, domain) = tokio::join!(
+        trace::beside(aws.caller()),
+        trace::beside(aws.read_ledger()),
+        trace::beside(aws.tagged()),
+        trace::beside(sender(aws, stage)),
+        trace::beside(domain_pool(aws, stage)),
+    );
+    let doing = "could not read what is deployed";
+    let caller = caller.map_err(|fault| fault.while_doing(WHO))?;
+    check_account(stage, &caller)?;
+    let ledger = ledger.map_err(|fault| fault.while_doing(LEDGER))?;
+    check_engine(stage, &ledger)?;
+    let tagged = tolerate(tagged).map_err(|fault| fault.while_doing(doing))?;
+    let sender = sender.map_err(|fault| fault.while_doing(doing))?;
+    let domain = domain.map_err(|fault| fault.while_doing(doing))?;
+
+    let recorded_identity = ledger.records.contains_key(topology::EMAIL_IDENTITY);
+    let facts = Facts {
+        identity: identity_fact(aws, sender, recorded_identity),
+    };
+    let topology = topology::build(stage, &facts);
+    if reads == Reads::All {
+        check_domain(stage, &ledger, domain)?;
+    }
+
+    let mut answers = base_answers(stage, &caller);
+    for (function, digest) in digests {
+        answers.reference(&topology::code_parameter(function), digest);
+    }
+    // With no record and no tag nothing of ours is there, and reading name by name would be a request
+    // for each resource to learn just that. A name that somebody else took is found by the create.
+    let live = if ledger.records.is_empty() && tagged.is_empty() {
+        BTreeMap::new()
+    } else {
+        read_all(aws, &topology, &ledger, &tagged, answers.clone(), reads)
+            .await
+            .map_err(|fault| fault.while_doing(doing))?
+    };
+    let recorded = ledger
+        .records
+        .iter()
+        .map(|(id, record)| {
+            let recorded = Recorded {
+                kind: record.kind,
+                physical_id: record.physical_id.clone(),
+            };
+            (id.clone(), recorded)
+        })
+        .collect();
+    Ok(Found {
+        topology,
+        observed: Observed {
+            live,
+            recorded,
+            answers,
+        },
+        ledger,
+        caller,
+        level: 0,
+    })
+}
+
+/// The tagging API needs a right of its own that nothing else does; without it the ledger alone knows.
+fn tolerate(tagged: crate::aws::Result<Vec<String>>) -> crate::aws::Result<Vec<String>> {
+    match tagged {
+        Err(fault) if fault.class == Class::Denied => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+fn base_answers(stage: &Stage, caller: &Caller) -> Answers {
+    let mut answers = Answers::default();
+    answers.reference("AWS::AccountId", &caller.account);
+    answers.reference("AWS::Partition", &caller.partition);
+    answers.reference("AWS::Region", &stage.region);
+    answers.reference(ARTIFACT_BUCKET, SENT_DIRECTLY);
+    answers
+}
+
+fn check_account(stage: &Stage, caller: &Caller) -> Result<()> {
+    match &stage.account {
+        Some(account) if *account != caller.account && stage.target == Target::Aws => {
+            Err(Error::refused(format!(
+                "stage `{}` belongs to AWS account {account}, and these credentials are for {}",
+                stage.name, caller.account
+            ))
+            .with_hint("choose the right credentials with `--profile`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_engine(stage: &Stage, ledger: &Ledger) -> Result<()> {
+    match ledger.engine.as_deref() {
+        Some(engine) if engine != "direct" => Err(Error::refused(format!(
+            "stage `{}` is deployed by the engine `{engine}`",
+            stage.name
+        ))
+        .with_hint(format!(
+            "set `engine: {engine}` for the stage in the project file"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+async fn sender(aws: &Aws, stage: &Stage) -> crate::aws::Result<Option<IdentityState>> {
+    match &stage.email {
+        Some(email) => aws.identity_state(&email.identity).await,
+        None => Ok(None),
+    }
+}
+
+fn identity_fact(aws: &Aws, state: Option<IdentityState>, recorded: bool) -> Identity {
+    match state {
+        None => Identity::Ours { ready: false },
+        Some(state) if recorded || state.owner.as_ref() == Some(aws.owner()) => Identity::Ours {
+            ready: state.verified,
+        },
+        Some(state) => Identity::Theirs {
+            ready: state.verified,
+        },
+    }
+}
+
+/// The pool the hosted UI's domain hangs from now, ours or not.
+async fn domain_pool(aws: &Aws, stage: &Stage) -> crate::aws::Result<Option<String>> {
+    match &stage.hosted_ui {
+        Some(HostedUi::Prefix(name) | HostedUi::Domain { domain: name, .. }) => {
+            aws.domain_pool(name).await
+        }
+        None => Ok(None),
+    }
+}
+
+/// A taken domain would fail in the middle of the deploy, with half of it standing.
+fn check_domain(stage: &Stage, ledger: &Ledger, taken_by: Option<String>) -> Result<()> {
+    let (Some(hosted_ui), Some(pool)) = (&stage.hosted_ui, taken_by) else {
+        return Ok(());
+    };
+    let ours = ledger
+        .records
+        .get(topology::USER_POOL)
+        .is_some_and(|record| {
+            // A record without an ID is of a create that was cut off; the pool may well be ours.
+            record.physical_id.as_ref().is_none_or(|id| *id == pool)
+        });
+    if ours || ledger.records.is_empty() && stage.target == Target::Local {
+        return Ok(());
+    }
+    let (HostedUi::Prefix(name) | HostedUi::Domain { domain: name, .. }) = hosted_ui;
+    Err(Error::refused(format!(
+        "the domain `{name}` already belongs to user pool `{pool}`"
+    ))
+    .with_hint(format!(
+        "choose another `hosted_ui` for this stage, such as `prefix: {name}-{}`",
+        stage.name
+    )))
+}
+
+/// Reads every declared resource. Children of what AWS names itself can only be read once their
+/// parent is known, so this goes round until nothing new is learnt; recorded ones need one round.
+async fn read_all(
+    aws: &Aws,
+    topology: &Topology,
+    ledger: &Ledger,
+    tagged: &[String],
+    mut answers: Answers,
+    reads: Reads,
+) -> crate::aws::Result<BTreeMap<LogicalId, Live>> {
+    let mut live = BTreeMap::new();
+    let mut asked = BTreeSet::new();
+    if reads == Reads::Unknown {
+        for (id, record) in &ledger.records {
+            if record.physical_id.is_some() {
+                asked.insert(id.clone());
+            }
+        }
+    }
+    loop {
+        let wanted: Vec<Wanted> = topology
+            .resources
+            .iter()
+            .filter(|(id, _)| !asked.contains(*id))
+            .map(|(id, node)| {
+                let kind = node.resource.kind();
+                Wanted {
+                    id: id.clone(),
+                    kind,
+                    physical_id: ledger
+                        .records
+                        .get(id)
+                        .and_then(|record| record.physical_id.clone())
+                        .or_else(|| tagged_pool(kind, tagged)),
+                    declared: answers.resolve(&node.resource.properties()),
+                }
+            })
+            .filter(can_be_asked)
+            .collect();
+        if wanted.is_empty() {
+            return Ok(live);
+        }
+        asked.extend(wanted.iter().map(|one| one.id.clone()));
+        for (id, found) in aws.read(&wanted).await? {
+            found.answer(&id, &mut answers);
+            live.insert(id, found);
+        }
+    }
+}
+
+fn can_be_asked(wanted: &Wanted) -> bool {
+    wanted.physical_id.is_some()
+        || identity(&wanted.id, wanted.kind, &wanted.declared).is_some()
+        || match wanted.kind {
+            Kind::UserPool => true,
+            Kind::UserPoolClient => wanted.declared["UserPoolId"].is_string(),
+            _ => false,
+        }
+}
+
+/// The pool's ID from its ARN, `arn:…:userpool/ID`.
+fn tagged_pool(kind: Kind, tagged: &[String]) -> Option<String> {
+    let arn = tagged.iter().find(|arn| arn.contains(":userpool/"))?;
+    (kind == Kind::UserPool).then(|| arn.rsplit('/').next().unwrap_or_default().to_owned())
+}
+
+/// Finds the physical IDs of records that have none, because a deploy was cut off while making them;
+/// those that are nowhere are dropped.
+pub fn complete(aws: &Aws, found: &Found) -> BTreeMap<LogicalId, Record> {
+    let mut records = found.ledger.records.clone();
+    records.retain(|id, record| {
+        if record.physical_id.is_none() {
+            record.physical_id = found
+                .observed
+                .live
+                .get(id)
+                .map(|live| live.physical_id.clone());
+        }
+        record.physical_id.is_some()
+    });
+    // What the tags know and the ledger doesn't is ours as well.
+    for (id, live) in &found.observed.live {
+        let kind = found.topology.resources[id].resource.kind();
+        let ours = live.owner.as_ref() == Some(aws.owner());
+        if ours && !records.contains_key(id) {
+            let record = Record {
+                kind,
+                physical_id: Some(live.physical_id.clone()),
+                digest: String::new(),
+            };
+            records.insert(id.clone(), record);
+        }
+    }
+    records
+}
+
+impl From<&Record> for Recorded {
+    fn from(record: &Record) -> Self {
+        Self {
+            kind: record.kind,
+            physical_id: record.physical_id.clone(),
+        }
+    }
+}

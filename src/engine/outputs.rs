@@ -1,0 +1,185 @@
+//! What a front end or an API needs to know of a deployed stage.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::aws::ledger::Record;
+use crate::project::stage::{HostedUi, Stage};
+use crate::resource::LogicalId;
+use crate::topology;
+
+/// The outputs of a stage. The JSON keys are a contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outputs {
+    /// The stage.
+    pub stage: String,
+    /// The AWS region.
+    pub region: String,
+    /// The user pool's ID.
+    pub user_pool_id: Option<String>,
+    /// The user pool's ARN.
+    pub user_pool_arn: Option<String>,
+    /// What `iss` says in every token.
+    pub issuer: Option<String>,
+    /// Where the keys are that sign the tokens.
+    pub jwks_uri: Option<String>,
+    /// The clients, by their names in the project file.
+    pub clients: BTreeMap<String, ClientOutputs>,
+    /// Base URL of the hosted sign-in pages.
+    pub hosted_ui: Option<String>,
+    /// The Permissions table's name.
+    pub permissions_table: Option<String>,
+    /// The Domains table's name.
+    pub domains_table: Option<String>,
+    /// The functions' names.
+    pub functions: Functions,
+    /// Where the AWS APIs are, when it isn't AWS.
+    pub endpoint_url: Option<String>,
+}
+
+/// What an application needs to know of its client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClientOutputs {
+    /// The client's ID. A client with a secret shows it in the AWS console only.
+    pub client_id: String,
+}
+
+/// The names of the functions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Functions {
+    /// confirmUser.
+    pub confirm_user: Option<String>,
+    /// generateToken.
+    pub generate_token: Option<String>,
+}
+
+impl Outputs {
+    /// Puts the outputs together from the stage and what the ledger has recorded of it.
+    pub fn of(
+        stage: &Stage,
+        records: &BTreeMap<LogicalId, Record>,
+        account: &str,
+        partition: &str,
+        endpoint_url: Option<&str>,
+    ) -> Self {
+        let physical = |id: &str| {
+            records
+                .get(id)
+                .and_then(|record| record.physical_id.clone())
+        };
+        let user_pool_id = physical(topology::USER_POOL);
+        let region = &stage.region;
+        let dns = if partition == "aws-cn" {
+            "amazonaws.com.cn"
+        } else {
+            "amazonaws.com"
+        };
+        let issuer = user_pool_id
+            .as_ref()
+            .map(|pool| format!("https://cognito-idp.{region}.{dns}/{pool}"));
+        // The emulator signs with the issuer AWS would have, and serves the keys itself.
+        let keys = match (endpoint_url, &user_pool_id) {
+            (Some(endpoint), Some(pool)) => {
+                Some(format!("{}/{pool}", endpoint.trim_end_matches('/')))
+            }
+            _ => issuer.clone(),
+        };
+        let clients = stage
+            .clients
+            .keys()
+            .filter_map(|name| {
+                let id = physical(&topology::id("Client", name))?;
+                let client_id = id.rsplit('|').next().unwrap_or_default().to_owned();
+                Some((name.clone(), ClientOutputs { client_id }))
+            })
+            .collect();
+        let hosted_ui = physical(topology::HOSTED_UI)
+            .and(stage.hosted_ui.as_ref())
+            .map(|ui| match ui {
+                HostedUi::Prefix(prefix) => {
+                    format!("https://{prefix}.auth.{region}.amazoncognito.com")
+                }
+                HostedUi::Domain { domain, .. } => format!("https://{domain}"),
+            });
+        Self {
+            stage: stage.name.clone(),
+            region: region.clone(),
+            user_pool_arn: user_pool_id.as_ref().map(|pool| {
+                format!("arn:{partition}:cognito-idp:{region}:{account}:userpool/{pool}")
+            }),
+            user_pool_id,
+            jwks_uri: keys.map(|base| format!("{base}/.well-known/jwks.json")),
+            issuer,
+            clients,
+            hosted_ui,
+            permissions_table: physical(topology::PERMISSIONS_TABLE),
+            domains_table: physical(topology::DOMAINS_TABLE),
+            functions: Functions {
+                confirm_user: physical(topology::CONFIRM_USER),
+                generate_token: physical(topology::GENERATE_TOKEN),
+            },
+            endpoint_url: endpoint_url.map(str::to_owned),
+        }
+    }
+
+    /// As `NAME=value` lines for a shell or a `.env` file, empty values left out.
+    pub fn env(&self) -> String {
+        let mut lines = vec![
+            ("STAGE".to_owned(), Some(self.stage.clone())),
+            ("AWS_REGION".to_owned(), Some(self.region.clone())),
+            ("USER_POOL_ID".to_owned(), self.user_pool_id.clone()),
+            ("USER_POOL_ARN".to_owned(), self.user_pool_arn.clone()),
+            ("ISSUER".to_owned(), self.issuer.clone()),
+            ("JWKS_URI".to_owned(), self.jwks_uri.clone()),
+        ];
+        for (name, client) in &self.clients {
+            let name = name.to_uppercase().replace('-', "_");
+            lines.push((format!("CLIENT_ID_{name}"), Some(client.client_id.clone())));
+        }
+        lines.extend([
+            ("HOSTED_UI".to_owned(), self.hosted_ui.clone()),
+            (
+                "PERMISSIONS_TABLE".to_owned(),
+                self.permissions_table.clone(),
+            ),
+            ("DOMAINS_TABLE".to_owned(), self.domains_table.clone()),
+            (
+                "CONFIRM_USER_FUNCTION".to_owned(),
+                self.functions.confirm_user.clone(),
+            ),
+            (
+                "GENERATE_TOKEN_FUNCTION".to_owned(),
+                self.functions.generate_token.clone(),
+            ),
+            ("AWS_ENDPOINT_URL".to_owned(), self.endpoint_url.clone()),
+        ]);
+        lines
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name}={}\n", value?)))
+            .collect()
+    }
+
+    /// As a TypeScript module with one constant.
+    pub fn typescript(&self) -> serde_json::Result<String> {
+        let json = serde_json::to_string_pretty(self)?;
+        Ok(format!("export const saasauth = {json} as const;\n"))
+    }
+
+    /// As the `amplify_outputs.json` that Amplify's libraries configure themselves from (format
+    /// version 1.4, its `auth` part). Amplify knows one client; the first without a secret is used.
+    pub fn amplify(&self, client: Option<&str>) -> serde_json::Value {
+        let client_id = client
+            .and_then(|name| self.clients.get(name))
+            .or_else(|| self.clients.values().next())
+            .map(|client| client.client_id.clone());
+        serde_json::json!({
+            "version": "1.4",
+            "auth": {
+                "aws_region": self.region,
+                "user_pool_id": self.user_pool_id,
+                "user_pool_client_id": client_id,
+            },
+        })
+    }
+}

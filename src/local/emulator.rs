@@ -1,0 +1,282 @@
+//! The emulator's process: MiniStack, on the loopback, in a process group of its own.
+//!
+//! MiniStack runs functions as child processes in its own group and hands them its environment, so
+//! that environment is made here from nothing: none of a person's AWS settings reaches a function.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
+
+use super::front_door::UPSTREAM_HEALTH_PATH;
+use super::paths::Paths;
+use crate::error::{Error, Kind, Result};
+
+/// A cold Python on a slow disk needs several seconds; a start that has not answered by then will not.
+const START_LIMIT: Duration = Duration::from_secs(25);
+const POLL: Duration = Duration::from_millis(50);
+/// How long the emulator may take to end by itself before it is ended.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+/// Another process may take the port between our finding it free and the emulator binding it.
+const PORT_ATTEMPTS: usize = 3;
+
+/// A running emulator. Its whole process group is killed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Emulator {
+    child: Child,
+    pid: Pid,
+    url: String,
+}
+
+impl Emulator {
+    /// Starts `executable` and waits until it answers. Functions will use `endpoint_url` for AWS.
+    pub(super) async fn start(
+        executable: &Path,
+        paths: &Paths,
+        endpoint_url: &str,
+    ) -> Result<Self> {
+        let mut last = None;
+        for _ in 0..PORT_ATTEMPTS {
+            // Comes back in its health, and tells our emulator from another on the same port.
+            let mark = format!("saasauth-{:016x}", rand::random::<u64>());
+            let port = free_port().await?;
+            let mut emulator = Self::spawn(executable, paths, endpoint_url, port, &mark)?;
+            match emulator.wait_until_healthy(&mark).await {
+                Ok(()) => {
+                    check_signing(&emulator.url, executable).await?;
+                    return Ok(emulator);
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::new(Kind::Local, "could not start the emulator")))
+    }
+
+    fn spawn(
+        executable: &Path,
+        paths: &Paths,
+        endpoint_url: &str,
+        port: u16,
+        mark: &str,
+    ) -> Result<Self> {
+        let doing = || format!("could not start the emulator `{}`", executable.display());
+        let scratch = paths.scratch();
+        let temporary = scratch.join("tmp");
+        std::fs::create_dir_all(&temporary).map_err(|error| Error::io(doing(), &error))?;
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(paths.emulator_log())
+            .map_err(|error| Error::io(doing(), &error))?;
+        let errors = log
+            .try_clone()
+            .map_err(|error| Error::io(doing(), &error))?;
+
+        let mut command = Command::new(executable);
+        command.env_clear();
+        for name in [
+            "PATH",
+            "HOME",
+            "LANG",
+            "LC_ALL",
+            "PYTHONPATH",
+            "LD_LIBRARY_PATH",
+            "RUST_BACKTRACE",
+        ] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command
+            .env("BIND_HOST", "127.0.0.1")
+            .env("GATEWAY_PORT", port.to_string())
+            .env("LOG_LEVEL", "WARNING")
+            .env("PYTHONUNBUFFERED", "1")
+            .env("TMPDIR", &temporary)
+            .env("STATE_DIR", scratch.join("state"))
+            .env("S3_DATA_DIR", scratch.join("s3"))
+            // Functions call AWS through the front door, so that their mail and calls are seen.
+            .env("AWS_ENDPOINT_URL", endpoint_url)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            // As on AWS, a failing PreTokenGeneration fails the sign-in.
+            .env("MINISTACK_COGNITO_PRETOKEN_STRICT", "1")
+            // Listeners and containers nobody asked for.
+            .env("IOT_MTLS_ENABLED", "0")
+            .env("SFTP_ENABLED", "0")
+            .env(
+                "DOCKER_HOST",
+                "unix:///nonexistent/saasauth-uses-no-docker.sock",
+            )
+            .env("MINISTACK_EDITION", mark)
+            .current_dir(&scratch)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            .process_group(0);
+        let child = command
+            .spawn()
+            .map_err(|error| Error::io(doing(), &error))?;
+        let pid = child
+            .id()
+            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
+            .ok_or_else(|| Error::new(Kind::Local, doing()).with_cause("it ended at once"))?;
+        let url = format!("http://127.0.0.1:{port}");
+        Ok(Self { child, pid, url })
+    }
+
+    async fn wait_until_healthy(&mut self, mark: &str) -> Result<()> {
+        let deadline = Instant::now() + START_LIMIT;
+        while Instant::now() < deadline {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(Error::new(Kind::Local, "the emulator ended while starting")
+                    .with_cause(status.to_string()));
+            }
+            let health = get_json(&format!("{}{UPSTREAM_HEALTH_PATH}", self.url)).await;
+            if health.is_some_and(|health| health["edition"] == mark) {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        let message = format!(
+            "the emulator did not answer within {} s",
+            START_LIMIT.as_secs()
+        );
+        Err(Error::new(Kind::Local, message))
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Waits until the emulator ends, which it never should.
+    pub(super) async fn ended(&mut self) -> String {
+        match self.child.wait().await {
+            Ok(status) => status.to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // Functions may outlive the emulator, and the group lasts as long as one of them.
+        let _ = kill_process_group(self.pid, Signal::KILL);
+    }
+}
+
+/// Refuses an emulator that can't sign tokens. MiniStack leaves the signature to an optional Python
+/// package, and without it makes one up; every verifier would refuse every token, much later.
+async fn check_signing(url: &str, executable: &Path) -> Result<()> {
+    const ACCOUNT: &str = "999999999999";
+    let cognito = async |action: &str, input: Value| -> Option<Value> {
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={ACCOUNT}/20200101/us-east-1/cognito-idp/aws4_request, SignedHeaders=host, Signature=0"
+        );
+        let request = client()
+            .post(url)
+            .header("authorization", authorization)
+            .header("content-type", "application/x-amz-json-1.1")
+            .header(
+                "x-amz-target",
+                format!("AWSCognitoIdentityProviderService.{action}"),
+            )
+            .body(input.to_string());
+        request.send().await.ok()?.json().await.ok()
+    };
+    let made = cognito(
+        "CreateUserPool",
+        json!({ "PoolName": "saasauth-can-it-sign" }),
+    )
+    .await;
+    let pool_id = made.and_then(|made| Some(made["UserPool"]["Id"].as_str()?.to_owned()));
+    let Some(pool_id) = pool_id else {
+        return Err(Error::new(
+            Kind::Local,
+            "the emulator answers, but makes no user pool",
+        ));
+    };
+    let keys = get_json(&format!("{url}/{pool_id}/.well-known/jwks.json")).await;
+    // A pool that can sign has a key for each kind of token; a made-up signature has one for show.
+    let signs = keys.is_some_and(|keys| keys["keys"].as_array().is_some_and(|keys| keys.len() > 1));
+    cognito("DeleteUserPool", json!({ "UserPoolId": pool_id })).await;
+    if signs {
+        return Ok(());
+    }
+    let message = format!("the emulator `{}` can't sign tokens", executable.display());
+    Err(Error::new(Kind::Local, message)
+        .with_cause("its Python environment lacks the package `cryptography`")
+        .with_hint("install it there: `python3 -m pip install cryptography`")
+        .with_hint("or take that `ministack` off PATH, and saasauth installs its own"))
+}
+
+/// Ends an emulator whose front door died without it. `false` when there is none: the process ID may
+/// long be somebody else's.
+pub(super) async fn kill_orphan(pid: u32) -> bool {
+    let Some(group) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+        return false;
+    };
+    if !is_emulator(pid).await {
+        return false;
+    }
+    let _ = kill_process_group(group, Signal::TERM);
+    let deadline = Instant::now() + STOP_LIMIT;
+    while test_kill_process_group(group).is_ok() && Instant::now() < deadline {
+        tokio::time::sleep(POLL).await;
+    }
+    let _ = kill_process_group(group, Signal::KILL);
+    true
+}
+
+/// Whether the process is a MiniStack, by its command line.
+async fn is_emulator(pid: u32) -> bool {
+    let listed = Command::new("ps")
+        .args(["-o", "command=", "-p", &pid.to_string()])
+        .stdin(Stdio::null())
+        .output();
+    let command = match std::fs::read(format!("/proc/{pid}/cmdline")) {
+        Ok(command) => command,
+        // No /proc on macOS.
+        Err(_) => listed.await.map(|output| output.stdout).unwrap_or_default(),
+    };
+    String::from_utf8_lossy(&command).contains("ministack")
+}
+
+async fn free_port() -> Result<u16> {
+    let found = async { TcpListener::bind(("127.0.0.1", 0)).await?.local_addr() }.await;
+    found
+        .map(|address| address.port())
+        .map_err(|error| Error::io("could not find a free port", &error))
+}
+
+/// The client for questions to our own processes: no proxy, quick to give up, and no connection kept,
+/// since the process at the other end comes and goes.
+pub(super) fn client() -> &'static reqwest::Client {
+    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+        reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(5))
+            .pool_max_idle_per_host(0)
+            .build()
+            .unwrap_or_default()
+    });
+    &CLIENT
+}
+
+/// What `url` answers with success, as JSON.
+pub(super) async fn get_json(url: &str) -> Option<Value> {
+    let response = client().get(url).send().await.ok()?;
+    response.error_for_status().ok()?.json().await.ok()
+}

@@ -1,0 +1,249 @@
+//! The front door: a reverse proxy before the emulator that adds what the emulator lacks of Cognito
+//! (codes, the PostConfirmation trigger), keeps the mailbox, and traces every call.
+//!
+//! It owns nothing of AWS's state: every pool, user and function is the emulator's.
+
+mod call;
+mod codes;
+mod cognito;
+mod message;
+mod scope;
+mod trace;
+mod trigger;
+mod upstream;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::{Method, Request, Response, StatusCode};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use self::call::{BODY_LIMIT, Call, Reply};
+use self::codes::Codes;
+use self::scope::{Scope, Scopes};
+use self::trace::{Line, Trace};
+use self::upstream::{COGNITO, Upstream};
+use super::mailbox::{Mail, Mailbox};
+use crate::error::{Error, Kind, Result};
+
+/// Whether the whole local cloud is up; answers with the process that serves it.
+pub(super) const HEALTH_PATH: &str = "/_saasauth/health";
+/// The mailbox, as JSON.
+pub(super) const MAIL_PATH: &str = "/_saasauth/mail";
+/// The emulator's own reset, which empties the mailbox as well when it comes through the door.
+pub(super) const RESET_PATH: &str = "/_ministack/reset";
+/// The emulator's health.
+pub(super) const UPSTREAM_HEALTH_PATH: &str = "/_ministack/health";
+
+/// A front door in operation. Closed when dropped.
+#[derive(Debug)]
+pub struct FrontDoor {
+    door: Arc<Door>,
+    task: JoinHandle<()>,
+}
+
+/// What every request shares.
+#[derive(Debug)]
+struct Door {
+    address: SocketAddr,
+    upstream: Upstream,
+    scopes: Scopes,
+    codes: Codes,
+    mailbox: Mailbox,
+    trace: Trace,
+}
+
+impl FrontDoor {
+    /// Opens a door on `listener` before the emulator at `emulator_url`, which need not be up yet.
+    /// Calls are traced into `trace`.
+    pub fn open(listener: TcpListener, emulator_url: &str, trace: Option<&Path>) -> Result<Self> {
+        let address = listener
+            .local_addr()
+            .map_err(|error| Error::io("could not open the local cloud's front door", &error))?;
+        let door = Arc::new(Door {
+            address,
+            upstream: Upstream::new(emulator_url)?,
+            scopes: Scopes::default(),
+            codes: Codes::default(),
+            mailbox: Mailbox::default(),
+            trace: Trace::to(trace),
+        });
+        let app = axum::Router::new()
+            .fallback(serve)
+            .with_state(Arc::clone(&door));
+        let task = tokio::spawn(async move {
+            // Accept errors are retried inside; it never ends by itself.
+            let _ = axum::serve(listener, app).await;
+        });
+        Ok(Self { door, task })
+    }
+
+    /// What clients use as the AWS endpoint.
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.door.address)
+    }
+
+    /// Moves on to a new emulator, which knows nothing of the old one's users and mail.
+    pub fn point_at(&self, emulator_url: &str) {
+        self.door.upstream.point_at(emulator_url);
+        self.door.forget();
+    }
+
+    /// Everything sent to people so far, newest last.
+    pub async fn mail(&self) -> Result<Vec<Mail>> {
+        self.door.mail().await
+    }
+}
+
+impl Drop for FrontDoor {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Door {
+    fn forget(&self) {
+        self.codes.clear();
+        self.mailbox.clear();
+        self.scopes.clear();
+    }
+
+    async fn mail(&self) -> Result<Vec<Mail>> {
+        let sent = self.upstream.sent_mail().await.ok_or_else(|| {
+            Error::new(
+                Kind::Local,
+                "could not read the local mailbox: the emulator does not answer",
+            )
+        })?;
+        Ok(self.mailbox.with(Mail::from_emulator(&sent)))
+    }
+
+    /// A link back to this door.
+    fn link(&self, path: &str, query: &[(&str, &str)]) -> String {
+        let query: Vec<String> = query
+            .iter()
+            .map(|(name, value)| format!("{name}={}", percent_encoded(value)))
+            .collect();
+        format!("http://{}{path}?{}", self.address, query.join("&"))
+    }
+}
+
+/// Encodes everything but the characters RFC 3986 leaves unreserved.
+fn percent_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+async fn serve(State(door): State<Arc<Door>>, request: Request<Body>) -> Response<Body> {
+    let started = Instant::now();
+    let (parts, body) = request.into_parts();
+    let method = parts.method.clone();
+    let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
+        let reply = Reply::aws_error(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestEntityTooLargeException",
+            "the local cloud takes no body of this size",
+        );
+        return reply.into_response(&method);
+    };
+    let call = Call {
+        method: parts.method,
+        uri: parts.uri,
+        headers: parts.headers,
+        body,
+    };
+    let scope = Scope::of(&call.headers).map(|(scope, _)| scope);
+    if let Some(scope) = &scope {
+        door.scopes.saw(scope);
+    }
+    let (service, action) = call.label();
+    let ours = call.uri.path().starts_with("/_saasauth/");
+    let reply = route(&door, call).await;
+    if !ours {
+        let line = Line {
+            service: &service,
+            action: &action,
+            status: reply.status.as_u16(),
+            account: scope.as_ref().map(|scope| scope.access_key.as_str()),
+        };
+        door.trace.record(&line, started.elapsed());
+    }
+    reply.into_response(&method)
+}
+
+async fn route(door: &Door, call: Call) -> Reply {
+    match (&call.method, call.uri.path()) {
+        (&Method::GET, HEALTH_PATH) => return health(door, call).await,
+        (&Method::GET, MAIL_PATH) => return mail(door).await,
+        (&Method::POST, RESET_PATH) => {
+            let reply = door.upstream.forward(&call).await;
+            if reply.is_success() {
+                door.forget();
+            }
+            return reply;
+        }
+        (&Method::GET, cognito::CONFIRM_PATH) => {
+            let query = Query::<BTreeMap<String, String>>::try_from_uri(&call.uri);
+            let query = query.map(|query| query.0).unwrap_or_default();
+            return cognito::confirm_by_link(door, &query).await;
+        }
+        _ => {}
+    }
+    match call.operation_of(COGNITO).map(str::to_owned) {
+        Some(action) => cognito::answer(door, call, &action).await,
+        None => door.upstream.forward(&call).await,
+    }
+}
+
+async fn health(door: &Door, mut call: Call) -> Reply {
+    call.uri = axum::http::Uri::from_static(UPSTREAM_HEALTH_PATH);
+    let reply = door.upstream.forward(&call).await;
+    if reply.is_success() {
+        let body = json!({ "pid": std::process::id() });
+        Reply::new(StatusCode::OK, "application/json", body.to_string())
+    } else {
+        reply
+    }
+}
+
+async fn mail(door: &Door) -> Reply {
+    match door.mail().await {
+        Ok(mails) => match serde_json::to_vec(&mails) {
+            Ok(body) => Reply::new(StatusCode::OK, "application/json", body),
+            Err(error) => Reply::aws_error(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "InternalError",
+                &error.to_string(),
+            ),
+        },
+        Err(error) => Reply::aws_error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ServiceUnavailable",
+            &error.to_string(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_encoded() {
+        assert_eq!(percent_encoded("a+b@c.d e"), "a%2Bb%40c.d%20e");
+    }
+}

@@ -1,0 +1,251 @@
+//! Where a project's local cloud keeps itself, what it notes there, and who holds its locks.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::error::{Error, Kind, Result};
+
+/// How often a lock held by another process is tried.
+const LOCK_POLL: Duration = Duration::from_millis(50);
+/// How long another start or stop may take: the longest start, and some.
+const LOCK_LIMIT: Duration = Duration::from_secs(90);
+/// How much of a log is shown with an error.
+const LOG_TAIL: u64 = 4 * 1024;
+
+/// The files of one project's local cloud, all in `.saasauth/local/` of the project.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    directory: PathBuf,
+}
+
+/// What a running local cloud notes down, for the commands that look for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct State {
+    /// The process that serves the front door.
+    pub(super) pid: u32,
+    /// What clients use as the AWS endpoint.
+    pub(super) endpoint_url: String,
+    /// The emulator's process, which leads a process group of its own.
+    pub(super) emulator_pid: u32,
+    /// Our version, since another one may have left the process running.
+    pub(super) version: String,
+    pub(super) started_at: String,
+    /// What the next `start` should tell, such as that the emulator had to be restarted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) notice: Option<String>,
+}
+
+/// A file lock, released when dropped or when its process ends, however it ends.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Paths {
+    /// The paths for the project in `project_directory`.
+    pub fn new(project_directory: &Path) -> Self {
+        Self {
+            directory: project_directory.join(".saasauth").join("local"),
+        }
+    }
+
+    /// `.saasauth/local` itself.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// What the serving process has to say.
+    pub fn front_door_log(&self) -> PathBuf {
+        self.directory.join("front-door.log")
+    }
+
+    /// What the emulator has to say.
+    pub fn emulator_log(&self) -> PathBuf {
+        self.directory.join("emulator.log")
+    }
+
+    /// One line per call.
+    pub fn trace(&self) -> PathBuf {
+        self.directory.join("trace.jsonl")
+    }
+
+    /// The emulator's own files: keys, unpacked functions.
+    pub(super) fn scratch(&self) -> PathBuf {
+        self.directory.join("emulator")
+    }
+
+    fn state(&self) -> PathBuf {
+        self.directory.join("state.json")
+    }
+
+    fn port(&self) -> PathBuf {
+        self.directory.join("port")
+    }
+
+    /// Makes the directory, out of version control's sight.
+    pub(super) fn create(&self) -> Result<()> {
+        let made = std::fs::create_dir_all(&self.directory)
+            .and_then(|()| std::fs::write(self.directory.join(".gitignore"), "*\n"));
+        made.map_err(|error| {
+            Error::io(
+                format!("could not create `{}`", self.directory.display()),
+                &error,
+            )
+        })
+    }
+
+    /// The note of a running or dead local cloud; an unreadable one counts as none.
+    pub(super) fn read_state(&self) -> Option<State> {
+        serde_json::from_slice(&std::fs::read(self.state()).ok()?).ok()
+    }
+
+    /// Writes the note in one piece, so that no reader sees half of it.
+    pub(super) fn write_state(&self, state: &State) -> Result<()> {
+        let text = serde_json::to_vec_pretty(state).unwrap_or_default();
+        let new = self.directory.join("state.json.new");
+        let written = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, self.state()));
+        written.map_err(|error| {
+            Error::io(
+                format!("could not write `{}`", self.state().display()),
+                &error,
+            )
+        })
+    }
+
+    /// Removes what means nothing once the local cloud has ended: its note, and the keys and unpacked
+    /// functions of the emulator. The logs stay.
+    pub(super) fn clean(&self) {
+        // Already gone is as good.
+        let _ = std::fs::remove_file(self.state());
+        let _ = std::fs::remove_dir_all(self.scratch());
+    }
+
+    /// The port used last. Using it again keeps the URLs in people's settings true.
+    pub(super) fn last_port(&self) -> Option<u16> {
+        std::fs::read_to_string(self.port())
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
+    }
+
+    pub(super) fn remember_port(&self, port: u16) {
+        // Only a convenience: without it the next start picks a new port.
+        let _ = std::fs::write(self.port(), port.to_string());
+    }
+
+    /// Waits for the right to start or stop this local cloud.
+    pub(super) async fn lock_commands(&self) -> Result<Lock> {
+        let deadline = Instant::now() + LOCK_LIMIT;
+        loop {
+            if let Some(lock) = self.try_lock("commands.lock")? {
+                return Ok(lock);
+            }
+            if Instant::now() > deadline {
+                let message =
+                    "another command has been starting or stopping the local cloud for too long";
+                return Err(Error::new(Kind::Local, message)
+                    .with_hint("find it with `ps`, end it, and run the command again"));
+            }
+            tokio::time::sleep(LOCK_POLL).await;
+        }
+    }
+
+    /// The lock the serving process holds for its whole life; `None` while one lives.
+    pub(super) fn try_lock_service(&self) -> Result<Option<Lock>> {
+        self.try_lock("service.lock")
+    }
+
+    /// Whether a serving process lives. Unlike a process ID, a lock can't be somebody else's.
+    pub(super) fn is_served(&self) -> Result<bool> {
+        if !self.directory.exists() {
+            return Ok(false);
+        }
+        Ok(self.try_lock_service()?.is_none())
+    }
+
+    fn try_lock(&self, name: &str) -> Result<Option<Lock>> {
+        let path = self.directory.join(name);
+        let doing = || format!("could not lock `{}`", path.display());
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|error| Error::io(doing(), &error))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Lock { _file: file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(Error::io(doing(), &error.into())),
+        }
+    }
+
+    /// The end of both logs, for an error.
+    pub(super) fn log_tails(&self) -> String {
+        [self.front_door_log(), self.emulator_log()]
+            .iter()
+            .filter_map(|path| tail(path))
+            .filter(|text| !text.trim().is_empty())
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
+
+fn tail(path: &Path) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))
+        .ok()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn temporary() -> (PathBuf, Paths) {
+        let directory = std::env::temp_dir().join(format!("local-{}", rand::random::<u64>()));
+        let paths = Paths::new(&directory);
+        (directory, paths)
+    }
+
+    #[test]
+    fn nothing_is_served_where_nothing_is() {
+        let (_, paths) = temporary();
+        assert!(!paths.is_served().expect("no directory, no lock"));
+        assert_eq!(paths.read_state(), None);
+    }
+
+    #[test]
+    fn the_lock_says_who_lives_and_the_state_survives_writing() {
+        let (directory, paths) = temporary();
+        paths.create().expect("a temporary directory");
+        assert!(!paths.is_served().expect("lockable"));
+        let lock = paths.try_lock_service().expect("lockable").expect("free");
+        assert!(paths.is_served().expect("lockable"));
+        drop(lock);
+        assert!(!paths.is_served().expect("lockable"));
+
+        let state = State {
+            pid: 1,
+            endpoint_url: "http://127.0.0.1:1".into(),
+            emulator_pid: 2,
+            version: "0".into(),
+            started_at: "now".into(),
+            notice: None,
+        };
+        paths.write_state(&state).expect("writable");
+        assert_eq!(paths.read_state(), Some(state));
+        paths.clean();
+        assert_eq!(paths.read_state(), None);
+        std::fs::remove_dir_all(directory).expect("ours");
+    }
+}

@@ -1,0 +1,610 @@
+//! What has to happen: the difference between a topology and what is live, as changes to show and
+//! steps to carry out.
+//!
+//! Pure and synchronous. `diff` shows the very value that `deploy` executes, and nothing is left to
+//! decide while executing.
+
+pub mod diff;
+pub mod graph;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::project::stage::Engine;
+use crate::resource::{Answers, Kind, Live, LogicalId, Mutability, Replacement};
+use crate::topology::Topology;
+use graph::Graph;
+
+/// What happens to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It is made.
+    Create,
+    /// It is changed in place.
+    Update,
+    /// A new one takes its place.
+    Replace,
+    /// It is removed.
+    Delete,
+}
+
+impl Action {
+    /// The one-column sign of the action, readable without colour.
+    pub fn glyph(self) -> &'static str {
+        match self {
+            Self::Create => "+",
+            Self::Update => "~",
+            Self::Replace => "±",
+            Self::Delete => "-",
+        }
+    }
+}
+
+/// One property that changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PropertyChange {
+    /// Where it stands: `Policies.PasswordPolicy.MinimumLength`, `Schema[company]`.
+    pub path: String,
+    /// What it is; `null` when it isn't there.
+    pub before: Option<Value>,
+    /// What it will be; `null` when it goes. A value still unknown is its CloudFormation reference.
+    pub after: Option<Value>,
+}
+
+impl PropertyChange {
+    fn new(path: &str, before: Value, after: Value) -> Self {
+        let some = |value: Value| (!value.is_null()).then_some(value);
+        Self {
+            path: path.to_owned(),
+            before: some(before),
+            after: some(after),
+        }
+    }
+}
+
+/// What happens to one resource, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Our name.
+    pub logical_id: LogicalId,
+    /// The CloudFormation type.
+    #[serde(rename = "type")]
+    pub type_name: &'static str,
+    /// AWS's name, when there is one already.
+    pub physical_id: Option<String>,
+    /// What happens.
+    pub action: Action,
+    /// For people; nothing is decided by it.
+    pub reason: Option<String>,
+    /// The properties that change.
+    pub properties: Vec<PropertyChange>,
+    /// Its type.
+    #[serde(skip)]
+    pub kind: Kind,
+}
+
+/// How many resources see each action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Summary {
+    /// Made.
+    pub create: usize,
+    /// Changed in place.
+    pub update: usize,
+    /// Replaced.
+    pub replace: usize,
+    /// Removed.
+    pub delete: usize,
+    /// Left as they are.
+    pub unchanged: usize,
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The resource.
+    pub logical_id: LogicalId,
+    /// Its type.
+    pub kind: Kind,
+    /// What to do.
+    pub operation: Operation,
+    /// Positions, in [`Plan::steps`], of the steps that must be done before.
+    pub after: Vec<usize>,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// Make it, without the properties that are sent later.
+    Create,
+    /// Send the properties that had to wait for others to exist.
+    Finish,
+    /// Wait until it can be used; nothing else waits for that.
+    Settle,
+    /// Change it in place.
+    Update,
+    /// Remove the one with this physical ID.
+    Delete,
+}
+
+/// A resource the plan touches or leaves alone, with all that executing needs.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Its type.
+    pub kind: Kind,
+    /// Its properties, references still open.
+    pub declared: Value,
+    /// What was read, when it is there.
+    pub live: Option<Live>,
+}
+
+/// A resource of ours that is no longer declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its type.
+    pub kind: Kind,
+    /// AWS's name; unknown when a deploy was cut off while making it.
+    pub physical_id: Option<String>,
+}
+
+/// The difference between a topology and what is live.
+#[derive(Debug)]
+pub struct Plan {
+    /// The stage.
+    pub stage: String,
+    /// What carries it out.
+    pub engine: Engine,
+    /// What changes, in the order it is shown.
+    pub changes: Vec<Change>,
+    /// What stays.
+    pub unchanged: Vec<LogicalId>,
+    /// What a reader should know beside the changes.
+    pub notes: Vec<String>,
+    /// What to do, every step after those it waits for.
+    pub steps: Vec<Step>,
+    /// Every declared resource.
+    pub resources: BTreeMap<LogicalId, Planned>,
+    /// Physical IDs of what is deleted.
+    pub deleted: BTreeMap<LogicalId, Recorded>,
+    /// What is known before the first step.
+    pub answers: Answers,
+}
+
+/// What was found in AWS.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// Resources of the topology that are there.
+    pub live: BTreeMap<LogicalId, Live>,
+    /// Everything of ours by the ledger.
+    pub recorded: BTreeMap<LogicalId, Recorded>,
+    /// Account, region and the digests of the code.
+    pub answers: Answers,
+}
+
+/// What the person allows beyond the ordinary.
+#[derive(Debug, Clone, Default)]
+pub struct Permissions {
+    /// Resources that may be replaced although others hold their ID.
+    pub replace: BTreeSet<LogicalId>,
+    /// Whether the stage is protected: nothing is replaced, whatever is allowed.
+    pub protected: bool,
+}
+
+/// Plans how to get from what was observed to the topology.
+///
+/// Fails with a refusal, carrying every reason found, when a change can't be made in place safely.
+pub fn plan(
+    topology: &Topology,
+    engine: Engine,
+    observed: Observed,
+    permissions: &Permissions,
+) -> Result<Plan> {
+    let graph = Graph::of(topology);
+    let mut answers = observed.answers;
+    for (id, live) in &observed.live {
+        live.answer(id, &mut answers);
+    }
+    let mut planner = Planner {
+        graph: &graph,
+        answers,
+        steps: Vec::new(),
+        provided: BTreeMap::new(),
+    };
+    let (mut changes, mut unchanged, mut refusals) = (Vec::new(), Vec::new(), Vec::new());
+    let mut resources = BTreeMap::new();
+    let mut live_resources = observed.live;
+    let mut old = Vec::new();
+
+    for id in graph.in_order() {
+        let resource = &topology.resources[&id].resource;
+        let kind = resource.kind();
+        let declared = resource.properties();
+        let live = live_resources.remove(&id);
+        let judged = judge(
+            &id,
+            kind,
+            &planner.answers.resolve(&declared),
+            live.as_ref(),
+            permissions,
+        );
+        match judged {
+            Err(refusal) => refusals.push(refusal),
+            Ok(None) => unchanged.push(id.clone()),
+            Ok(Some(change)) => {
+                match change.action {
+                    Action::Create => planner.create(&id, kind, None),
+                    Action::Update => planner.update(&id, kind),
+                    Action::Replace => {
+                        planner.answers.forget(&id);
+                        if replaces_in_place(kind) {
+                            let delete = planner.delete(&id, kind, Vec::new());
+                            planner.create(&id, kind, Some(delete));
+                        } else {
+                            planner.create(&id, kind, None);
+                            old.push((id.clone(), kind));
+                        }
+                    }
+                    Action::Delete => {}
+                }
+                changes.push(change);
+            }
+        }
+        resources.insert(
+            id,
+            Planned {
+                kind,
+                declared,
+                live,
+            },
+        );
+    }
+    if let Some(error) = Error::together(refusals) {
+        return Err(error);
+    }
+
+    let gone: BTreeMap<LogicalId, Recorded> = observed
+        .recorded
+        .into_iter()
+        .filter(|(id, _)| !topology.resources.contains_key(id))
+        .collect();
+    for (id, recorded) in &gone {
+        if recorded.kind.holds_data() {
+            return Err(Error::refused(format!(
+                "refused to delete `{id}` ({})",
+                recorded.kind.type_name()
+            ))
+            .with_cause("it left the project file, and deleting it loses its data")
+            .with_hint("put it back into the file, or run `saasauth destroy`"));
+        }
+        changes.push(deletion(id, recorded, "left the project file"));
+    }
+    // Deletes come last: until everything new stands, what is there may still be in use.
+    let all: Vec<usize> = (0..planner.steps.len()).collect();
+    for (id, kind) in old {
+        planner.delete(&id, kind, all.clone());
+    }
+    planner.delete_all(&gone, &all);
+
+    changes.sort_by_key(|change| (change.kind, change.logical_id.clone()));
+    Ok(Plan {
+        stage: topology.stage.clone(),
+        engine,
+        changes,
+        unchanged,
+        notes: topology.notes.clone(),
+        steps: planner.steps,
+        resources,
+        deleted: gone,
+        answers: planner.answers,
+    })
+}
+
+/// Plans the removal of everything recorded, children first. Kinds in `kept` stay.
+pub fn destroy(
+    stage: &str,
+    engine: Engine,
+    recorded: BTreeMap<LogicalId, Recorded>,
+    kept: &[Kind],
+) -> Plan {
+    let (kept, gone): (BTreeMap<_, _>, BTreeMap<_, _>) = recorded
+        .into_iter()
+        .partition(|(_, recorded)| kept.contains(&recorded.kind));
+    let graph = Graph::default();
+    let mut planner = Planner {
+        graph: &graph,
+        answers: Answers::default(),
+        steps: Vec::new(),
+        provided: BTreeMap::new(),
+    };
+    planner.delete_all(&gone, &[]);
+    let mut changes: Vec<Change> = gone
+        .iter()
+        .map(|(id, recorded)| deletion(id, recorded, "destroyed"))
+        .collect();
+    changes.sort_by_key(|change| (change.kind, change.logical_id.clone()));
+    Plan {
+        stage: stage.to_owned(),
+        engine,
+        changes,
+        unchanged: kept.into_keys().collect(),
+        notes: Vec::new(),
+        steps: planner.steps,
+        resources: BTreeMap::new(),
+        deleted: gone,
+        answers: Answers::default(),
+    }
+}
+
+impl Plan {
+    /// Whether nothing has to happen.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// How many resources see each action.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary {
+            unchanged: self.unchanged.len(),
+            ..Summary::default()
+        };
+        for change in &self.changes {
+            match change.action {
+                Action::Create => summary.create += 1,
+                Action::Update => summary.update += 1,
+                Action::Replace => summary.replace += 1,
+                Action::Delete => summary.delete += 1,
+            }
+        }
+        summary
+    }
+}
+
+/// What happens to one declared resource: nothing, a change, or a refusal.
+fn judge(
+    id: &str,
+    kind: Kind,
+    desired: &Value,
+    live: Option<&Live>,
+    permissions: &Permissions,
+) -> Result<Option<Change>> {
+    let rules = kind.rules();
+    let change = |action, properties, reason| Change {
+        logical_id: id.to_owned(),
+        type_name: rules.type_name,
+        physical_id: live.map(|live| live.physical_id.clone()),
+        action,
+        reason,
+        properties,
+        kind,
+    };
+    let Some(live) = live else {
+        return Ok(Some(change(
+            Action::Create,
+            diff::from_nothing(rules, desired),
+            None,
+        )));
+    };
+    let properties = diff::compare(rules, desired, &live.properties);
+    if properties.is_empty() {
+        return Ok(None);
+    }
+    let mut replacing = Vec::new();
+    for property in &properties {
+        match rules.mutability(&property.path) {
+            Mutability::Update => {}
+            Mutability::AddOnly(_) if property.before.is_none() => {}
+            Mutability::AddOnly(advice) | Mutability::Refuse(advice) => {
+                return Err(refuse_change(id, kind, property, advice));
+            }
+            Mutability::Replace => replacing.push(property.path.clone()),
+        }
+    }
+    if replacing.is_empty() {
+        return Ok(Some(change(Action::Update, properties, None)));
+    }
+    let what = replacing.join("`, `");
+    check_replacement(id, kind, &what, permissions)?;
+    let reason = format!("`{what}` can't change in place");
+    Ok(Some(change(Action::Replace, properties, Some(reason))))
+}
+
+fn refuse_change(id: &str, kind: Kind, property: &PropertyChange, advice: &str) -> Error {
+    let text = |value: &Option<Value>| {
+        value
+            .as_ref()
+            .map_or_else(|| "nothing".to_owned(), Value::to_string)
+    };
+    Error::refused(format!(
+        "refused to change `{}` of `{id}` ({})",
+        property.path,
+        kind.type_name()
+    ))
+    .with_cause(format!(
+        "it is {} and would become {}",
+        text(&property.before),
+        text(&property.after)
+    ))
+    .with_hint(advice)
+}
+
+fn check_replacement(id: &str, kind: Kind, what: &str, permissions: &Permissions) -> Result<()> {
+    let refused = |loss: &str| {
+        Error::refused(format!(
+            "refused to replace `{id}` ({}): `{what}` can't change in place",
+            kind.type_name()
+        ))
+        .with_cause(loss)
+    };
+    match kind.rules().replacement {
+        Replacement::Never(loss) => {
+            Err(refused(loss).with_hint("change it back in the project file"))
+        }
+        Replacement::CreateFirstIfAllowed(loss) | Replacement::DeleteFirstIfAllowed(loss) => {
+            if permissions.protected {
+                Err(refused(loss)
+                    .with_hint("this stage has `protect: true`; set it to false first"))
+            } else if permissions.replace.contains(id) {
+                Ok(())
+            } else {
+                Err(refused(loss).with_hint(format!("to accept that, add `--allow-replace {id}`")))
+            }
+        }
+        Replacement::CreateFirst | Replacement::DeleteFirst => Ok(()),
+    }
+}
+
+fn replaces_in_place(kind: Kind) -> bool {
+    matches!(
+        kind.rules().replacement,
+        Replacement::DeleteFirst | Replacement::DeleteFirstIfAllowed(_)
+    )
+}
+
+fn deletion(id: &str, recorded: &Recorded, reason: &str) -> Change {
+    Change {
+        logical_id: id.to_owned(),
+        type_name: recorded.kind.type_name(),
+        physical_id: recorded.physical_id.clone(),
+        action: Action::Delete,
+        reason: Some(reason.to_owned()),
+        properties: Vec::new(),
+        kind: recorded.kind,
+    }
+}
+
+/// Turns changes into steps with their edges.
+struct Planner<'a> {
+    graph: &'a Graph,
+    answers: Answers,
+    steps: Vec<Step>,
+    /// The step after which a resource is as others need it.
+    provided: BTreeMap<LogicalId, usize>,
+}
+
+impl Planner<'_> {
+    fn push(&mut self, id: &str, kind: Kind, operation: Operation, after: Vec<usize>) -> usize {
+        self.steps.push(Step {
+            logical_id: id.to_owned(),
+            kind,
+            operation,
+            after,
+        });
+        self.steps.len() - 1
+    }
+
+    fn steps_of<'b>(&self, ids: impl Iterator<Item = &'b LogicalId>) -> Vec<usize> {
+        ids.filter_map(|id| self.provided.get(id).copied())
+            .collect()
+    }
+
+    fn create(&mut self, id: &str, kind: Kind, first: Option<usize>) {
+        let mut after = self.steps_of(self.graph.needs_to_exist(id));
+        after.extend(first);
+        let create = self.push(id, kind, Operation::Create, after);
+        self.provided.insert(id.to_owned(), create);
+        if self.graph.is_finished_later(id) {
+            // What it waits for may be planned later than the resource itself: see `connect`.
+            self.push(id, kind, Operation::Finish, vec![create]);
+        }
+        if kind.settles() {
+            self.push(id, kind, Operation::Settle, vec![create]);
+        }
+        self.connect();
+    }
+
+    fn update(&mut self, id: &str, kind: Kind) {
+        let after = self.steps_of(self.graph.needs(id));
+        let update = self.push(id, kind, Operation::Update, after);
+        self.provided.insert(id.to_owned(), update);
+        self.connect();
+    }
+
+    /// Gives every step that sends deferred properties the edges to what those refer to.
+    fn connect(&mut self) {
+        for position in 0..self.steps.len() {
+            let step = &self.steps[position];
+            let deferred = match step.operation {
+                Operation::Finish => true,
+                Operation::Update => self.graph.is_finished_later(&step.logical_id),
+                Operation::Create | Operation::Settle | Operation::Delete => false,
+            };
+            if deferred {
+                let mut after = self.steps_of(self.graph.needs(&step.logical_id));
+                after.extend(&step.after);
+                after.sort_unstable();
+                after.dedup();
+                after.retain(|&other| other != position);
+                self.steps[position].after = after;
+            }
+        }
+    }
+
+    fn delete(&mut self, id: &str, kind: Kind, after: Vec<usize>) -> usize {
+        self.push(id, kind, Operation::Delete, after)
+    }
+
+    /// Deletes several, children first, leaving out those that go with their parent.
+    fn delete_all(&mut self, gone: &BTreeMap<LogicalId, Recorded>, after: &[usize]) {
+        let kinds: BTreeSet<Kind> = gone.values().map(|recorded| recorded.kind).collect();
+        let mut placed: Vec<(Kind, usize)> = Vec::new();
+        let mut order: Vec<(&LogicalId, Kind)> = gone
+            .iter()
+            .map(|(id, recorded)| (id, recorded.kind))
+            .collect();
+        order.sort_by_key(|(id, kind)| (delete_rank(*kind), *id));
+        for (id, kind) in order {
+            if kind
+                .goes_with()
+                .is_some_and(|parent| kinds.contains(&parent))
+            {
+                continue;
+            }
+            let mut after = after.to_vec();
+            after.extend(
+                placed
+                    .iter()
+                    .filter(|(other, _)| blocks(*other, kind))
+                    .map(|&(_, position)| position),
+            );
+            let position = self.delete(id, kind, after);
+            placed.push((kind, position));
+        }
+    }
+}
+
+/// Children before parents, so that a step only ever waits for earlier ones.
+fn delete_rank(kind: Kind) -> u8 {
+    match kind {
+        Kind::Item
+        | Kind::Permission
+        | Kind::UserPoolClient
+        | Kind::UserPoolDomain
+        | Kind::UserPoolGroup
+        | Kind::RolePolicy => 0,
+        Kind::UserPoolResourceServer => 1,
+        Kind::UserPool => 2,
+        Kind::Function => 3,
+        _ => 4,
+    }
+}
+
+/// Whether AWS refuses to delete `parent` while a `child` is there, or `child` needs it to the end.
+fn blocks(child: Kind, parent: Kind) -> bool {
+    matches!(
+        (child, parent),
+        // DeleteUserPool fails while a domain hangs from it.
+        (Kind::UserPoolDomain | Kind::UserPoolClient | Kind::UserPoolGroup, Kind::UserPool)
+            | (Kind::UserPoolClient, Kind::UserPoolResourceServer)
+            | (Kind::UserPoolResourceServer, Kind::UserPool)
+            // DeleteRole fails while the role has inline policies.
+            | (Kind::RolePolicy, Kind::Role)
+            | (Kind::Permission, Kind::Function)
+            | (Kind::Item, Kind::Table)
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,412 @@
+//! Finds the project file, reads it, and reports every mistake in it at once.
+//!
+//! In three passes, each only when the one before found nothing: is it YAML, does every key and
+//! type fit the model, does every stage obey the rules. A later pass over a half-understood file
+//! would report consequences instead of causes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::source::{Source, Span, is_secret};
+use super::tree::{self, Data, Mistake, Mistyped, Node};
+use super::{Project, file, stage, stages, validate, words};
+use crate::error::{Error, Kind, Result};
+
+/// The file's usual name.
+pub const FILE_NAME: &str = "saasauth.yaml";
+
+/// Finds the project file: `explicit`, else `saasauth.yaml` here or in the nearest parent.
+pub fn find(explicit: Option<&Path>) -> Result<PathBuf> {
+    if let Some(path) = explicit {
+        if path.is_dir() {
+            let inside = path.join(FILE_NAME);
+            let error = Error::new(Kind::Usage, format!("`{}` is a directory", path.display()));
+            return Err(if inside.is_file() {
+                error.with_hint(format!("use `--project-file {}`", inside.display()))
+            } else {
+                error.with_hint("give `--project-file` the path of a project file")
+            });
+        }
+        if !path.exists() {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("there is no project file `{}`", path.display()),
+            )
+            .with_hint("check the path given to `--project-file`"));
+        }
+        return Ok(path.to_path_buf());
+    }
+    let here = std::env::current_dir()
+        .map_err(|cause| Error::io("could not tell the current directory", &cause))?;
+    find_above(&here)
+}
+
+fn find_above(here: &Path) -> Result<PathBuf> {
+    if here.join(FILE_NAME).is_file() {
+        // Relative, as a person would spell it.
+        return Ok(PathBuf::from(FILE_NAME));
+    }
+    here.ancestors()
+        .skip(1)
+        .map(|folder| folder.join(FILE_NAME))
+        .find(|path| path.is_file())
+        .ok_or_else(|| {
+            Error::new(
+                Kind::Project,
+                format!("there is no `{FILE_NAME}` here or in a parent folder"),
+            )
+            .with_hint("run `saasauth init` to start a project")
+            .with_hint("or point at one with `--project-file PATH`")
+        })
+}
+
+/// Reads the project file and checks every stage of it, without a network.
+///
+/// The error holds every mistake found, in the file's order.
+pub fn load(path: &Path) -> Result<Project> {
+    let source = read(path)?;
+    let absolute = std::path::absolute(path)
+        .map_err(|cause| Error::io(format!("could not locate `{}`", path.display()), &cause))?;
+    let directory = absolute.parent().unwrap_or(Path::new("/")).to_path_buf();
+    parse(&source, &directory)
+}
+
+fn read(path: &Path) -> Result<Source> {
+    let doing = format!("could not read `{}`", path.display());
+    if path.is_dir() {
+        return Err(Error::new(Kind::Project, doing)
+            .with_cause("it is a directory")
+            .with_hint(format!(
+                "point at the file in it: `--project-file {}`",
+                path.join(FILE_NAME).display()
+            )));
+    }
+    let bytes = std::fs::read(path)
+        .map_err(|cause| Error::new(Kind::Project, doing.clone()).with_cause(cause.to_string()))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Source::new(path, text)),
+        Err(error) => {
+            let start = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            // Everything before the first bad byte is unchanged by the lossy copy.
+            let place = Source::new(path, text).place(Span {
+                start,
+                end: start + 3,
+            });
+            Err(Error::new(Kind::Project, doing)
+                .with_cause("it is not UTF-8 text")
+                .at(place)
+                .with_hint("save the file as UTF-8"))
+        }
+    }
+}
+
+/// Parses and checks the whole file.
+fn parse(source: &Source, directory: &Path) -> Result<Project> {
+    let tree = tree::parse(source).map_err(|malformed| not_yaml(source, malformed))?;
+    if matches!(tree.data, Data::Null) {
+        return Err(Error::new(
+            Kind::Project,
+            format!("the project file `{}` is empty", source.path.display()),
+        )
+        .with_hint("run `saasauth init` in an empty folder to see a whole one"));
+    }
+    let file = typed_file(source, &tree)?;
+
+    let mut header = validate::Report::new(source, directory);
+    let name = validate::header(&file, &mut header);
+    let declared = declared_stages(&file);
+    validate::stage_names(&file, &name, &mut header);
+
+    let mut mistakes = Mistakes::new(declared.len());
+    mistakes.of_the_file(header.errors);
+    let mut resolved = BTreeMap::new();
+    for stage_name in declared {
+        let over = tree
+            .get("stages")
+            .and_then(|stages| stages.get(&stage_name));
+        let laid = stages::overlay(&tree, over);
+        let typed: file::Stage =
+            tree::typed(&laid).map_err(|mistyped| explain(source, &mistyped))?;
+        let mut report = validate::Report::new(source, directory);
+        let stage = validate::stage(&name, &stage_name, &typed, &mut report);
+        mistakes.of_stage(
+            source,
+            &stage_name,
+            over.map(|node| node.span),
+            report.errors,
+        );
+        resolved.insert(stage_name, stage);
+    }
+    match mistakes.together() {
+        Some(error) => Err(error),
+        None => Ok(Project {
+            path: source.path.clone(),
+            directory: directory.to_path_buf(),
+            name: name.value,
+            stages: resolved,
+        }),
+    }
+}
+
+/// The stages there are: those declared and `local`; `dev` too when none are declared.
+fn declared_stages(file: &file::File) -> Vec<String> {
+    let mut names = match &file.stages {
+        Some(stages) => stages.keys().map(|name| name.value.clone()).collect(),
+        None => vec!["dev".to_owned()],
+    };
+    if !names.iter().any(|name| name == validate::LOCAL) {
+        names.push(validate::LOCAL.to_owned());
+    }
+    names
+}
+
+/// Gives the tree its types. A mistake is taken out of the tree and the rest tried again, so that
+/// one slip doesn't hide the next.
+fn typed_file(source: &Source, tree: &Node) -> Result<file::File> {
+    let mut rest = tree.clone();
+    let mut errors = Vec::new();
+    loop {
+        match tree::typed(&rest) {
+            Ok(file) if errors.is_empty() => return Ok(file),
+            Ok(_) => break,
+            Err(mistyped) => {
+                errors.push(explain(source, &mistyped));
+                if !rest.remove(&mistyped.path) {
+                    break;
+                }
+            }
+        }
+    }
+    errors.sort_by_key(position);
+    Error::together(errors).map_or_else(
+        || {
+            Err(Error::new(
+                Kind::Project,
+                "the project file is not understood",
+            ))
+        },
+        Err,
+    )
+}
+
+fn position(error: &Error) -> (PathBuf, usize, usize) {
+    error.place.as_ref().map_or_else(Default::default, |place| {
+        (place.file.clone(), place.line, place.column)
+    })
+}
+
+fn not_yaml(source: &Source, malformed: tree::Malformed) -> Error {
+    let error = match &malformed.duplicate {
+        Some(key) => Error::new(Kind::Project, format!("the key `{key}` stands here twice"))
+            .with_hint("remove one of the two, or merge them"),
+        None => {
+            let error = Error::new(
+                Kind::Project,
+                format!("`{}` is not valid YAML", source.path.display()),
+            )
+            .with_cause(malformed.message);
+            let tab = malformed.place.as_ref().is_some_and(|place| {
+                place.text.starts_with(|c: char| c.is_whitespace()) && place.text.contains('\t')
+            });
+            let colon = error
+                .causes
+                .iter()
+                .any(|cause| cause.starts_with("mapping values"));
+            error.with_hint(if tab {
+                "indent with spaces: YAML allows no tabs"
+            } else if colon {
+                "put text that holds `: ` in quotes, or check the indentation"
+            } else {
+                "check the indentation, quotes and brackets here and just above"
+            })
+        }
+    };
+    match malformed.place {
+        Some(place) => error.at(place),
+        None => error,
+    }
+}
+
+/// Keys people bring from elsewhere, and ours.
+const OTHER_WORDS: [(&str, &str); 12] = [
+    ("convertkit", "kit"),
+    ("name", "project"),
+    ("service", "project"),
+    ("functions", "triggers"),
+    ("lambdas", "triggers"),
+    ("roles", "access"),
+    ("memory", "memory_mb"),
+    ("timeout", "timeout_seconds"),
+    ("redirect_urls", "callback_urls"),
+    ("redirect_uris", "callback_urls"),
+    ("allow", "with"),
+    ("environments", "stages"),
+];
+
+/// A mistake of type, in a person's words.
+fn explain(source: &Source, mistyped: &Mistyped) -> Error {
+    let span = mistyped.span.unwrap_or_default();
+    let key = mistyped.path.iter().rev().find_map(|step| match step {
+        tree::Step::Key(span) => Some(source.slice(*span)),
+        tree::Step::Item(_) => None,
+    });
+    let key = key.unwrap_or_default();
+    let is_wrong_secret = is_secret(key) && !matches!(mistyped.mistake, Mistake::UnknownKey { .. });
+    let place = if is_wrong_secret {
+        source.covered_place(span)
+    } else {
+        source.place(span)
+    };
+    let (message, hint) = match &mistyped.mistake {
+        Mistake::UnknownKey { found, known } => (
+            format!("unknown key `{found}`"),
+            unknown_key_hint(found, known),
+        ),
+        Mistake::UnknownWord { found, allowed } => (
+            format!("`{found}` is not allowed here"),
+            words::hint(found, allowed.iter().copied()),
+        ),
+        Mistake::Type { .. } if is_wrong_secret => (
+            format!("`{key}` holds something else than a reference"),
+            "write `\"ssm:/NAME\"`, and give the secret itself to `saasauth secret set /NAME`"
+                .to_owned(),
+        ),
+        Mistake::Type { wanted, found } => (
+            format!("expected {wanted}, found {found}"),
+            type_hint(source, span, key, wanted, found),
+        ),
+        Mistake::Other(message) => (
+            message.clone(),
+            "see `saasauth schema` for what may stand here".to_owned(),
+        ),
+    };
+    Error::new(Kind::Project, message).at(place).with_hint(hint)
+}
+
+fn unknown_key_hint(found: &str, known: &[&str]) -> String {
+    let in_stage = known.contains(&"target");
+    if in_stage && ["project", "version", "stages"].contains(&found) {
+        return format!("`{found}` belongs at the top of the file, not in a stage");
+    }
+    if found == "target" && known.contains(&"stages") {
+        return "`target` belongs in a stage: `stages: { local: { target: local } }`".to_owned();
+    }
+    let ours = OTHER_WORDS
+        .iter()
+        .find(|(other, ours)| *other == found.to_lowercase() && known.contains(ours))
+        .map(|(_, ours)| *ours);
+    match ours {
+        Some(ours) => format!("did you mean `{ours}`?"),
+        None => words::hint(found, known.iter().copied()),
+    }
+}
+
+fn type_hint(source: &Source, span: Span, key: &str, wanted: &str, found: &str) -> String {
+    match (wanted, found) {
+        ("text", "a number") if ["access", "id", "refresh"].contains(&key) => {
+            "add a unit: `90s`, `15m`, `1h` or `30d`".to_owned()
+        }
+        ("text", "a number" | "`true` or `false`") => {
+            format!("put it in quotes: `\"{}\"`", source.slice(span))
+        }
+        ("a list", "text" | "a number") => {
+            format!("put it in brackets: `[{}]`", source.slice(span).trim())
+        }
+        ("a mapping", "nothing") => "write `{}` to take every default".to_owned(),
+        (_, "nothing") => "give it a value, or remove the key".to_owned(),
+        ("a mapping", _) => "write `key: value` lines, indented below".to_owned(),
+        ("a whole number", "text") => "remove the quotes or the unit".to_owned(),
+        _ => format!("write {wanted}"),
+    }
+}
+
+/// Mistakes of all stages, each once: most of the file is shared, so most mistakes are as well.
+struct Mistakes {
+    stages: usize,
+    found: Vec<Found>,
+}
+
+struct Found {
+    error: Error,
+    /// The stages it was found in; empty for the file's own.
+    in_stages: Vec<String>,
+    /// Whether it stands in the stage's own part, so that naming the stage says nothing new.
+    own: bool,
+}
+
+impl Mistakes {
+    fn new(stages: usize) -> Self {
+        Self {
+            stages,
+            found: Vec::new(),
+        }
+    }
+
+    fn of_the_file(&mut self, errors: Vec<Error>) {
+        self.found.extend(errors.into_iter().map(|error| Found {
+            error,
+            in_stages: Vec::new(),
+            own: true,
+        }));
+    }
+
+    fn of_stage(&mut self, source: &Source, name: &str, part: Option<Span>, errors: Vec<Error>) {
+        let lines = part.map(|part| {
+            let first = source.place(part).line;
+            first..=first + source.slice(part).trim_end().matches('\n').count()
+        });
+        for error in errors {
+            let same = |found: &&mut Found| {
+                found.error.message == error.message && found.error.place == error.place
+            };
+            if let Some(found) = self.found.iter_mut().find(same) {
+                found.in_stages.push(name.to_owned());
+                continue;
+            }
+            let own = match (&lines, &error.place) {
+                (Some(lines), Some(place)) => lines.contains(&place.line),
+                _ => false,
+            };
+            self.found.push(Found {
+                error,
+                in_stages: vec![name.to_owned()],
+                own,
+            });
+        }
+    }
+
+    fn together(mut self) -> Option<Error> {
+        self.found.sort_by_key(|found| position(&found.error));
+        let stages = self.stages;
+        Error::together(self.found.into_iter().map(|found| {
+            if found.own || found.in_stages.len() == stages {
+                return found.error;
+            }
+            let names = words::all_of(found.in_stages.iter().map(String::as_str));
+            found
+                .error
+                .with_cause(format!("so it stands in stage {names}"))
+        }))
+    }
+}
+
+impl Project {
+    /// The names of all stages, sorted.
+    pub fn stage_names(&self) -> impl Iterator<Item = &str> {
+        self.stages.keys().map(String::as_str)
+    }
+
+    /// The stage of that name.
+    pub fn stage(&self, name: &str) -> Result<&stage::Stage> {
+        self.stages.get(name).ok_or_else(|| {
+            let known = words::all_of(self.stage_names());
+            let error = Error::new(Kind::Usage, format!("there is no stage `{name}`"))
+                .with_cause(format!("`{}` has {known}", self.path.display()));
+            match words::nearest(name, self.stage_names()) {
+                Some(near) => error.with_hint(format!("did you mean `--stage {near}`?")),
+                None => error.with_hint(format!("add `{name}: {{}}` under `stages`")),
+            }
+        })
+    }
+}

@@ -1,0 +1,39 @@
+//! The project file: from YAML to stages, with every mistake at its place.
+//!
+//! `source` knows the text, `tree` the YAML in it, `file` the keys, `stages` how a stage is laid
+//! over the rest, `validate` the rules, `stage` what comes out. `load` runs them in that order.
+//!
+//! Offline: it reads the project file and the files that names, and nothing else. It never prints.
+
+pub mod file;
+pub mod schema;
+pub mod source;
+pub mod stage;
+pub mod tree;
+pub mod validate;
+
+mod load;
+mod stages;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use load::{FILE_NAME, find, load};
+pub use schema::schema;
+
+/// A project file that was read and found right in every stage.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The project file, spelled as the person gave it.
+    pub path: PathBuf,
+    /// The folder it stands in, absolute.
+    pub directory: PathBuf,
+    /// The project's name.
+    pub name: String,
+    /// Every stage by name.
+    stages: BTreeMap<String, stage::Stage>,
+}

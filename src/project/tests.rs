@@ -1,0 +1,443 @@
+//! The project file as a whole: the examples, the broken files and their messages, odd input.
+
+#![expect(clippy::unwrap_used, reason = "a test panics to fail")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::stage::*;
+use super::*;
+use crate::error::{Error, Kind};
+use crate::ui::error::render;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn example(name: &str) -> PathBuf {
+    root().join("examples").join(name).join(FILE_NAME)
+}
+
+/// The message as a person sees it without colour, with paths as from the repository's root.
+fn plain(error: &Error) -> String {
+    let text = anstream::adapter::strip_str(&render(error)).to_string();
+    text.replace(&format!("{}/", root().display()), "")
+}
+
+fn loaded(name: &str) -> Project {
+    load(&example(name)).unwrap_or_else(|error| panic!("{}", plain(&error)))
+}
+
+/// A folder with both triggers, in which project files can be loaded.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("saasauth-{name}-{}", std::process::id()));
+        for trigger in ["confirm-user", "generate-token"] {
+            let folder = path.join("lambdas").join(trigger);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("Cargo.toml"), "").unwrap();
+        }
+        Self(path)
+    }
+
+    fn load(&self, text: impl AsRef<[u8]>) -> Result<Project, Error> {
+        let path = self.0.join(FILE_NAME);
+        std::fs::write(&path, text).unwrap();
+        load(&path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+const SMALL: &str =
+    "version: 1\nproject: acme\nregion: eu-west-1\nclients: { web: { kind: spa } }\n";
+
+#[test]
+fn minimal_has_every_default() {
+    let project = loaded("minimal");
+    assert_eq!(project.stage_names().collect::<Vec<_>>(), ["dev", "local"]);
+    let dev = project.stage("dev").unwrap();
+    assert_eq!(
+        (dev.target, dev.engine, dev.protect),
+        (Target::Aws, Engine::Direct, false)
+    );
+    assert_eq!(dev.architecture, Architecture::Arm64);
+    assert_eq!(dev.sign_in.with, [SignInName::Email]);
+    assert_eq!(dev.sign_in.attributes.keys().collect::<Vec<_>>(), ["email"]);
+    assert!(dev.sign_in.attributes["email"].required);
+    assert_eq!(dev.sign_in.password.min_length, 12);
+    assert_eq!(
+        dev.sign_in.verify,
+        Verify {
+            by: VerifyBy::Email,
+            how: VerifyHow::Code
+        }
+    );
+    assert_eq!(
+        dev.sign_in.mfa,
+        Mfa {
+            mode: MfaMode::Off,
+            methods: [].into()
+        }
+    );
+    assert_eq!(dev.sign_in.plan, Plan::Essentials);
+    let web = &dev.clients["web"];
+    let hour = 60 * 60;
+    let tokens = Tokens {
+        access_seconds: hour,
+        id_seconds: hour,
+        refresh_seconds: 30 * 24 * hour,
+    };
+    assert_eq!(web.tokens, tokens);
+    assert_eq!(web.scopes, ["openid", "email", "profile"]);
+    let access = Access {
+        default_role: "member".to_owned(),
+        roles: BTreeMap::from([("member".to_owned(), Vec::new())]),
+    };
+    assert_eq!(dev.access, access);
+    assert_eq!(dev.triggers.generate_token.timeout_seconds, 5);
+    assert!(
+        dev.triggers
+            .generate_token
+            .path
+            .ends_with("lambdas/generate-token")
+    );
+    assert!(dev.email.is_none() && dev.marketing.is_none() && dev.hosted_ui.is_none());
+}
+
+#[test]
+fn starter_stages_differ_where_they_say() {
+    let project = loaded("starter");
+    let (local, prod) = (
+        project.stage("local").unwrap(),
+        project.stage("prod").unwrap(),
+    );
+    assert_eq!(
+        (local.target, local.architecture),
+        (Target::Local, Architecture::of_host())
+    );
+    assert_eq!(
+        local.clients["web"].callback_urls,
+        ["http://localhost:3000/callback"]
+    );
+    assert_eq!(
+        prod.clients["web"].callback_urls,
+        ["https://app.example.com/callback"]
+    );
+    assert_eq!(prod.clients["web"].tokens, local.clients["web"].tokens);
+    assert!(prod.protect && !local.protect);
+    let email = prod.email.as_ref().unwrap();
+    assert_eq!(email.from_address, "hello@example.com");
+    assert!(email.welcome.as_ref().unwrap().html.contains("{{name}}"));
+    let company = &prod.sign_in.attributes["company"];
+    assert!(!company.standard);
+    assert_eq!(
+        company.kind,
+        AttributeKind::String {
+            min_length: None,
+            max_length: Some(120)
+        }
+    );
+}
+
+#[test]
+fn full_uses_every_key() {
+    let project = loaded("full");
+    let (dev, prod) = (
+        project.stage("dev").unwrap(),
+        project.stage("prod").unwrap(),
+    );
+    assert!(dev.marketing.is_none(), "null takes a setting away");
+    assert_eq!(prod.marketing.as_ref().unwrap().secrets().len(), 5);
+    assert!(matches!(prod.hosted_ui, Some(HostedUi::Domain { .. })));
+    assert_eq!(
+        (prod.engine, prod.region.as_str()),
+        (Engine::CloudFormation, "eu-west-1")
+    );
+    assert_eq!(prod.account.as_deref(), Some("123456789012"));
+    assert_eq!(prod.domains["customer.example"].role, "member");
+    assert!(prod.clients["reports"].write.is_empty());
+    assert_eq!(prod.architecture, Architecture::X86_64);
+
+    // A key added to the file must be added to the example.
+    let text = std::fs::read_to_string(example("full")).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&schema()).unwrap();
+    let definitions = schema["$defs"].as_object().unwrap().values();
+    for object in definitions.chain([&schema]) {
+        for key in object["properties"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(key, _)| key)
+        {
+            assert!(
+                text.contains(&format!("{key}:")),
+                "examples/full lacks `{key}`"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_unknown_stage_names_the_known() {
+    let project = loaded("starter");
+    let error = project.stage("prd").unwrap_err();
+    assert_eq!(error.kind, Kind::Usage);
+    assert_eq!(
+        plain(&error),
+        "error: there is no stage `prd`\n\
+         caused by: `examples/starter/saasauth.yaml` has `dev`, `local` and `prod`\n\
+         hint: did you mean `--stage prod`?\n"
+    );
+}
+
+/// As `saasauth init` lays a project out, from an absolute path.
+#[test]
+fn a_whole_file_in_the_usual_layout_loads() {
+    let folder = Folder::new("whole");
+    std::fs::create_dir_all(folder.0.join("emails")).unwrap();
+    for name in ["welcome.html", "welcome.txt"] {
+        std::fs::write(folder.0.join("emails").join(name), "Hi {{name}}").unwrap();
+    }
+    let text = std::fs::read_to_string(example("starter")).unwrap();
+    let project = folder
+        .load(text.replace("../../lambdas", "lambdas"))
+        .unwrap();
+    let trigger = &project.stage("prod").unwrap().triggers.confirm_user;
+    assert_eq!(trigger.path, folder.0.join("lambdas/confirm-user"));
+    assert_eq!(project.directory, folder.0);
+}
+
+/// Every file under `invalid/` fails with exactly the message beside it. Run with UPDATE_GOLDEN=1
+/// to write the messages anew, then read the difference.
+#[test]
+fn broken_files_say_what_is_wrong() {
+    let folder = root().join("tests/fixtures/projects/invalid");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "yaml")
+        })
+        .collect();
+    files.sort();
+    assert!(files.len() >= 30, "{} files", files.len());
+    let mut messages = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for file in files {
+        let Err(error) = load(&file) else {
+            wrong.push(format!("{} is accepted", file.display()));
+            continue;
+        };
+        let message = plain(&error);
+        assert_eq!(error.kind, Kind::Project, "{}", file.display());
+        for one in std::iter::once(&error).chain(&error.others) {
+            assert!(
+                !one.hints.is_empty(),
+                "{} has no hint: {message}",
+                file.display()
+            );
+            let text = &one.message;
+            let first_word = text.split(' ').next().unwrap();
+            let lower = first_word == "MFA" || !text.starts_with(char::is_uppercase);
+            assert!(!text.ends_with('.') && lower, "{text}");
+        }
+        let golden = file.with_extension("stderr");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&golden, &message).unwrap();
+        }
+        let expected = std::fs::read_to_string(&golden).unwrap_or_default();
+        if expected != message {
+            wrong.push(format!("{}:\n{message}", golden.display()));
+        }
+        let summary = message
+            .lines()
+            .filter(|line| !line.contains("-->"))
+            .collect::<String>();
+        if let Some(other) = messages.insert(summary, file.clone()) {
+            wrong.push(format!(
+                "{} says the same as {}",
+                file.display(),
+                other.display()
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_mistake_is_reported_once() {
+    let folder = Folder::new("once");
+    let error = folder
+        .load(format!("{SMALL}domains: {{ gmail.com: {{ role: boss }} }}\nstages: {{ dev: {{}}, prod: {{ account: x }} }}\n"))
+        .unwrap_err();
+    let messages: Vec<&str> = std::iter::once(&error)
+        .chain(&error.others)
+        .map(|e| e.message.as_str())
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "`gmail.com` is a public mail provider",
+            "there is no role `boss`",
+            "`x` is not an AWS account"
+        ]
+    );
+    assert!(error.causes.is_empty() && error.others.iter().all(|error| error.causes.is_empty()));
+}
+
+#[test]
+fn a_mistake_of_one_stage_names_it() {
+    let folder = Folder::new("names");
+    let text = format!(
+        "{SMALL}email: {{ from: a@acme.com, identity: acme.com }}\nsign_in: {{ mfa: {{ mode: optional, methods: [email] }} }}\nstages: {{ dev: {{}}, prod: {{ email: ~ }} }}\n"
+    );
+    let error = folder.load(text).unwrap_err();
+    assert_eq!(error.causes, ["so it stands in stage `prod`"]);
+    assert!(error.others.is_empty());
+}
+
+#[test]
+fn a_secret_is_never_shown() {
+    let folder = Folder::new("secret");
+    for value in [
+        "s3cr3t-us1",
+        "\"s3cr3t, us1\"",
+        "12345678",
+        "[s3cr3t]",
+        "{ a: 12345678 }",
+        "\n      s3cr3t",
+        "|\n      s3cr3t",
+        ">-\n      s3cr3t\n      s3cr3t",
+        "\"s3cr3t",
+        "&a s3cr3t",
+    ] {
+        let text = format!(
+            "{SMALL}sign_in: {{ attributes: {{ news: {{ type: boolean }} }} }}\nmarketing:\n  opt_in: news\n  beehiiv:\n    publication: pub_1\n    api_key: {value}\n"
+        );
+        let message = plain(&folder.load(text).unwrap_err());
+        assert!(
+            !message.contains("s3cr3t") && !message.contains("12345678"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_directory_or_no_file_is_said_so() {
+    let folder = Folder::new("directory");
+    let error = load(&folder.0).unwrap_err();
+    assert_eq!(
+        (error.kind, error.causes[0].as_str()),
+        (Kind::Project, "it is a directory")
+    );
+    assert_eq!(find(Some(&folder.0)).unwrap_err().kind, Kind::Usage);
+    assert_eq!(
+        find(Some(&folder.0.join("none.yaml"))).unwrap_err().kind,
+        Kind::Usage
+    );
+    folder.load(SMALL).unwrap();
+    assert!(find(Some(&folder.0)).unwrap_err().hints[0].contains(FILE_NAME));
+}
+
+#[test]
+fn text_that_is_not_utf8_is_placed() {
+    let folder = Folder::new("utf8");
+    let error = folder.load(b"version: 1\nproject: caf\xe9\n").unwrap_err();
+    let place = error.place.unwrap();
+    assert_eq!((place.line, place.column), (2, 13));
+}
+
+/// Comments aside, the starter cut off at every byte.
+#[test]
+fn no_truncation_panics() {
+    let starter = std::fs::read_to_string(example("starter")).unwrap();
+    let text: Vec<&str> = starter
+        .lines()
+        .map(|line| line.split("# ").next().unwrap().trim_end())
+        .collect();
+    let text = text.join("\n");
+    let threads = 4;
+    std::thread::scope(|scope| {
+        for first in 0..threads {
+            let text = text.as_bytes();
+            scope.spawn(move || {
+                let folder = Folder::new(&format!("cut-{first}"));
+                for end in (first..text.len()).step_by(threads) {
+                    let _ = folder.load(&text[..end]).map_err(|error| plain(&error));
+                }
+            });
+        }
+    });
+}
+
+/// Editors read the schema from the repository. UPDATE_GOLDEN=1 writes it anew.
+#[test]
+fn the_schema_beside_the_examples_is_current() {
+    let path = root().join("examples/saasauth.schema.json");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, schema()).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), schema());
+}
+
+#[test]
+fn no_input_panics() {
+    let folder = Folder::new("panics");
+    for nasty in [
+        "",
+        "\u{feff}",
+        "-",
+        "[",
+        "{",
+        "}",
+        "&a [*a]",
+        "&a {b: *a}",
+        "? [a, b]\n: c",
+        "!!binary x",
+        "--- a\n--- b",
+        "version: 1e999",
+        "version: .nan",
+        "version: -1",
+        "version: 99999999999",
+        "version: 18446744073709551616",
+        "\t",
+        "a:\n\tb: c",
+        "\0",
+        "a: b: c",
+        "<<: 1",
+        "<<: {a: 1}",
+        "stages: [a]",
+        "stages: {a: []}",
+        "stages: {1: {}}",
+        "~: 1",
+        "{[a]: b}",
+        "project: 'é",
+        "clients: {é: {kind: spa, tokens: {access: é}}}",
+        "version: 1\r\nprojekt: x\r\n",
+        "%YAML 9",
+        "domains: {'': {}}",
+        "hosted_ui: {prefix: ''}",
+        "email: {from: '<', identity: '@'}",
+        "email: {from: '*@*', welcome: {subject: '{{', html: ''}}",
+    ] {
+        let _ = folder.load(nasty).map_err(|error| plain(&error));
+        let _ = folder
+            .load(format!("{SMALL}{nasty}"))
+            .map_err(|error| plain(&error));
+    }
+    let deep = format!("{SMALL}tags: {}{}", "[".repeat(5000), "]".repeat(5000));
+    assert!(folder.load(deep).is_err());
+    let mut bomb = "a0: &a0 [x, x]\n".to_owned();
+    for level in 1..40 {
+        bomb += &format!("a{level}: &a{level} [*a{0}, *a{0}]\n", level - 1);
+    }
+    assert!(folder.load(bomb).is_err());
+}

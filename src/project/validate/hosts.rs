@@ -1,0 +1,182 @@
+//! Host names, mail addresses and URLs, as far as a text alone can tell.
+
+/// Whether `host` is a name such as `acme.com`: two labels or more, lower case.
+pub(super) fn is_domain(host: &str) -> bool {
+    host.len() <= 253
+        && host.contains('.')
+        && host.split('.').all(is_label)
+        // No top-level domain is all digits, but the last byte of an IP address is.
+        && !host.rsplit('.').next().is_some_and(|last| last.chars().all(|c| c.is_ascii_digit()))
+}
+
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// The domain of a mail address, in lower case; `None` when it is no address.
+pub(super) fn domain_of(address: &str) -> Option<String> {
+    let (user, domain) = address.rsplit_once('@')?;
+    let domain = domain.to_lowercase();
+    let fine = !user.is_empty()
+        && user.len() <= 64
+        && user
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c))
+        && !user.starts_with('.')
+        && !user.ends_with('.')
+        && is_domain(&domain);
+    fine.then_some(domain)
+}
+
+/// The parts of a URL the rules ask about.
+pub(super) struct Url<'a> {
+    pub(super) scheme: &'a str,
+    pub(super) host: &'a str,
+}
+
+/// Splits an absolute URL; `None` when it is none.
+pub(super) fn url(text: &str) -> Option<Url<'_>> {
+    let (scheme, rest) = text.split_once("://")?;
+    let fine = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    if !fine || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return None;
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    Some(Url { scheme, host })
+}
+
+impl Url<'_> {
+    /// Whether the host is this machine, where TLS is neither usual nor needed.
+    pub(super) fn is_loopback(&self) -> bool {
+        matches!(self.host, "localhost" | "127.0.0.1" | "::1")
+    }
+}
+
+/// Mail providers whose addresses anybody can have: their users are no company.
+const PUBLIC_MAIL: [&str; 45] = [
+    "aol.com",
+    "comcast.net",
+    "duck.com",
+    "fastmail.com",
+    "free.fr",
+    "gmail.com",
+    "gmx.at",
+    "gmx.com",
+    "gmx.de",
+    "gmx.net",
+    "googlemail.com",
+    "hey.com",
+    "hotmail.co.uk",
+    "hotmail.com",
+    "hotmail.fr",
+    "hushmail.com",
+    "icloud.com",
+    "laposte.net",
+    "libero.it",
+    "live.com",
+    "mac.com",
+    "mail.com",
+    "mail.ru",
+    "mailinator.com",
+    "me.com",
+    "msn.com",
+    "naver.com",
+    "orange.fr",
+    "outlook.com",
+    "pm.me",
+    "posteo.de",
+    "proton.me",
+    "protonmail.com",
+    "qq.com",
+    "rediffmail.com",
+    "t-online.de",
+    "tutanota.com",
+    "web.de",
+    "yahoo.co.jp",
+    "yahoo.co.uk",
+    "yahoo.com",
+    "yahoo.fr",
+    "yandex.com",
+    "yandex.ru",
+    "zoho.com",
+];
+
+/// Whether anybody can have an address at `domain`.
+pub(super) fn is_public_mail(domain: &str) -> bool {
+    PUBLIC_MAIL.binary_search(&domain).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_and_addresses() {
+        for good in ["acme.com", "a.b-c.co.uk", "xn--bcher-kva.example"] {
+            assert!(is_domain(good), "{good}");
+        }
+        for bad in [
+            "",
+            "acme",
+            "acme.",
+            ".com",
+            "a b.com",
+            "*.acme.com",
+            "-a.com",
+            "127.0.0.1",
+        ] {
+            assert!(!is_domain(bad), "{bad}");
+        }
+        assert_eq!(domain_of("a.b+c@Acme.com").as_deref(), Some("acme.com"));
+        for bad in [
+            "acme.com",
+            "@acme.com",
+            "a@b",
+            "a b@acme.com",
+            "*@acme.com@",
+            ".a@acme.com",
+        ] {
+            assert_eq!(domain_of(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn urls() {
+        let local = url("http://[::1]:3000/callback").expect("it is a URL");
+        assert!(local.is_loopback() && local.scheme == "http");
+        assert!(
+            !url("http://localhost.evil.com/")
+                .expect("it is a URL")
+                .is_loopback()
+        );
+        assert_eq!(url("myapp://callback").map(|url| url.scheme), Some("myapp"));
+        for bad in [
+            "",
+            "localhost:3000",
+            "https//a.com",
+            "ht tp://a",
+            "://a",
+            "https://a b",
+        ] {
+            assert!(url(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn public_mail_is_sorted_for_the_search() {
+        assert!(PUBLIC_MAIL.is_sorted());
+        assert!(is_public_mail("gmail.com") && !is_public_mail("acme.com"));
+    }
+}

@@ -1,0 +1,285 @@
+//! What a stage is called and where it lives: version, names, target, region, account, tags.
+
+use std::collections::BTreeMap;
+
+use super::{LOCAL, Report};
+use crate::project::file::{self, File};
+use crate::project::source::Span;
+use crate::project::stage::Target;
+use crate::project::tree::At;
+use crate::project::words;
+
+/// IAM and Lambda names end at 64 characters; `-generate-token-role` is our longest ending.
+const PROJECT_AND_STAGE: usize = 64 - "-generate-token-role".len();
+
+/// DynamoDB, Lambda and IAM allow 50 tags; four of them are ours to set.
+const MAX_TAGS: usize = 46;
+
+/// Regions with Cognito user pools, for "did you mean"; others are taken as they are, since AWS
+/// opens regions faster than we release.
+const REGIONS: [&str; 29] = [
+    "af-south-1",
+    "ap-east-1",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ca-central-1",
+    "ca-west-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-2",
+];
+
+/// Checks the version and the project's name, and returns the name.
+pub(in crate::project) fn header(file: &File, report: &mut Report<'_>) -> At<String> {
+    match &file.version {
+        Some(version) if version.value == 1 => {}
+        Some(version) => report.add(
+            version.span,
+            format!("version {} of the project file is not known", version.value),
+            "write `version: 1`, or install a newer saasauth",
+        ),
+        None => report.add(
+            Span::default(),
+            "`version` is missing",
+            "start the file with `version: 1`",
+        ),
+    }
+    let hint = "add `project: NAME`, the first part of every resource's name";
+    let name = report.required(file.project.as_ref(), "project", Span::default(), hint);
+    let length = name.value.len();
+    if !name.value.is_empty() && !is_name(&name.value) {
+        report.add(
+            name.span,
+            format!("`{}` can't name a project", name.value),
+            "use a to z, 0 to 9 and single `-`, starting with a letter",
+        );
+    } else if !name.value.is_empty() && !(3..=32).contains(&length) {
+        report.add(
+            name.span,
+            format!("the project's name has {length} characters"),
+            "use 3 to 32",
+        );
+    }
+    name
+}
+
+/// Checks the stages' names.
+pub(in crate::project) fn stage_names(file: &File, project: &At<String>, report: &mut Report<'_>) {
+    for name in file.stages.iter().flat_map(BTreeMap::keys) {
+        if !is_name(&name.value) {
+            report.add(
+                name.span,
+                format!("`{}` can't name a stage", name.value),
+                "use a to z, 0 to 9 and single `-`, starting with a letter",
+            );
+        }
+        let length = project.value.len() + 1 + name.value.len();
+        if length > PROJECT_AND_STAGE {
+            report.add(
+                name.span,
+                format!("`{}-{}` has {length} characters", project.value, name.value),
+                format!(
+                    "shorten the stage's or the project's name to {PROJECT_AND_STAGE} together, \
+                     so that role names fit AWS's 64"
+                ),
+            );
+        }
+    }
+}
+
+/// `a-z`, digits and single hyphens inside, a letter first.
+pub(super) fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && !name.ends_with('-')
+        && !name.contains("--")
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+pub(super) fn target(name: &str, file: &file::Stage, report: &mut Report<'_>) -> Target {
+    match &file.target {
+        Some(target) if name == LOCAL && target.value == Target::Aws => {
+            report.add(
+                target.span,
+                "the stage `local` can't target `aws`",
+                "write `target: local`, or give the stage another name such as `dev`",
+            );
+            Target::Local
+        }
+        Some(target) => target.value,
+        None if name == LOCAL => Target::Local,
+        None => Target::Aws,
+    }
+}
+
+pub(super) fn region(file: &file::Stage, owner: Span, report: &mut Report<'_>) -> String {
+    let hint = "add `region: eu-west-1`, or whichever is near your users";
+    let region = report.required(file.region.as_ref(), "region", owner, hint);
+    if !region.value.is_empty() && !looks_like_region(&region.value) {
+        let hint = match words::nearest(&region.value, REGIONS) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "a region reads like `eu-west-1`".to_owned(),
+        };
+        report.add(
+            region.span,
+            format!("`{}` is not an AWS region", region.value),
+            hint,
+        );
+    }
+    region.value
+}
+
+/// The words between a region's area and its number.
+const DIRECTIONS: [&str; 10] = [
+    "central",
+    "east",
+    "gov",
+    "north",
+    "northeast",
+    "northwest",
+    "south",
+    "southeast",
+    "southwest",
+    "west",
+];
+
+/// `eu-west-1`, `us-gov-west-1`.
+fn looks_like_region(region: &str) -> bool {
+    let parts: Vec<&str> = region.split('-').collect();
+    let [area, middle @ .., number] = parts.as_slice() else {
+        return false;
+    };
+    area.len() == 2
+        && area.chars().all(|c| c.is_ascii_lowercase())
+        && !middle.is_empty()
+        && middle.iter().all(|word| DIRECTIONS.contains(word))
+        && number.len() == 1
+        && number.chars().all(|c| c.is_ascii_digit())
+}
+
+pub(super) fn account(file: &file::Stage, report: &mut Report<'_>) -> Option<String> {
+    let account = file.account.as_ref()?;
+    if account.value.len() != 12 || !account.value.chars().all(|c| c.is_ascii_digit()) {
+        report.add(
+            account.span,
+            format!("`{}` is not an AWS account", account.value),
+            "an account is 12 digits, in quotes; `aws sts get-caller-identity` prints yours",
+        );
+    }
+    Some(account.value.clone())
+}
+
+pub(super) fn tags(file: &file::Stage, report: &mut Report<'_>) -> BTreeMap<String, String> {
+    let tags = file.tags.as_ref();
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for (at, (key, value)) in tags.into_iter().flatten().enumerate() {
+        let lower = key.value.to_lowercase();
+        if let Some(reserved) = ["aws:", "saasauth:"].iter().find(|p| lower.starts_with(*p)) {
+            report.add(
+                key.span,
+                format!("the tag `{}` starts with `{reserved}`", key.value),
+                format!("tags starting with `{reserved}` are reserved; use another name"),
+            );
+        }
+        check_tag_text(report, key, "tag's name", 1..=128);
+        check_tag_text(report, value, "tag's value", 0..=256);
+        // IAM takes `team` and `Team` for the same key and refuses both.
+        if let Some(other) = seen.insert(lower, &key.value) {
+            report.add(
+                key.span,
+                format!(
+                    "the tags `{other}` and `{}` differ by case alone",
+                    key.value
+                ),
+                "keep one of the two",
+            );
+        }
+        if at == MAX_TAGS {
+            report.add(
+                key.span,
+                format!("more than {MAX_TAGS} tags"),
+                "AWS allows 50 on a resource, and saasauth sets its own; remove some",
+            );
+        }
+    }
+    tags.into_iter()
+        .flatten()
+        .map(|(key, value)| (key.value.clone(), value.value.clone()))
+        .collect()
+}
+
+fn check_tag_text(
+    report: &mut Report<'_>,
+    text: &At<String>,
+    what: &str,
+    lengths: std::ops::RangeInclusive<usize>,
+) {
+    let length = text.value.chars().count();
+    if !lengths.contains(&length) {
+        report.add(
+            text.span,
+            format!("the {what} has {length} characters"),
+            format!("use {} to {}", lengths.start(), lengths.end()),
+        );
+    }
+    let wrong = |c: &char| !c.is_alphanumeric() && !" _.:/=+-@".contains(*c);
+    if let Some(wrong) = text.value.chars().find(wrong) {
+        report.add(
+            text.span,
+            format!("the {what} holds `{}`", wrong.escape_default()),
+            "use letters, digits, spaces and `_.:/=+-@`",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_regions() {
+        for good in ["acme", "a1-b2"] {
+            assert!(is_name(good), "{good}");
+        }
+        for bad in ["", "1a", "-a", "a-", "a--b", "Acme", "a_b", "ä"] {
+            assert!(!is_name(bad), "{bad}");
+        }
+        for good in REGIONS.iter().chain(&["us-gov-west-1", "sa-west-1"]) {
+            assert!(looks_like_region(good), "{good}");
+        }
+        for bad in [
+            "",
+            "eu",
+            "eu-west",
+            "eu-west1",
+            "eu-west-12",
+            "EU-west-1",
+            "eu-wset-1",
+            "eu--1",
+            "eu-1",
+        ] {
+            assert!(!looks_like_region(bad), "{bad}");
+        }
+    }
+}

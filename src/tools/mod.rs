@@ -1,0 +1,284 @@
+//! The programs we need and don't contain: cargo-lambda and the local cloud's emulator.
+//!
+//! Owns where they come from: PATH when a fitting version is there, else a pinned Python environment
+//! under the user's cache directory, made once. Must not know what they are run for, and names no
+//! registry: where packages come from is the person's own pip or uv configuration.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use crate::error::Result;
+
+mod environment;
+pub(crate) mod process;
+
+use environment::Shelf;
+
+/// Receives one line for the person at a time: an announcement, then progress.
+pub type Say<'a> = &'a (dyn Fn(String) + Send + Sync);
+
+/// A program published as a Python package.
+#[derive(Debug, Clone, Copy)]
+pub struct Tool {
+    /// What a person calls it.
+    pub name: &'static str,
+    /// The package that brings it.
+    pub package: &'static str,
+    /// The version installed when PATH has no fitting one.
+    pub version: &'static str,
+    /// The file to run.
+    pub executable: &'static str,
+    /// Which versions found on PATH will do.
+    pub accepts: Accepts,
+    /// Another package it can't work without.
+    pub companion: Option<Companion>,
+}
+
+/// Which versions of a tool found on PATH will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepts {
+    /// The pinned one alone.
+    Pinned,
+    /// This `major.minor` and every later one.
+    Since(u32, u32),
+}
+
+/// A package that a [`Tool`] needs beside itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Companion {
+    pub package: &'static str,
+    pub version: &'static str,
+    /// The executable that stands for it on PATH when it was installed in another way; a library has
+    /// none.
+    pub executable: Option<&'static str>,
+}
+
+/// The emulator behind the stage `local`.
+///
+/// Only the pinned version will do: the front door makes up for what exactly this one lacks.
+pub const MINISTACK: Tool = Tool {
+    name: "ministack",
+    package: "ministack",
+    version: "1.5.33",
+    executable: "ministack",
+    accepts: Accepts::Pinned,
+    // Without it MiniStack makes signatures up, and no token verifies.
+    companion: Some(Companion {
+        package: "cryptography",
+        version: "50.0.2",
+        executable: None,
+    }),
+};
+
+/// The builder of Lambda binaries, with the linker that lets it aim at any architecture.
+///
+/// `ziglang` is pinned as well, since the linker has a say in the bytes of a trigger.
+pub const CARGO_LAMBDA: Tool = Tool {
+    name: "cargo-lambda",
+    package: "cargo-lambda",
+    version: "1.9.2",
+    executable: "cargo-lambda",
+    accepts: Accepts::Since(1, 8),
+    companion: Some(Companion {
+        package: "ziglang",
+        version: "0.17.1",
+        executable: Some("zig"),
+    }),
+};
+
+/// The executable of `tool`, installed first when PATH has no fitting one.
+///
+/// An installation is announced in one line through `say`, followed by its progress. Two processes
+/// may ask at once, and one that is interrupted is started over by the next call.
+///
+/// # Errors
+/// [`Kind::Local`](crate::error::Kind::Local) when it can't be installed, with the installer's output.
+pub async fn ensure(tool: &Tool, say: Say<'_>) -> Result<PathBuf> {
+    let shelf = Shelf::of_user()?;
+    if let Some(found) = on_path(tool, shelf.search()).await {
+        return Ok(found);
+    }
+    let mut packages = vec![format!("{}=={}", tool.package, tool.version)];
+    if let Some(companion) = tool.companion {
+        packages.push(format!("{}=={}", companion.package, companion.version));
+    }
+    let directory = format!("{}-{}", tool.package, tool.version);
+    let label = format!("{} {}", tool.name, tool.version);
+    let environment = shelf.install(&directory, &label, &packages, say).await?;
+    Ok(executable(&environment, tool.executable))
+}
+
+/// A Python environment with `packages` (requirements such as `boto3==1.43.106`), made when missing.
+///
+/// `name` is a word for its directory; other packages under the same name make another environment.
+///
+/// # Errors
+/// As [`ensure`].
+pub async fn environment(packages: &[&str], name: &str, say: Say<'_>) -> Result<PathBuf> {
+    let packages: Vec<String> = packages.iter().map(ToString::to_string).collect();
+    let directory = format!("{name}-{}", environment::fingerprint(&packages));
+    Shelf::of_user()?
+        .install(&directory, name, &packages, say)
+        .await
+}
+
+/// The path of the executable `name` in an environment made by [`environment`].
+pub fn executable(environment: &Path, name: &str) -> PathBuf {
+    environment.join("bin").join(name)
+}
+
+/// The Python interpreter that shares an installation with `program`, if there is one.
+pub(crate) fn python_beside(program: &Path) -> Option<PathBuf> {
+    let python = program.canonicalize().ok()?.parent()?.join("python3");
+    python.exists().then_some(python)
+}
+
+/// The tool on the search path, when its version is acceptable and its companion is there too.
+async fn on_path(tool: &Tool, search: &OsStr) -> Option<PathBuf> {
+    let found = environment::find(tool.executable, search)?;
+    let version = match installed_version(&found, tool.package) {
+        Some(version) => version,
+        None => printed_version(&found, tool).await?,
+    };
+    let acceptable = match tool.accepts {
+        Accepts::Pinned => version == tool.version,
+        Accepts::Since(major, minor) => numbers(&version)? >= (major, minor),
+    };
+    // Without its linker cargo-lambda would go and install one by itself, with whatever it finds.
+    let complete = tool.companion.is_none_or(|companion| {
+        installed_version(&found, companion.package).is_some()
+            || companion
+                .executable
+                .is_some_and(|executable| environment::find(executable, search).is_some())
+    });
+    (acceptable && complete).then_some(found)
+}
+
+/// The version of `package` in the Python installation that `program` belongs to.
+///
+/// Read from the folder pip leaves beside the package, because not every tool can print its version.
+fn installed_version(program: &Path, package: &str) -> Option<String> {
+    let prefix = program.canonicalize().ok()?.parent()?.parent()?.join("lib");
+    let start = format!("{}-", package.replace('-', "_"));
+    let pythons = std::fs::read_dir(prefix).ok()?.flatten();
+    let sites = pythons.filter(|entry| entry.file_name().to_string_lossy().starts_with("python"));
+    for site in sites {
+        // Debian keeps what its own packages bring under another name.
+        for folder in ["site-packages", "dist-packages"] {
+            let Ok(entries) = std::fs::read_dir(site.path().join(folder)) else {
+                continue;
+            };
+            for entry in entries.flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let version = name
+                    .strip_suffix(".dist-info")
+                    .and_then(|name| name.strip_prefix(&start));
+                if let Some(version) = version {
+                    return Some(version.to_owned());
+                }
+            }
+        }
+    }
+    None
+}
+
+/// The version a Cargo subcommand prints of itself, such as `cargo-lambda 1.9.2 (67129fc)`.
+async fn printed_version(program: &Path, tool: &Tool) -> Option<String> {
+    let subcommand = tool.executable.strip_prefix("cargo-")?;
+    let mut command = Command::new(program);
+    command.args([subcommand, "--version"]);
+    let finished = process::run(command, &|_| {}).await.ok()?;
+    let version = finished.output.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next() == Some(tool.executable)).then(|| words.next())?
+    })?;
+    finished.status.success().then(|| version.to_owned())
+}
+
+/// The first two numbers of a version.
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::environment::tests::{Folder, script};
+    use super::*;
+
+    /// A Python installation with these packages, and an executable that prints `printed`.
+    fn installation(folder: &Folder, packages: &[(&str, &str)], printed: &str) -> PathBuf {
+        for (package, version) in packages {
+            let info = format!("{}-{version}.dist-info", package.replace('-', "_"));
+            fs::create_dir_all(
+                folder
+                    .path()
+                    .join("lib/python3.11/site-packages")
+                    .join(info),
+            )
+            .expect("mkdir");
+        }
+        let bin = folder.path().join("bin");
+        fs::create_dir_all(&bin).expect("mkdir");
+        script(&bin.join("cargo-lambda"), &format!("echo '{printed}'"));
+        script(&bin.join("ministack"), "echo usage; exit 2");
+        bin
+    }
+
+    #[tokio::test]
+    async fn takes_a_complete_cargo_lambda_from_path_in_any_later_version() {
+        let folder = Folder::new();
+        let bin = installation(
+            &folder,
+            &[("cargo-lambda", "1.10.0"), ("ziglang", "0.15.1")],
+            "",
+        );
+        let found = on_path(&CARGO_LAMBDA, bin.as_os_str()).await;
+        assert_eq!(found, Some(bin.join("cargo-lambda")));
+    }
+
+    #[tokio::test]
+    async fn asks_a_program_that_pip_did_not_install() {
+        let folder = Folder::new();
+        let bin = installation(&folder, &[], "cargo-lambda 1.8.6 (abc 2026-01-01Z)");
+        assert_eq!(
+            on_path(&CARGO_LAMBDA, bin.as_os_str()).await,
+            None,
+            "no zig"
+        );
+        script(&bin.join("zig"), "true");
+        assert!(on_path(&CARGO_LAMBDA, bin.as_os_str()).await.is_some());
+        script(
+            &bin.join("cargo-lambda"),
+            "echo 'cargo-lambda 1.7.3 (abc 2025-01-01Z)'",
+        );
+        assert_eq!(
+            on_path(&CARGO_LAMBDA, bin.as_os_str()).await,
+            None,
+            "too old"
+        );
+    }
+
+    #[tokio::test]
+    async fn takes_the_emulator_from_path_in_the_pinned_version_alone() {
+        let pinned = Folder::new();
+        let bin = installation(&pinned, &[("ministack", MINISTACK.version)], "");
+        assert!(on_path(&MINISTACK, bin.as_os_str()).await.is_some());
+        let later = Folder::new();
+        let bin = installation(&later, &[("ministack", "1.6.0")], "");
+        assert_eq!(on_path(&MINISTACK, bin.as_os_str()).await, None);
+        let unknown = Folder::new();
+        let bin = installation(&unknown, &[], "");
+        assert_eq!(on_path(&MINISTACK, bin.as_os_str()).await, None);
+    }
+
+    #[test]
+    fn versions_compare_by_number() {
+        assert!(numbers("1.10.2") > numbers("1.9.9"));
+        assert_eq!(numbers("next"), None);
+    }
+}

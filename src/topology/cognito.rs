@@ -1,0 +1,374 @@
+//! The user pool and what lives in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::triggers::{CONFIRM_USER, GENERATE_TOKEN};
+use super::{Builder, email, id};
+use crate::project::stage::{
+    Attribute, AttributeKind, Client, ClientKind, HostedUi, MfaMethod, MfaMode, PasswordRule, Plan,
+    SignInName, Stage, VerifyBy, VerifyHow,
+};
+use crate::resource::user_pool::{
+    AccountRecoverySetting, AdminCreateUserConfig, LambdaConfig, NumberConstraints, PasswordPolicy,
+    Policies, PreTokenGenerationConfig, RecoveryMechanism, SchemaAttribute, SmsConfiguration,
+    StringConstraints, UserAttributeUpdateSettings, UserPool, UserPoolAddOns,
+    UsernameConfiguration, VerificationMessageTemplate,
+};
+use crate::resource::user_pool_children::{
+    CustomDomainConfig, ResourceServerScope, TokenValidityUnits,
+};
+use crate::resource::{
+    Expr, PolicyDocument, Resource, Role, RolePolicy, Statement, UserPoolClient, UserPoolDomain,
+    UserPoolGroup, UserPoolResourceServer,
+};
+
+/// Logical ID of the user pool.
+pub const USER_POOL: &str = "UserPool";
+/// Logical ID of the hosted UI's domain.
+pub const HOSTED_UI: &str = "HostedUi";
+const RESOURCE_SERVER: &str = "ResourceServer";
+const SMS_ROLE: &str = "SmsRole";
+
+pub(super) fn declare(builder: &mut Builder<'_>) {
+    if sends_sms(builder.stage) {
+        declare_sms_role(builder);
+    }
+    let pool = user_pool(builder);
+    builder.add(USER_POOL, Resource::UserPool(Box::new(pool)));
+
+    let stage = builder.stage;
+    declare_resource_server(builder);
+    for (name, client) in &stage.clients {
+        let client = user_pool_client(builder, name, client);
+        builder.add(id("Client", name), Resource::UserPoolClient(client));
+    }
+    if let Some(hosted_ui) = &stage.hosted_ui {
+        builder.add(
+            HOSTED_UI,
+            Resource::UserPoolDomain(user_pool_domain(hosted_ui)),
+        );
+    }
+    for role in stage.access.roles.keys() {
+        let group = UserPoolGroup {
+            group_name: role.clone(),
+            user_pool_id: Expr::reference(USER_POOL),
+            description: format!("Users with the role {role}"),
+        };
+        builder.add(id("Group", role), Resource::UserPoolGroup(group));
+    }
+}
+
+/// The attribute's name in Cognito: `custom:` before those that are not standard claims.
+pub(super) fn attribute_name(stage: &Stage, name: &str) -> String {
+    match stage.sign_in.attributes.get(name) {
+        Some(attribute) if !attribute.standard => format!("custom:{name}"),
+        _ => name.to_owned(),
+    }
+}
+
+fn sends_sms(stage: &Stage) -> bool {
+    stage.sign_in.verify.by == VerifyBy::Sms
+        || stage.sign_in.mfa.methods.contains(&MfaMethod::Sms)
+        || stage.sign_in.with.contains(&SignInName::Phone)
+}
+
+fn user_pool(builder: &Builder<'_>) -> UserPool {
+    let stage = builder.stage;
+    let sign_in = &stage.sign_in;
+    let (username_attributes, alias_attributes) = if sign_in.with.contains(&SignInName::Username) {
+        (None, Some(vec!["email".to_owned()]))
+    } else {
+        let names = sign_in
+            .with
+            .iter()
+            .map(|name| match name {
+                SignInName::Phone => "phone_number".to_owned(),
+                SignInName::Email | SignInName::Username => "email".to_owned(),
+            })
+            .collect();
+        (Some(names), None)
+    };
+    let verified = match sign_in.verify.by {
+        VerifyBy::Email => "email",
+        VerifyBy::Sms => "phone_number",
+    };
+    let verification = builder.stage.project.as_str();
+    UserPool {
+        user_pool_name: builder.name("users"),
+        user_pool_tier: match sign_in.plan {
+            Plan::Lite => "LITE",
+            Plan::Essentials => "ESSENTIALS",
+            Plan::Plus => "PLUS",
+        }
+        .to_owned(),
+        deletion_protection: "ACTIVE".to_owned(),
+        username_attributes,
+        alias_attributes,
+        username_configuration: UsernameConfiguration {
+            case_sensitive: false,
+        },
+        auto_verified_attributes: vec![verified.to_owned()],
+        schema: sign_in
+            .attributes
+            .iter()
+            .map(|(name, attribute)| schema_attribute(name, attribute))
+            .collect(),
+        policies: Policies {
+            password_policy: PasswordPolicy {
+                minimum_length: sign_in.password.min_length,
+                require_lowercase: sign_in.password.require.contains(&PasswordRule::Lowercase),
+                require_uppercase: sign_in.password.require.contains(&PasswordRule::Uppercase),
+                require_numbers: sign_in.password.require.contains(&PasswordRule::Digits),
+                require_symbols: sign_in.password.require.contains(&PasswordRule::Symbols),
+                temporary_password_validity_days: sign_in.password.temporary_password_days,
+            },
+        },
+        verification_message_template: VerificationMessageTemplate {
+            default_email_option: match sign_in.verify.how {
+                VerifyHow::Code => "CONFIRM_WITH_CODE",
+                VerifyHow::Link => "CONFIRM_WITH_LINK",
+            }
+            .to_owned(),
+            email_subject: format!("Your {verification} code"),
+            email_message: format!("Your {verification} code is {{####}}."),
+            email_subject_by_link: format!("Confirm your {verification} account"),
+            email_message_by_link: format!(
+                "Confirm your {verification} account: {{##confirm my address##}}"
+            ),
+            sms_message: format!("Your {verification} code is {{####}}."),
+        },
+        mfa_configuration: match sign_in.mfa.mode {
+            MfaMode::Off => "OFF",
+            MfaMode::Optional => "OPTIONAL",
+            MfaMode::Required => "ON",
+        }
+        .to_owned(),
+        enabled_mfas: (sign_in.mfa.mode != MfaMode::Off).then(|| {
+            sign_in
+                .mfa
+                .methods
+                .iter()
+                .map(|method| {
+                    match method {
+                        MfaMethod::Totp => "SOFTWARE_TOKEN_MFA",
+                        MfaMethod::Sms => "SMS_MFA",
+                        MfaMethod::Email => "EMAIL_OTP",
+                    }
+                    .to_owned()
+                })
+                .collect()
+        }),
+        account_recovery_setting: AccountRecoverySetting {
+            recovery_mechanisms: vec![RecoveryMechanism {
+                name: format!("verified_{verified}"),
+                priority: 1,
+            }],
+        },
+        admin_create_user_config: AdminCreateUserConfig {
+            allow_admin_create_user_only: false,
+        },
+        user_attribute_update_settings: UserAttributeUpdateSettings {
+            attributes_require_verification_before_update: vec![verified.to_owned()],
+        },
+        email_configuration: email::email_configuration(builder),
+        sms_configuration: sends_sms(stage).then(|| SmsConfiguration {
+            sns_caller_arn: Expr::attribute(SMS_ROLE, "Arn"),
+            external_id: builder.name("sms"),
+        }),
+        user_pool_add_ons: (sign_in.plan == Plan::Plus).then(|| UserPoolAddOns {
+            advanced_security_mode: "ENFORCED".to_owned(),
+        }),
+        lambda_config: Some(LambdaConfig {
+            post_confirmation: Expr::attribute(CONFIRM_USER, "Arn"),
+            pre_token_generation_config: PreTokenGenerationConfig {
+                lambda_arn: Expr::attribute(GENERATE_TOKEN, "Arn"),
+                lambda_version: "V2_0".to_owned(),
+            },
+        }),
+        user_pool_tags: builder
+            .tags()
+            .into_iter()
+            .map(|tag| (tag.key, tag.value))
+            .collect::<BTreeMap<_, _>>(),
+    }
+}
+
+fn schema_attribute(name: &str, attribute: &Attribute) -> SchemaAttribute {
+    let mut schema = SchemaAttribute {
+        name: name.to_owned(),
+        attribute_data_type: match attribute.kind {
+            AttributeKind::String { .. } => "String",
+            AttributeKind::Number { .. } => "Number",
+            AttributeKind::Boolean => "Boolean",
+            AttributeKind::DateTime => "DateTime",
+        }
+        .to_owned(),
+        mutable: attribute.mutable,
+        required: attribute.required,
+        string_attribute_constraints: None,
+        number_attribute_constraints: None,
+    };
+    match attribute.kind {
+        // Cognito writes these bounds by itself when left out; written here, they are ours to compare.
+        AttributeKind::String {
+            min_length,
+            max_length,
+        } if !attribute.standard => {
+            schema.string_attribute_constraints = Some(StringConstraints {
+                min_length: Some(min_length.unwrap_or(0).to_string()),
+                max_length: Some(max_length.unwrap_or(2048).to_string()),
+            });
+        }
+        AttributeKind::Number { min, max } if min.is_some() || max.is_some() => {
+            schema.number_attribute_constraints = Some(NumberConstraints {
+                min_value: min.map(|min| min.to_string()),
+                max_value: max.map(|max| max.to_string()),
+            });
+        }
+        _ => {}
+    }
+    schema
+}
+
+fn declare_sms_role(builder: &mut Builder<'_>) {
+    let name = builder.name("sms");
+    let mut trust = PolicyDocument::trust("cognito-idp.amazonaws.com");
+    // Cognito sends this ID when it assumes the role; another account's pool can't know the pair.
+    trust.statement[0].condition = Some(BTreeMap::from([(
+        "StringEquals".to_owned(),
+        BTreeMap::from([("sts:ExternalId".to_owned(), Expr::from(name.as_str()))]),
+    )]));
+    let role = Role {
+        role_name: name.clone(),
+        description: "Lets Cognito send text messages".to_owned(),
+        assume_role_policy_document: trust,
+        tags: builder.tags(),
+    };
+    builder.add(SMS_ROLE, Resource::Role(role));
+    let policy = RolePolicy {
+        policy_name: name,
+        role_name: Expr::reference(SMS_ROLE),
+        // A text message goes to a number, not to a topic; SNS knows no narrower resource for it.
+        policy_document: PolicyDocument::new(vec![Statement::allow(
+            "SendTextMessages",
+            &["sns:Publish"],
+            vec![Expr::from("*")],
+        )]),
+    };
+    builder.add("SmsPolicy", Resource::RolePolicy(policy));
+}
+
+fn declare_resource_server(builder: &mut Builder<'_>) {
+    let scopes: BTreeSet<&str> = builder
+        .stage
+        .clients
+        .values()
+        .filter(|client| client.kind == ClientKind::Machine)
+        .flat_map(|client| client.scopes.iter().map(String::as_str))
+        .collect();
+    if scopes.is_empty() {
+        return;
+    }
+    let server = UserPoolResourceServer {
+        identifier: builder.stage.project.clone(),
+        name: builder.name("api"),
+        user_pool_id: Expr::reference(USER_POOL),
+        scopes: scopes
+            .into_iter()
+            .map(|scope| ResourceServerScope {
+                scope_name: scope.to_owned(),
+                scope_description: format!("The permission {scope}"),
+            })
+            .collect(),
+    };
+    builder.add(RESOURCE_SERVER, Resource::UserPoolResourceServer(server));
+}
+
+fn user_pool_client(builder: &Builder<'_>, name: &str, client: &Client) -> UserPoolClient {
+    let stage = builder.stage;
+    let machine = client.kind == ClientKind::Machine;
+    let flows: &[&str] = match client.kind {
+        ClientKind::Spa | ClientKind::Native => {
+            &["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"]
+        }
+        ClientKind::Server => &[
+            "ALLOW_ADMIN_USER_PASSWORD_AUTH",
+            "ALLOW_REFRESH_TOKEN_AUTH",
+            "ALLOW_USER_SRP_AUTH",
+        ],
+        // An empty list would mean Cognito's default flows, which let users sign in.
+        ClientKind::Machine => &["ALLOW_REFRESH_TOKEN_AUTH"],
+    };
+    let oauth: &[&str] = match client.kind {
+        ClientKind::Machine => &["client_credentials"],
+        _ if client.callback_urls.is_empty() => &[],
+        _ => &["code"],
+    };
+    let scopes = client.scopes.iter().map(|scope| {
+        if machine {
+            Expr::join([
+                Expr::reference(RESOURCE_SERVER),
+                Expr::from(format!("/{scope}")),
+            ])
+        } else {
+            Expr::from(scope.as_str())
+        }
+    });
+    let attributes = |names: &BTreeSet<String>| {
+        let names = names
+            .iter()
+            .map(|name| attribute_name(stage, name))
+            .collect::<BTreeSet<_>>();
+        (!machine).then(|| names.into_iter().collect::<Vec<_>>())
+    };
+    let seconds = || "seconds".to_owned();
+    UserPoolClient {
+        client_name: builder.name(name),
+        user_pool_id: Expr::reference(USER_POOL),
+        generate_secret: matches!(client.kind, ClientKind::Server | ClientKind::Machine),
+        explicit_auth_flows: flows.iter().map(|&flow| flow.to_owned()).collect(),
+        allowed_oauth_flows_user_pool_client: !oauth.is_empty(),
+        allowed_oauth_flows: oauth.iter().map(|&flow| flow.to_owned()).collect(),
+        allowed_oauth_scopes: if oauth.is_empty() {
+            vec![]
+        } else {
+            scopes.collect()
+        },
+        callback_urls: client.callback_urls.clone(),
+        logout_urls: client.logout_urls.clone(),
+        supported_identity_providers: vec!["COGNITO".to_owned()],
+        read_attributes: attributes(&client.read),
+        write_attributes: attributes(&client.write),
+        access_token_validity: client.tokens.access_seconds,
+        id_token_validity: client.tokens.id_seconds,
+        refresh_token_validity: client.tokens.refresh_seconds,
+        token_validity_units: TokenValidityUnits {
+            access_token: seconds(),
+            id_token: seconds(),
+            refresh_token: seconds(),
+        },
+        prevent_user_existence_errors: "ENABLED".to_owned(),
+        enable_token_revocation: true,
+    }
+}
+
+fn user_pool_domain(hosted_ui: &HostedUi) -> UserPoolDomain {
+    let (domain, custom_domain_config) = match hosted_ui {
+        HostedUi::Prefix(prefix) => (prefix.clone(), None),
+        HostedUi::Domain {
+            domain,
+            certificate_arn,
+        } => (
+            domain.clone(),
+            Some(CustomDomainConfig {
+                certificate_arn: certificate_arn.clone(),
+            }),
+        ),
+    };
+    UserPoolDomain {
+        domain,
+        user_pool_id: Expr::reference(USER_POOL),
+        managed_login_version: 1,
+        custom_domain_config,
+    }
+}

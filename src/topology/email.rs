@@ -1,0 +1,129 @@
+//! The sender: SES identity, configuration set and welcome template.
+
+use std::collections::BTreeSet;
+
+use super::{Builder, Identity};
+use crate::project::stage::Welcome;
+use crate::resource::ses::{
+    ConfigurationSet, EmailIdentity, ReputationOptions, SuppressionOptions, Template,
+    TemplateContent,
+};
+use crate::resource::user_pool::EmailConfiguration;
+use crate::resource::{Expr, Resource};
+
+/// Logical ID of the SES identity.
+pub const IDENTITY: &str = "EmailIdentity";
+pub(super) const CONFIGURATION_SET: &str = "ConfigurationSet";
+pub(super) const WELCOME_TEMPLATE: &str = "WelcomeTemplate";
+
+pub(super) fn declare(builder: &mut Builder<'_>) {
+    let Some(email) = &builder.stage.email else {
+        return;
+    };
+    if matches!(builder.facts.identity, Identity::Ours { .. }) {
+        let identity = EmailIdentity {
+            email_identity: email.identity.clone(),
+            tags: builder.tags(),
+        };
+        builder.add(IDENTITY, Resource::EmailIdentity(identity));
+    } else {
+        builder.note(format!(
+            "the SES identity `{}` isn't this stage's: used as it is, never changed",
+            email.identity
+        ));
+    }
+    let set = ConfigurationSet {
+        name: configuration_set(builder),
+        reputation_options: ReputationOptions {
+            reputation_metrics_enabled: true,
+        },
+        suppression_options: SuppressionOptions {
+            suppressed_reasons: vec!["BOUNCE".to_owned(), "COMPLAINT".to_owned()],
+        },
+        tags: builder.tags(),
+    };
+    builder.add(CONFIGURATION_SET, Resource::ConfigurationSet(set));
+    if let Some(welcome) = &email.welcome {
+        let template = Template {
+            template: TemplateContent {
+                template_name: welcome_template(builder),
+                subject_part: welcome.subject.clone(),
+                html_part: welcome.html.clone(),
+                text_part: welcome.text.clone(),
+            },
+        };
+        builder.add(WELCOME_TEMPLATE, Resource::Template(template));
+    }
+    if !sender_is_ready(builder) {
+        builder.note(format!(
+            "SES has not verified `{}` yet: Cognito's own sender (50 emails a day) is used until a deploy after it has",
+            email.identity
+        ));
+    }
+}
+
+pub(super) fn configuration_set(builder: &Builder<'_>) -> String {
+    builder.name("email")
+}
+
+pub(super) fn welcome_template(builder: &Builder<'_>) -> String {
+    builder.name("welcome")
+}
+
+/// Every `{{variable}}` of the welcome email, sorted, with commas between. SES sends nothing when the
+/// data lacks one, so the function must know which to fill with nothing.
+pub(super) fn welcome_fields(welcome: &Welcome) -> String {
+    let parts = [
+        Some(&welcome.subject),
+        Some(&welcome.html),
+        welcome.text.as_ref(),
+    ];
+    let fields: BTreeSet<&str> = parts
+        .into_iter()
+        .flatten()
+        .flat_map(|part| variables(part))
+        .collect();
+    fields.into_iter().collect::<Vec<_>>().join(",")
+}
+
+fn variables(text: &str) -> impl Iterator<Item = &str> {
+    text.split("{{")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once("}}")?.0.trim()))
+}
+
+/// Cognito refuses a pool whose sender SES hasn't verified, and the identity has to exist before it
+/// can be verified; so a first deploy uses Cognito's own sender and a later one switches over.
+fn sender_is_ready(builder: &Builder<'_>) -> bool {
+    let (Identity::Ours { ready } | Identity::Theirs { ready }) = builder.facts.identity;
+    ready || builder.is_local()
+}
+
+/// Who sends the pool's own mail.
+pub(super) fn email_configuration(builder: &Builder<'_>) -> EmailConfiguration {
+    let Some(email) = builder
+        .stage
+        .email
+        .as_ref()
+        .filter(|_| sender_is_ready(builder))
+    else {
+        return EmailConfiguration {
+            email_sending_account: "COGNITO_DEFAULT".to_owned(),
+            from: None,
+            source_arn: None,
+            configuration_set: None,
+        };
+    };
+    let source_arn = match builder.facts.identity {
+        Identity::Ours { .. } => {
+            Expr::join([Expr::arn("ses", "identity/"), Expr::reference(IDENTITY)])
+        }
+        Identity::Theirs { .. } => Expr::arn("ses", format!("identity/{}", email.identity)),
+    };
+    EmailConfiguration {
+        email_sending_account: "DEVELOPER".to_owned(),
+        from: Some(email.from.clone()),
+        source_arn: Some(source_arn),
+        configuration_set: Some(Expr::reference(CONFIGURATION_SET)),
+    }
+}

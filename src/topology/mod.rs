@@ -1,0 +1,148 @@
+//! What should exist for one stage: the project file turned into resources and their references.
+//!
+//! Pure: the same stage and facts give the same topology, byte for byte. Edges are not written down;
+//! they are the references inside the resources. Physical names are `{project}-{stage}-{thing}`, and
+//! an ARN that follows from account, region and name is put together here rather than waited for, so
+//! it costs no edge.
+
+mod access;
+mod cognito;
+mod email;
+mod names;
+mod triggers;
+
+use std::collections::BTreeMap;
+
+use crate::project::stage::{Stage, Target};
+use crate::resource::{LogicalId, PROJECT_TAG, Resource, STAGE_TAG, Tag};
+
+pub use access::{DOMAINS_TABLE, PERMISSIONS_TABLE};
+pub use cognito::{HOSTED_UI, USER_POOL};
+pub use email::IDENTITY as EMAIL_IDENTITY;
+pub use names::{id, physical};
+pub use triggers::{CONFIRM_USER, GENERATE_TOKEN, code_parameter, functions};
+
+/// Everything that should exist for a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topology {
+    /// The project.
+    pub project: String,
+    /// The stage.
+    pub stage: String,
+    /// The resources by logical ID.
+    pub resources: BTreeMap<LogicalId, Node>,
+    /// What a reader of the plan should know and no resource shows, one line each.
+    pub notes: Vec<String>,
+}
+
+/// One resource of a topology.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// The resource.
+    pub resource: Resource,
+}
+
+/// What the topology depends on that the file doesn't say: read before planning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The SES identity of the sender, as the account has it.
+    pub identity: Identity,
+}
+
+/// The state of an SES identity in the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// Not there, or ours: it is declared. `ready` says whether mail can be sent from it.
+    Ours {
+        /// Whether SES has verified it.
+        ready: bool,
+    },
+    /// Somebody else's (another stage's, or made by hand): used as it is, never changed.
+    Theirs {
+        /// Whether SES has verified it.
+        ready: bool,
+    },
+}
+
+impl Facts {
+    /// What a template assumes, which is rendered without asking AWS: the identity is declared, and
+    /// will have been verified.
+    pub fn assumed() -> Self {
+        Self {
+            identity: Identity::Ours { ready: true },
+        }
+    }
+}
+
+/// Collects the resources while the parts of the topology declare them.
+struct Builder<'a> {
+    stage: &'a Stage,
+    facts: &'a Facts,
+    tags: Vec<Tag>,
+    resources: BTreeMap<LogicalId, Node>,
+    notes: Vec<String>,
+}
+
+/// Builds the topology of a stage.
+pub fn build(stage: &Stage, facts: &Facts) -> Topology {
+    let mut tags: BTreeMap<&str, &str> = stage
+        .tags
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    tags.insert(PROJECT_TAG, &stage.project);
+    tags.insert(STAGE_TAG, &stage.name);
+    let mut builder = Builder {
+        stage,
+        facts,
+        tags: tags
+            .into_iter()
+            .map(|(key, value)| Tag {
+                key: key.to_owned(),
+                value: value.to_owned(),
+            })
+            .collect(),
+        resources: BTreeMap::new(),
+        notes: Vec::new(),
+    };
+    access::declare(&mut builder);
+    email::declare(&mut builder);
+    triggers::declare(&mut builder);
+    cognito::declare(&mut builder);
+    Topology {
+        project: stage.project.clone(),
+        stage: stage.name.clone(),
+        resources: builder.resources,
+        notes: builder.notes,
+    }
+}
+
+impl Builder<'_> {
+    fn add(&mut self, id: impl Into<LogicalId>, resource: Resource) {
+        let mut id = id.into();
+        // Two names can come down to one logical ID only when they differ in punctuation alone.
+        while self.resources.contains_key(&id) {
+            id.push('X');
+        }
+        self.resources.insert(id, Node { resource });
+    }
+
+    fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
+    }
+
+    fn name(&self, thing: &str) -> String {
+        physical(&self.stage.project, &self.stage.name, thing)
+    }
+
+    fn tags(&self) -> Vec<Tag> {
+        self.tags.clone()
+    }
+
+    fn is_local(&self) -> bool {
+        self.stage.target == Target::Local
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

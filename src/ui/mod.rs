@@ -1,0 +1,241 @@
+//! The only writer to the terminal.
+//!
+//! Data goes to standard output, everything else to standard error. Styles are put in everywhere and
+//! stripped where they aren't wanted. What is shown is decided here; what happens never is.
+
+mod error;
+mod plan;
+mod progress;
+mod prompt;
+mod streams;
+mod style;
+mod table;
+mod text;
+mod value;
+
+use std::io::{self, IsTerminal};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use clap::ColorChoice;
+use serde::Serialize;
+
+use self::plan::Layout;
+pub use self::progress::Progress;
+use self::prompt::Prompt;
+use self::streams::{Streams, lock};
+use self::style::{BOLD, GOOD, HINT, WARNING, paint};
+use crate::aws::trace::Call;
+use crate::error::{Error, Kind, Result};
+use crate::plan::{Plan, Summary};
+
+/// What the person asked of the output, as the global options say.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Standard output holds exactly one JSON document.
+    pub json: bool,
+    /// No notes and no progress; errors, warnings and data stay.
+    pub quiet: bool,
+    /// How often `-v` was given.
+    pub verbose: u8,
+    /// When to colour.
+    pub color: ColorChoice,
+}
+
+/// The terminal, or what stands in for it.
+pub struct Ui {
+    settings: Settings,
+    streams: Arc<Streams>,
+    prompt: Mutex<Prompt>,
+}
+
+impl Ui {
+    /// Takes charge of the process's streams.
+    pub fn new(settings: Settings) -> Self {
+        let streams = Streams::standard(settings.color);
+        let attended = io::stdin().is_terminal() && streams.notes_on_terminal();
+        Self {
+            settings,
+            streams: Arc::new(streams),
+            prompt: Mutex::new(Prompt::new(io::BufReader::new(io::stdin()), attended)),
+        }
+    }
+
+    /// What was asked of the output.
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// Writes to standard output, exactly. Fails when it can't be written; a reader that closed its
+    /// end has had enough, and that is no failure.
+    pub fn data(&self, text: &str) -> Result<()> {
+        self.streams.write_data(text)
+    }
+
+    /// Writes a JSON document to standard output.
+    pub fn json<T: Serialize + ?Sized>(&self, document: &T) -> Result<()> {
+        let text = serde_json::to_string_pretty(document).map_err(|error| {
+            Error::new(Kind::System, "could not write the result as JSON").with_source(&error)
+        })?;
+        self.data(&(text + "\n"))
+    }
+
+    /// Writes a plan to standard output, as the result of a command. Under `--json` it writes
+    /// nothing: the document stands for it.
+    pub fn diff(&self, plan: &Plan) -> Result<()> {
+        self.result(|| plan::render(plan, self.layout(self.streams.data_width())))
+    }
+
+    /// Writes names and values to standard output, as the result of a command. Under `--json` it
+    /// writes nothing: the document stands for it.
+    pub fn outputs(&self, pairs: &[(String, String)]) -> Result<()> {
+        self.result(|| table::pairs(pairs))
+    }
+
+    /// Writes a table to standard output, as the result of a command. Under `--json` it writes
+    /// nothing: the document stands for it.
+    pub fn table(&self, headers: &[&str], rows: &[Vec<String>]) -> Result<()> {
+        self.result(|| table::table(headers, rows))
+    }
+
+    fn result(&self, text: impl FnOnce() -> String) -> Result<()> {
+        if self.settings.json {
+            Ok(())
+        } else {
+            self.data(&text())
+        }
+    }
+
+    /// Says something in passing.
+    pub fn note(&self, line: &str) {
+        self.aside(|| line.to_owned());
+    }
+
+    /// Says that something worked.
+    pub fn success(&self, line: &str) {
+        self.aside(|| format!("{} {line}", paint(GOOD, "✓")));
+    }
+
+    /// Says what to do next.
+    pub fn hint(&self, line: &str) {
+        self.aside(|| format!("{}: {line}", paint(HINT, "hint")));
+    }
+
+    fn aside(&self, line: impl FnOnce() -> String) {
+        if !self.settings.quiet {
+            self.streams.write_note(&(line() + "\n"));
+        }
+    }
+
+    /// Warns; not silenced by `-q`.
+    pub fn warn(&self, line: &str) {
+        self.streams
+            .write_note(&format!("{}: {line}\n", paint(WARNING, "warning")));
+    }
+
+    /// Shows an error and those found beside it.
+    pub fn error(&self, error: &Error) {
+        self.streams.write_note(&error::render(error));
+    }
+
+    /// Shows a plan in passing, on standard error. [`Ui::diff`] is for when it is what was asked for.
+    pub fn plan(&self, plan: &Plan) {
+        if !self.settings.quiet {
+            self.show(plan);
+        }
+    }
+
+    fn show(&self, plan: &Plan) {
+        let layout = self.layout(self.streams.notes_width());
+        self.streams.write_note(&plan::render(plan, layout));
+    }
+
+    fn layout(&self, width: usize) -> Layout {
+        Layout {
+            width,
+            verbose: self.settings.verbose > 0,
+        }
+    }
+
+    /// Says what was done: `✓ Deployed dev in 14.2s: 27 created, 3 unchanged`.
+    pub fn summary(&self, done: &str, summary: &Summary, took: Duration) {
+        let Summary {
+            create,
+            update,
+            replace,
+            delete,
+            unchanged,
+        } = *summary;
+        let counts = [
+            (create, "created"),
+            (update, "updated"),
+            (replace, "replaced"),
+            (delete, "deleted"),
+            (unchanged, "unchanged"),
+        ];
+        let counts: Vec<String> = counts
+            .into_iter()
+            .filter(|&(count, _)| count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        let counts = if counts.is_empty() {
+            "nothing to do".to_owned()
+        } else {
+            counts.join(", ")
+        };
+        self.success(&format!("{done} in {}: {counts}", text::seconds(took)));
+    }
+
+    /// Lists the requests sent to AWS, under `-v`.
+    pub fn calls(&self, calls: &[Call]) {
+        if self.settings.verbose > 0 {
+            self.streams.write_note(&table::calls(calls));
+        }
+    }
+
+    /// Shows a plan to somebody who is about to be asked whether it may be carried out: `-q` or not.
+    pub fn plan_to_approve(&self, plan: &Plan) {
+        self.show(plan);
+    }
+
+    /// Asks a question that only `y` or `yes` answers with yes. Refused where nobody can answer.
+    pub fn confirm(&self, question: &str) -> Result<bool> {
+        let ask = || {
+            self.streams
+                .write_note(&format!("{} [y/N] ", paint(BOLD, question)))
+        };
+        let answer = lock(&self.prompt).answer(question, "add `--yes`", ask)?;
+        Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Asks for a name to be typed, before something that can't be taken back. Refused where nobody
+    /// can answer.
+    pub fn type_name(&self, question: &str, expected: &str) -> Result<bool> {
+        let hint = format!("add `--yes --confirm {expected}`");
+        let ask = || {
+            let line = format!("{}\nType `{expected}` to go on: ", paint(BOLD, question));
+            self.streams.write_note(&line);
+        };
+        Ok(lock(&self.prompt).answer(question, &hint, ask)? == expected)
+    }
+
+    /// Starts showing events: live on a terminal, as lines elsewhere, not at all under `--json` or
+    /// `-q`.
+    pub fn progress(&self) -> Progress {
+        if self.settings.json || self.settings.quiet {
+            Progress::silent()
+        } else if self.streams.notes_on_terminal() && !is_dumb() {
+            Progress::live(&self.streams)
+        } else {
+            Progress::plain(&self.streams, self.settings.verbose > 0)
+        }
+    }
+}
+
+/// Whether the terminal says that it can't move its cursor.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+//! The two streams of the process: who writes to them, how wide they are, and how a live display
+//! steps aside while something is written.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anstream::AutoStream;
+use clap::ColorChoice;
+use indicatif::ProgressBar;
+
+use crate::error::{Error, Result};
+
+/// The width assumed for a file or a pipe: wide enough to break little, narrow enough to read in a
+/// build log.
+const WIDTH_OF_A_LOG: usize = 100;
+/// Below this, lines can't be laid out; the terminal breaks them as it likes.
+const LEAST_WIDTH: usize = 40;
+
+/// Standard output and standard error.
+pub(super) struct Streams {
+    data: Mutex<Sink>,
+    notes: Mutex<Sink>,
+    live: Mutex<Option<ProgressBar>>,
+    data_size: Size,
+    notes_size: Size,
+    notes_colored: bool,
+}
+
+/// Where bytes go.
+struct Sink {
+    writer: Box<dyn Write + Send>,
+    /// The reader went away. Nobody is left to tell, so the rest is dropped without a word.
+    closed: bool,
+}
+
+/// How big a stream's window is.
+#[derive(Debug, Clone, Copy)]
+enum Size {
+    /// A terminal's, asked anew each time: windows are resized.
+    Terminal(Standard),
+    /// Not a terminal.
+    Columns(usize),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Standard {
+    Output,
+    Error,
+}
+
+impl Streams {
+    /// The process's own streams.
+    pub(super) fn standard(color: ColorChoice) -> Self {
+        let choice = match color {
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+            ColorChoice::Always => anstream::ColorChoice::Always,
+            ColorChoice::Never => anstream::ColorChoice::Never,
+        };
+        let size = |is_terminal: bool, standard: Standard| match is_terminal {
+            true => Size::Terminal(standard),
+            false => Size::Columns(columns().unwrap_or(WIDTH_OF_A_LOG)),
+        };
+        let notes = AutoStream::new(io::stderr(), choice);
+        Self {
+            data_size: size(io::stdout().is_terminal(), Standard::Output),
+            notes_size: size(io::stderr().is_terminal(), Standard::Error),
+            data: Sink::new(AutoStream::new(io::stdout(), choice)),
+            notes_colored: notes.current_choice() != anstream::ColorChoice::Never,
+            notes: Sink::new(notes),
+            live: Mutex::new(None),
+        }
+    }
+
+    /// Streams into memory, taken for files of the given width.
+    #[cfg(test)]
+    pub(super) fn captured(
+        data: impl Write + Send + 'static,
+        notes: impl Write + Send + 'static,
+        width: usize,
+    ) -> Self {
+        Self {
+            data_size: Size::Columns(width),
+            notes_size: Size::Columns(width),
+            notes_colored: false,
+            data: Sink::new(data),
+            notes: Sink::new(notes),
+            live: Mutex::new(None),
+        }
+    }
+
+    /// Whether standard error is a terminal.
+    pub(super) fn notes_on_terminal(&self) -> bool {
+        matches!(self.notes_size, Size::Terminal(_))
+    }
+
+    /// Whether styles survive on standard error; what draws there past this type strips them else.
+    pub(super) fn notes_colored(&self) -> bool {
+        self.notes_colored
+    }
+
+    /// The width of standard output.
+    pub(super) fn data_width(&self) -> usize {
+        self.data_size.now().0
+    }
+
+    /// The width of standard error.
+    pub(super) fn notes_width(&self) -> usize {
+        self.notes_size.now().0
+    }
+
+    /// The width and height of standard error.
+    pub(super) fn notes_size(&self) -> (usize, usize) {
+        self.notes_size.now()
+    }
+
+    /// Writes to standard output. A reader that went away is not an error; a full disk is.
+    pub(super) fn write_data(&self, text: &str) -> Result<()> {
+        self.aside(|| lock(&self.data).write(text))
+            .map_err(|error| Error::io("could not write to standard output", &error))
+    }
+
+    /// Writes to standard error. When that fails there is nowhere left to say so.
+    pub(super) fn write_note(&self, text: &str) {
+        let _ = self.aside(|| lock(&self.notes).write(text));
+    }
+
+    /// Sets what must step aside while something is written.
+    pub(super) fn set_live(&self, bar: Option<ProgressBar>) {
+        *lock(&self.live) = bar;
+    }
+
+    fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        // Cloned, so that the lock isn't held while the bar draws.
+        let live = lock(&self.live).clone();
+        match live {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+impl Sink {
+    fn new(writer: impl Write + Send + 'static) -> Mutex<Self> {
+        Mutex::new(Self {
+            writer: Box::new(writer),
+            closed: false,
+        })
+    }
+
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        if self.closed {
+            return Ok(());
+        }
+        let written = self
+            .writer
+            .write_all(text.as_bytes())
+            .and_then(|()| self.writer.flush());
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+impl Size {
+    fn now(self) -> (usize, usize) {
+        let size = match self {
+            Self::Columns(columns) => return (columns, usize::MAX),
+            Self::Terminal(Standard::Output) => rustix::termios::tcgetwinsize(io::stdout()),
+            Self::Terminal(Standard::Error) => rustix::termios::tcgetwinsize(io::stderr()),
+        };
+        match size {
+            // A terminal without a window, such as a serial line, says 0.
+            Ok(size) if size.ws_col > 0 => (
+                usize::from(size.ws_col).max(LEAST_WIDTH),
+                usize::from(size.ws_row).max(1),
+            ),
+            _ => (columns().unwrap_or(80), 24),
+        }
+    }
+}
+
+/// The width somebody set for us.
+fn columns() -> Option<usize> {
+    let columns: usize = std::env::var("COLUMNS").ok()?.parse().ok()?;
+    Some(columns.max(LEAST_WIDTH))
+}
+
+/// A panic elsewhere is no reason to lose what is to be said about it.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Failing(io::ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_not_an_error() {
+        let streams = Streams::captured(Failing(io::ErrorKind::BrokenPipe), io::sink(), 80);
+        streams.write_data("a").expect("the first write notices");
+        streams.write_data("b").expect("the second does not try");
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error() {
+        let streams = Streams::captured(Failing(io::ErrorKind::StorageFull), io::sink(), 80);
+        let error = streams.write_data("a").expect_err("data would be lost");
+        assert_eq!(error.message, "could not write to standard output");
+    }
+}

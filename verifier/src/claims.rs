@@ -1,0 +1,170 @@
+//! What a verified token says.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+/// The two kinds of token an API may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenUse {
+    /// Made for APIs.
+    Access,
+    /// Made for the client, about its user.
+    Id,
+}
+
+/// The claims of a verified token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claims {
+    /// The user; for a machine's token, its client.
+    pub sub: String,
+    /// The user name in the pool. A machine's token has none.
+    pub username: Option<String>,
+    /// Only ID tokens carry the address.
+    pub email: Option<String>,
+    /// Absent from tokens made without the trigger, such as a machine's.
+    pub role: Option<String>,
+    /// What the user may do: the role's permissions and the user's own.
+    pub permissions: Vec<String>,
+    /// The company domains the user belongs to.
+    pub domains: Vec<String>,
+    /// OAuth scopes, separated by spaces as they came; empty in an ID token.
+    pub scope: String,
+    /// Which kind of token this is.
+    pub token_use: TokenUse,
+    /// The app client the token was made for: `client_id` or, in an ID token, `aud`.
+    pub client_id: String,
+    /// When it expires, in seconds since 1970.
+    pub exp: u64,
+    /// Every claim as it came, those above included.
+    pub raw: Map<String, Value>,
+}
+
+impl Claims {
+    /// Whether the permissions cover `permission`: `*` covers everything, `projects:*` whatever begins
+    /// with `projects:`, anything else itself alone.
+    pub fn allows(&self, permission: &str) -> bool {
+        self.permissions.iter().any(|held| covers(held, permission))
+    }
+
+    /// Whether the token was granted this OAuth scope.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scope.split(' ').any(|granted| granted == scope)
+    }
+}
+
+fn covers(held: &str, wanted: &str) -> bool {
+    match held.strip_suffix('*') {
+        Some(prefix) if prefix.is_empty() || prefix.ends_with(':') => wanted.starts_with(prefix),
+        _ => held == wanted,
+    }
+}
+
+/// The claims under the names the two kinds of token give them.
+#[derive(Deserialize)]
+struct Wire {
+    sub: String,
+    username: Option<String>,
+    #[serde(rename = "cognito:username")]
+    cognito_username: Option<String>,
+    email: Option<String>,
+    role: Option<String>,
+    #[serde(default)]
+    permissions: Vec<String>,
+    #[serde(default)]
+    domains: Vec<String>,
+    #[serde(default)]
+    scope: String,
+    token_use: TokenUse,
+    client_id: Option<String>,
+    aud: Option<Value>,
+    exp: u64,
+}
+
+impl<'de> Deserialize<'de> for Claims {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+
+        let raw = Map::deserialize(deserializer)?;
+        let wire: Wire =
+            serde_json::from_value(Value::Object(raw.clone())).map_err(D::Error::custom)?;
+        let (username, client_id) = match wire.token_use {
+            TokenUse::Access => (wire.username, wire.client_id),
+            // Cognito names one client; an array would be somebody else's token.
+            TokenUse::Id => (
+                wire.cognito_username,
+                wire.aud.and_then(|aud| aud.as_str().map(str::to_owned)),
+            ),
+        };
+        Ok(Self {
+            sub: wire.sub,
+            username,
+            email: wire.email,
+            role: wire.role,
+            permissions: wire.permissions,
+            domains: wire.domains,
+            scope: wire.scope,
+            token_use: wire.token_use,
+            client_id: client_id.ok_or_else(|| D::Error::custom("it names no client"))?,
+            exp: wire.exp,
+            raw,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_wildcard_covers_its_own_resource_only() {
+        for (held, wanted, expected) in [
+            ("projects:read", "projects:read", true),
+            ("projects:read", "projects:write", false),
+            ("projects:*", "projects:read", true),
+            ("projects:*", "projects:files:read", true),
+            ("projects:*", "projectsx:read", false),
+            ("projects:*", "projects", false),
+            ("proj*", "projects:read", false),
+            ("*", "anything:at:all", true),
+            ("projects:read", "projects:*", false),
+        ] {
+            assert_eq!(covers(held, wanted), expected, "{held} covers {wanted}");
+        }
+    }
+
+    #[test]
+    fn each_kind_of_token_has_its_own_names() {
+        let access: Claims = serde_json::from_value(json!({
+            "sub": "s", "username": "u", "client_id": "c", "token_use": "access", "exp": 1,
+            "scope": "openid email",
+        }))
+        .expect("it is an access token");
+        assert_eq!(
+            (access.username.as_deref(), access.client_id.as_str()),
+            (Some("u"), "c")
+        );
+        assert!(access.has_scope("email") && !access.has_scope("mail") && !access.allows(""));
+
+        let id: Claims = serde_json::from_value(json!({
+            "sub": "s", "cognito:username": "u", "aud": "c", "token_use": "id", "exp": 1,
+            "custom:company": "Engines",
+        }))
+        .expect("it is an ID token");
+        assert_eq!(
+            (id.username.as_deref(), id.client_id.as_str()),
+            (Some("u"), "c")
+        );
+        assert_eq!(id.raw["custom:company"], "Engines");
+    }
+
+    #[test]
+    fn a_permission_claim_of_the_wrong_shape_is_no_claim() {
+        let text = json!({
+            "sub": "s", "client_id": "c", "token_use": "access", "exp": 1, "permissions": "*",
+        });
+        assert!(serde_json::from_value::<Claims>(text).is_err());
+    }
+}

@@ -1,0 +1,127 @@
+//! The layers: who gets in, and what the others are told.
+
+use ::axum::Router;
+use ::axum::body::Body;
+use ::axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use ::axum::http::{Request, Response, StatusCode};
+use ::axum::routing::get;
+use saasauth_verifier::axum::{authenticate, require};
+use saasauth_verifier::{Claims, Verifier};
+use serde_json::json;
+use tower::ServiceExt;
+
+use crate::issuer::{self, Issuer};
+
+fn app(issuer: &Issuer) -> Router {
+    let verifier = Verifier::builder(issuer.url())
+        .client_id("client")
+        .build()
+        .expect("the settings are whole");
+    let guarded = get(async || "listed").route_layer(require("projects:read"));
+    Router::new()
+        .route("/me", get(async |claims: Claims| claims.sub))
+        .route("/projects", guarded)
+        .layer(authenticate(verifier))
+}
+
+fn token(issuer: &Issuer, permissions: &[&str]) -> String {
+    issuer.sign(&json!({
+        "sub": "s-1", "iss": issuer.url(), "client_id": "client", "token_use": "access",
+        "exp": issuer::now() + 300, "permissions": permissions,
+    }))
+}
+
+async fn ask(app: Router, path: &str, authorization: &[&str]) -> Response<Body> {
+    let mut request = Request::get(path);
+    for value in authorization {
+        request = request.header(AUTHORIZATION, *value);
+    }
+    let request = request.body(Body::empty()).expect("it is a request");
+    app.oneshot(request).await.expect("axum always answers")
+}
+
+fn challenge(response: &Response<Body>) -> &str {
+    let header = response.headers().get(WWW_AUTHENTICATE);
+    header.map_or("", |value| value.to_str().expect("it is text"))
+}
+
+#[tokio::test]
+async fn a_good_token_gets_in_and_the_handler_knows_who() {
+    let issuer = Issuer::start("k1").await;
+    let bearer = format!("bearer {}", token(&issuer, &["projects:*"]));
+    for path in ["/me", "/projects"] {
+        assert_eq!(
+            ask(app(&issuer), path, &[&bearer]).await.status(),
+            StatusCode::OK,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_credentials_there_is_no_error_code() {
+    let issuer = Issuer::start("k1").await;
+    for authorization in [&[][..], &["Basic dTpw"]] {
+        let response = ask(app(&issuer), "/projects", authorization).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(challenge(&response), "Bearer");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_token_is_told_why() {
+    let issuer = Issuer::start("k1").await;
+    let response = ask(app(&issuer), "/me", &["Bearer a.b.c"]).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        challenge(&response),
+        r#"Bearer error="invalid_token", error_description="the token is malformed""#
+    );
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named() {
+    let issuer = Issuer::start("k1").await;
+    let bearer = format!("Bearer {}", token(&issuer, &["billing:*"]));
+    let response = ask(app(&issuer), "/projects", &[&bearer]).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(
+        challenge(&response),
+        r#"Bearer error="insufficient_scope", error_description="the token lacks the permission projects:read", scope="projects:read""#
+    );
+}
+
+#[tokio::test]
+async fn a_malformed_header_is_a_bad_request() {
+    let issuer = Issuer::start("k1").await;
+    for authorization in [
+        &["Bearer"][..],
+        &["Bearer "],
+        &["Bearer a.b.c", "Bearer a.b.c"],
+    ] {
+        let response = ask(app(&issuer), "/me", authorization).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        assert!(challenge(&response).starts_with(r#"Bearer error="invalid_request""#));
+    }
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_had_are_not_the_callers_fault() {
+    let issuer = Issuer::start("k1").await;
+    issuer.fail(true);
+    let bearer = format!("Bearer {}", token(&issuer, &[]));
+    let response = ask(app(&issuer), "/me", &[&bearer]).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_guard_that_nobody_authenticates_for_lets_nobody_in() {
+    let lonely = Router::new().route(
+        "/",
+        get(async || "in").route_layer(require("projects:read")),
+    );
+    assert_eq!(
+        ask(lonely, "/", &[]).await.status(),
+        StatusCode::INTERNAL_SERVER_ERROR
+    );
+}

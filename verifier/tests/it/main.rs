@@ -1,0 +1,6 @@
+//! The verifier from outside, in one binary.
+
+#[cfg(feature = "axum")]
+mod axum;
+mod issuer;
+mod verifier;
