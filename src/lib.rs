@@ -23,3 +23,4 @@ pub mod scaffold;
 pub mod tools;
 pub mod topology;
 pub mod ui;
+pub mod verify;

@@ -20,6 +20,7 @@ mod table;
 pub mod trace;
 mod user_pool;
 mod user_pool_children;
+pub mod users;
 mod wait;
 
 pub mod ledger;

@@ -23,6 +23,12 @@ fn knows(schema: &Value, path: &str) -> bool {
         loop {
             if let Some(target) = here["$ref"].as_str() {
                 here = &schema["definitions"][target.trim_start_matches("#/definitions/")];
+            } else if let Some(forms) = here["oneOf"].as_array() {
+                // A property with two spellings; ours is the list.
+                let list = forms
+                    .iter()
+                    .find(|form| form["type"] == "array" || form["$ref"].is_string());
+                here = list.unwrap_or(&Value::Null);
             } else if here["items"].is_object() {
                 here = &here["items"];
             } else {

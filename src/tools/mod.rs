@@ -266,8 +266,16 @@ mod tests {
     #[tokio::test]
     async fn takes_the_emulator_from_path_in_the_pinned_version_alone() {
         let pinned = Folder::new();
-        let bin = installation(&pinned, &[("ministack", MINISTACK.version)], "");
+        let complete = [("ministack", MINISTACK.version), ("cryptography", "46.0.1")];
+        let bin = installation(&pinned, &complete, "");
         assert!(on_path(&MINISTACK, bin.as_os_str()).await.is_some());
+        let bare = Folder::new();
+        let bin = installation(&bare, &complete[..1], "");
+        assert_eq!(
+            on_path(&MINISTACK, bin.as_os_str()).await,
+            None,
+            "can't sign tokens"
+        );
         let later = Folder::new();
         let bin = installation(&later, &[("ministack", "1.6.0")], "");
         assert_eq!(on_path(&MINISTACK, bin.as_os_str()).await, None);

@@ -3,7 +3,7 @@
 //! Data goes to standard output, everything else to standard error. Styles are put in everywhere and
 //! stripped where they aren't wanted. What is shown is decided here; what happens never is.
 
-mod error;
+pub(crate) mod error;
 mod plan;
 mod progress;
 mod prompt;

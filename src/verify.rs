@@ -1,0 +1,768 @@
+//! The smoke test of a deployed stage: a throwaway user signs up, is confirmed, signs in, and has both
+//! tokens checked against what the project file says.
+//!
+//! It tells each step as data and prints nothing. The user and his records are deleted however it ends:
+//! when interrupted it finishes the request under way, so that it knows what there is to delete.
+
+mod expected;
+mod throwaway;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use saasauth_verifier::{Claims, TokenKind, Verifier};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use self::expected::{Expected, list};
+use self::throwaway::Throwaway;
+use crate::aws::users::{AppClient, SignedIn, Tokens};
+use crate::aws::{self, Aws, trace};
+use crate::engine::direct::Interrupt;
+use crate::engine::outputs::Outputs;
+use crate::error::{Error, Kind, Result};
+use crate::local::{self, Mail};
+use crate::project::stage::{Client, ClientKind, Stage, Target, VerifyHow};
+
+/// How long a mail may take that is sent while a request is answered.
+const MAIL_LIMIT: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(200);
+/// How far this clock and AWS's may differ; an access token lives five minutes at least.
+const LEEWAY: u64 = 60;
+/// What confirmUser calls the welcome email in a record's `pending`.
+const WELCOME: &str = "welcome";
+/// Reading the outputs took one round of requests.
+const OUTPUTS_LEVEL: u32 = 1;
+
+/// What the smoke test looks at.
+pub struct Verification<'a> {
+    aws: &'a Aws,
+    stage: &'a Stage,
+    confirmation: Confirmation<'a>,
+    deployed: Deployed,
+    client: AppClient,
+    user: Throwaway,
+    /// The level of the last request so far.
+    level: u32,
+}
+
+/// How the user is confirmed, and so what can be expected of it.
+#[derive(Clone, Copy)]
+enum Confirmation<'a> {
+    /// With what the local mailbox of this project received.
+    Mailbox(&'a Path),
+    /// By an administrator: nobody reads the mail AWS sends.
+    Admin,
+    /// By an administrator of an emulator, which need not run triggers of confirmation.
+    Emulated,
+}
+
+/// What the outputs must name.
+struct Deployed {
+    pool: String,
+    issuer: String,
+    jwks_uri: String,
+    permissions_table: String,
+    domains_table: String,
+}
+
+/// One step, done or failed.
+#[derive(Debug)]
+pub struct Step {
+    /// Its name in the JSON document.
+    pub name: &'static str,
+    /// What was done or seen, for a person: `signed up`.
+    pub detail: String,
+    /// Why it failed, when it did.
+    pub error: Option<Error>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Every step that was tried, in order.
+    pub steps: Vec<Step>,
+    /// The claims of the tokens that were verified.
+    pub claims: TokenClaims,
+    /// Whether it was stopped before its end.
+    pub interrupted: bool,
+}
+
+/// The claims as they came; a token that was not verified has none.
+#[derive(Debug, Default, Serialize)]
+pub struct TokenClaims {
+    /// Of the access token.
+    pub access: Option<Map<String, Value>>,
+    /// Of the ID token.
+    pub id: Option<Map<String, Value>>,
+}
+
+impl Report {
+    /// Whether every step was done.
+    pub fn is_ok(&self) -> bool {
+        !self.interrupted && self.steps.iter().all(|step| step.error.is_none())
+    }
+}
+
+/// Told each step as it ends.
+pub type Told<'a> = dyn Fn(&Step) + Send + Sync + 'a;
+
+impl<'a> Verification<'a> {
+    /// Finds out what there is to verify, and makes up a user. Changes nothing.
+    ///
+    /// `mailbox` is the project's folder when `aws` is its local cloud.
+    pub async fn prepare(
+        aws: &'a Aws,
+        stage: &'a Stage,
+        outputs: &Outputs,
+        mailbox: Option<&'a Path>,
+    ) -> Result<Self> {
+        let confirmation = match (mailbox, aws.endpoint_url()) {
+            (Some(directory), _) => Confirmation::Mailbox(directory),
+            (None, Some(_)) => Confirmation::Emulated,
+            (None, None) => Confirmation::Admin,
+        };
+        let (name, client) = usable_client(stage)?;
+        let deployed = Deployed::new(outputs, stage)?;
+        let client_id = outputs
+            .clients
+            .get(name)
+            .map(|client| client.client_id.as_str());
+        let client_id = client_id.ok_or_else(|| incomplete(stage, &format!("client `{name}`")))?;
+        let reading = aws.app_client(&deployed.pool, client_id);
+        let (read, level) = trace::scope("client", OUTPUTS_LEVEL, reading).await;
+        let doing = format!("could not read client `{name}`");
+        let app_client = read.map_err(|fault| fault.while_doing(doing))?;
+        let deliverable = stage.target == Target::Aws && aws.endpoint_url().is_none();
+        let user = Throwaway::new(stage, client, deliverable);
+        Ok(Self {
+            aws,
+            stage,
+            confirmation,
+            deployed,
+            client: app_client,
+            user,
+            level,
+        })
+    }
+
+    /// What the throwaway user signs in with.
+    pub fn username(&self) -> &str {
+        &self.user.username
+    }
+
+    /// Does it all, and cleans up whatever happened.
+    pub async fn run(&self, told: &Told<'_>, interrupt: &Interrupt) -> Report {
+        let mut run = Run {
+            told,
+            interrupt,
+            level: self.level,
+            steps: Vec::new(),
+        };
+        let mut report = Report::default();
+        let mut sub = None;
+        let ended = self.exercise(&mut run, &mut sub, &mut report.claims).await;
+        report.interrupted = matches!(ended, Err(Stop::Interrupted));
+        // Cleaning up is never interrupted, and its failure is a step like any other.
+        let cleaned = self.clean_up(sub);
+        drop(
+            run.finish("clean_up", "could not delete the throwaway user", cleaned)
+                .await,
+        );
+        report.steps = run.steps;
+        report
+    }
+
+    async fn exercise(
+        &self,
+        run: &mut Run<'_>,
+        sub: &mut Option<String>,
+        claims: &mut TokenClaims,
+    ) -> Result<(), Stop> {
+        let signed_up = run
+            .step("sign_up", "could not sign up", self.sign_up())
+            .await?;
+        let sub = &*sub.insert(signed_up);
+
+        let confirming = self.confirm(run.interrupt);
+        let code = run
+            .step("confirm", "could not confirm the user", confirming)
+            .await?;
+
+        let recording = self.record(sub);
+        let doing = "could not find the user's record";
+        let recorded = run.step("record", doing, recording).await?;
+
+        let doing = "could not sign in by SRP";
+        let tokens = run.step("sign_in", doing, self.sign_in()).await?;
+
+        // Each of these stands for itself: one that fails says nothing about the others.
+        let joined = self.user.domain.as_deref().filter(|_| recorded);
+        let expected = Expected::new(self.stage, joined);
+        let checks = [
+            (
+                "access_token",
+                TokenKind::Access,
+                &tokens.access,
+                &mut claims.access,
+            ),
+            ("id_token", TokenKind::Id, &tokens.id, &mut claims.id),
+        ];
+        for (name, kind, token, slot) in checks {
+            let what = name.replace("_t", " t").replace("id", "ID");
+            let checking = self.check(&what, kind, token, &expected, sub, slot);
+            run.check(name, &format!("the {what} is not as it must be"), checking)
+                .await?;
+        }
+        if recorded && self.is_welcomed() {
+            let welcoming = self.welcome(code.as_ref(), sub, run.interrupt);
+            run.check(
+                "welcome_email",
+                "the welcome email did not arrive",
+                welcoming,
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn sign_up(&self) -> Outcome<String> {
+        let Throwaway {
+            username,
+            password,
+            attributes,
+            ..
+        } = &self.user;
+        let sub = self
+            .aws
+            .sign_up(&self.client, username, password, attributes)
+            .await?;
+        done(sub, format!("signed up as {username}"))
+    }
+
+    /// Confirms the user. Returns the mail that took, when one did.
+    async fn confirm(&self, interrupt: &Interrupt) -> Outcome<Option<Mail>> {
+        let sign_in = &self.stage.sign_in;
+        let username = self.username();
+        let (attribute, address) = self.user.contact(sign_in);
+        let Confirmation::Mailbox(directory) = self.confirmation else {
+            self.aws
+                .confirm_as_admin(&self.client.pool, username, attribute)
+                .await?;
+            return done(None, "confirmed by an administrator");
+        };
+        let for_user = |mail: &Mail| mail.to.iter().any(|to| to == address);
+        let mail = arrived(directory, interrupt, for_user).await?;
+        let text = mail.text.as_deref().unwrap_or_default();
+        let detail = if sign_in.verify.how == VerifyHow::Link {
+            let link = link(text).ok_or_else(|| failed("the mail has no link"))?;
+            let answer = reqwest::get(link)
+                .await
+                .and_then(reqwest::Response::error_for_status);
+            answer.map_err(|error| failed("the mailed link does not work").with_source(&error))?;
+            "confirmed with the mailed link"
+        } else {
+            let code = code(text).ok_or_else(|| failed("the mail has no code of six digits"))?;
+            self.aws
+                .confirm_sign_up(&self.client, username, code)
+                .await?;
+            match attribute {
+                "email" => "confirmed with the mailed code",
+                _ => "confirmed with the texted code",
+            }
+        };
+        done(Some(mail), detail)
+    }
+
+    /// Checks what confirmUser left in both tables. Returns whether there was anything; an emulator
+    /// need not have run it.
+    async fn record(&self, sub: &str) -> Outcome<bool> {
+        let Deployed {
+            permissions_table,
+            domains_table,
+            ..
+        } = &self.deployed;
+        let record = trace::beside(self.aws.user_record(permissions_table, sub));
+        let domains = trace::beside(self.aws.memberships(domains_table, sub));
+        let (record, domains) = tokio::join!(record, domains);
+        let (record, domains) = (record?, domains?);
+        let Some(record) = record else {
+            if matches!(self.confirmation, Confirmation::Emulated) {
+                let detail = format!(
+                    "no record in {permissions_table} yet: this emulator doesn't run confirmUser; generateToken makes it"
+                );
+                return done(false, detail);
+            }
+            return Err(failed(format!("`{permissions_table}` has no `USER#{sub}`"))
+                .with_hint(self.look_at_logs("confirm-user"))
+                .into());
+        };
+        let expected = Expected::new(self.stage, self.user.domain.as_deref());
+        let role = record.role.as_deref().unwrap_or("missing");
+        if role != expected.role {
+            let wrong = format!("its `role` is {role}, not {}", expected.role);
+            return Err(failed(wrong)
+                .with_hint(self.look_at_logs("confirm-user"))
+                .into());
+        }
+        if domains != expected.domains {
+            let (found, expected) = (list(&domains), list(&expected.domains));
+            let wrong = format!("`{domains_table}` has the user in {found}, not {expected}");
+            return Err(failed(wrong)
+                .with_hint(self.look_at_logs("confirm-user"))
+                .into());
+        }
+        done(true, format!("record in {permissions_table}"))
+    }
+
+    async fn sign_in(&self) -> Outcome<Tokens> {
+        let signing_in =
+            self.aws
+                .sign_in_by_srp(&self.client, self.username(), &self.user.password);
+        match signing_in.await? {
+            SignedIn::Tokens(tokens) => done(tokens, "signed in by SRP"),
+            SignedIn::Challenged(challenge) => Err(failed(format!(
+                "the user pool asks for more than the password: `{challenge}`"
+            ))
+            .with_cause("`saasauth verify` has no second factor, so it can't go further")
+            .with_hint("try a stage with `sign_in.mfa.mode: optional`, which is otherwise the same")
+            .into()),
+        }
+    }
+
+    async fn check(
+        &self,
+        what: &str,
+        kind: TokenKind,
+        token: &str,
+        expected: &Expected,
+        sub: &str,
+        slot: &mut Option<Map<String, Value>>,
+    ) -> Outcome<()> {
+        let verifier = Verifier::builder(&self.deployed.issuer)
+            .jwks_uri(&self.deployed.jwks_uri)
+            .client_id(&self.client.id)
+            .token_use(kind)
+            .leeway(LEEWAY)
+            .build()
+            .map_err(|error| failed("could not make a verifier").with_source(&error))?;
+        let verified = verifier.verify(token).await;
+        let claims: Claims =
+            verified.map_err(|error| failed("its verification failed").with_source(&error))?;
+        let differences = expected.differences(&claims, &self.user, sub);
+        *slot = Some(claims.raw);
+        if differences.is_empty() {
+            return done((), format!("{what}: {}", expected.describe()));
+        }
+        let error = differences.into_iter().fold(
+            Error::new(Kind::Aws, "its claims are wrong"),
+            Error::with_cause,
+        );
+        Err(error
+            .with_hint("a changed role reaches new tokens within a minute; then run this again")
+            .with_hint(self.look_at_logs("generate-token"))
+            .into())
+    }
+
+    fn is_welcomed(&self) -> bool {
+        self.stage
+            .email
+            .as_ref()
+            .is_some_and(|email| email.welcome.is_some())
+            && self.user.email().is_some()
+    }
+
+    /// Waits for the welcome email: in the mailbox, or until confirmUser no longer owes it.
+    async fn welcome(&self, code: Option<&Mail>, sub: &str, interrupt: &Interrupt) -> Outcome<()> {
+        let address = self.user.email().unwrap_or_default();
+        if let Confirmation::Mailbox(directory) = self.confirmation {
+            let is_welcome =
+                |mail: &Mail| mail.to.iter().any(|to| to == address) && Some(mail) != code;
+            return match arrived(directory, interrupt, is_welcome).await {
+                Ok(mail) => done((), format!("welcome email: {}", mail.subject)),
+                Err(Trouble::Failed(error)) => {
+                    Err(error.with_hint(self.look_at_logs("confirm-user")).into())
+                }
+                Err(interrupted) => Err(interrupted),
+            };
+        }
+        let table = &self.deployed.permissions_table;
+        let deadline = Instant::now() + MAIL_LIMIT;
+        loop {
+            let record = self.aws.user_record(table, sub).await?;
+            if !record.is_some_and(|record| record.pending.iter().any(|name| name == WELCOME)) {
+                return done((), "welcome email handed to SES");
+            }
+            if Instant::now() >= deadline {
+                return Err(
+                    failed(format!("`{WELCOME}` is still pending in `USER#{sub}`"))
+                        .with_hint(self.look_at_logs("confirm-user"))
+                        .into(),
+                );
+            }
+            pause(interrupt).await?;
+        }
+    }
+
+    /// Deletes the user, then what the triggers wrote: once the user is gone, nothing writes any more.
+    async fn clean_up(&self, sub: Option<String>) -> Outcome<()> {
+        let Deployed {
+            pool,
+            permissions_table,
+            domains_table,
+            ..
+        } = &self.deployed;
+        let username = self.username();
+        let sub = match sub {
+            Some(sub) => Some(sub),
+            // A sign-up that failed may have made the user all the same: the code was not sent.
+            None => self.aws.user_sub(pool, username).await?,
+        };
+        let Some(sub) = sub else {
+            return done((), "nothing to clean up");
+        };
+        let user = self.aws.delete_user(pool, username).await;
+        let record = trace::beside(self.aws.delete_user_record(permissions_table, &sub));
+        let memberships = trace::beside(self.aws.delete_memberships(domains_table, &sub));
+        let (record, memberships) = tokio::join!(record, memberships);
+        let left = [
+            (user, format!("user `{username}` in `{pool}`")),
+            (record, format!("`USER#{sub}` in `{permissions_table}`")),
+            (memberships, format!("`USER#{sub}` in `{domains_table}`")),
+        ];
+        let errors = left.into_iter().filter_map(|(deleted, what)| {
+            let fault = deleted.err()?;
+            Some(fault.while_doing(format!("could not delete {what}")))
+        });
+        match Error::together(errors) {
+            Some(error) => Err(Trouble::Failed(Box::new(error))),
+            None => done((), "cleaned up"),
+        }
+    }
+
+    fn look_at_logs(&self, function: &str) -> String {
+        let Stage { project, name, .. } = self.stage;
+        let place = format!("/aws/lambda/{project}-{name}-{function}");
+        format!(
+            "its log says more: `aws logs tail {place} --region {}`",
+            self.stage.region
+        )
+    }
+}
+
+impl Deployed {
+    fn new(outputs: &Outputs, stage: &Stage) -> Result<Self> {
+        let named = |value: &Option<String>, what: &str| {
+            value.clone().ok_or_else(|| incomplete(stage, what))
+        };
+        Ok(Self {
+            pool: named(&outputs.user_pool_id, "user pool")?,
+            issuer: named(&outputs.issuer, "issuer")?,
+            jwks_uri: named(&outputs.jwks_uri, "key address")?,
+            permissions_table: named(&outputs.permissions_table, "Permissions table")?,
+            domains_table: named(&outputs.domains_table, "Domains table")?,
+        })
+    }
+}
+
+/// The steps so far, and what ends them.
+struct Run<'a> {
+    told: &'a Told<'a>,
+    interrupt: &'a Interrupt,
+    /// The level of the last request.
+    level: u32,
+    steps: Vec<Step>,
+}
+
+/// Why nothing more is tried.
+enum Stop {
+    /// A step failed that the others need; it is told already.
+    Failed,
+    Interrupted,
+}
+
+/// Why a step did not come to its end.
+enum Trouble {
+    Failed(Box<Error>),
+    Interrupted,
+}
+
+/// A step's result, and what it did in words.
+type Outcome<T> = Result<(T, String), Trouble>;
+
+impl Run<'_> {
+    /// A step that those after it need.
+    async fn step<T>(
+        &mut self,
+        name: &'static str,
+        doing: &str,
+        work: impl Future<Output = Outcome<T>>,
+    ) -> Result<T, Stop> {
+        if self.interrupt.was_asked() {
+            return Err(Stop::Interrupted);
+        }
+        self.finish(name, doing, work).await
+    }
+
+    /// A step that fails alone.
+    async fn check(
+        &mut self,
+        name: &'static str,
+        doing: &str,
+        work: impl Future<Output = Outcome<()>>,
+    ) -> Result<(), Stop> {
+        match self.step(name, doing, work).await {
+            Ok(()) | Err(Stop::Failed) => Ok(()),
+            Err(interrupted) => Err(interrupted),
+        }
+    }
+
+    async fn finish<T>(
+        &mut self,
+        name: &'static str,
+        doing: &str,
+        work: impl Future<Output = Outcome<T>>,
+    ) -> Result<T, Stop> {
+        let began = Instant::now();
+        let (outcome, level) = trace::scope(name, self.level, work).await;
+        self.level = level;
+        let took = began.elapsed();
+        let (result, step) = match outcome {
+            Ok((value, detail)) => (
+                Ok(value),
+                Step {
+                    name,
+                    detail,
+                    error: None,
+                    took,
+                },
+            ),
+            Err(Trouble::Failed(cause)) => {
+                let error = while_doing(doing, *cause);
+                let detail = doing.to_owned();
+                (
+                    Err(Stop::Failed),
+                    Step {
+                        name,
+                        detail,
+                        error: Some(error),
+                        took,
+                    },
+                )
+            }
+            Err(Trouble::Interrupted) => return Err(Stop::Interrupted),
+        };
+        (self.told)(&step);
+        self.steps.push(step);
+        result
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+/// A failed request has only its cause to tell: the step's name says what was being done.
+impl From<aws::Fault> for Trouble {
+    fn from(fault: aws::Fault) -> Self {
+        let mut error = fault.while_doing(fault.cause());
+        error.causes.clear();
+        if fault.code.as_deref() == Some("CodeDeliveryFailureException") {
+            error = error.with_hint(
+                "in the SES sandbox mail reaches verified addresses only; ask AWS to leave it",
+            );
+        }
+        error.into()
+    }
+}
+
+fn done<T>(value: T, detail: impl Into<String>) -> Outcome<T> {
+    Ok((value, detail.into()))
+}
+
+fn failed(message: impl Into<String>) -> Error {
+    Error::new(Kind::Aws, message)
+}
+
+/// What went wrong becomes the nearest cause of what was being done.
+fn while_doing(doing: &str, mut error: Error) -> Error {
+    let cause = std::mem::replace(&mut error.message, doing.to_owned());
+    error.causes.insert(0, cause);
+    error
+}
+
+fn incomplete(stage: &Stage, what: &str) -> Error {
+    failed(format!(
+        "stage `{}` has no {what}: its last deploy did not end well",
+        stage.name
+    ))
+    .with_hint(format!("run `saasauth deploy --stage {}`", stage.name))
+}
+
+/// The client to sign in with: preferably one without a secret, as most users meet.
+fn usable_client(stage: &Stage) -> Result<(&str, &Client)> {
+    let find = |kinds: &[ClientKind]| {
+        stage
+            .clients
+            .iter()
+            .find(|(_, client)| kinds.contains(&client.kind))
+    };
+    find(&[ClientKind::Spa, ClientKind::Native])
+        .or_else(|| find(&[ClientKind::Server]))
+        .map(|(name, client)| (name.as_str(), client))
+        .ok_or_else(|| {
+            Error::refused(format!(
+                "stage `{}` has no client that users sign in with",
+                stage.name
+            ))
+            .with_cause("clients of the kind `machine` have no users")
+            .with_hint("add a client with `kind: spa`, `native` or `server` under `clients`")
+        })
+}
+
+/// Waits for a mail, newest first.
+async fn arrived(
+    directory: &Path,
+    interrupt: &Interrupt,
+    wanted: impl Fn(&Mail) -> bool,
+) -> Result<Mail, Trouble> {
+    let deadline = Instant::now() + MAIL_LIMIT;
+    loop {
+        let mail = local::mail(directory).await?;
+        if let Some(mail) = mail.into_iter().rev().find(&wanted) {
+            return Ok(mail);
+        }
+        if Instant::now() >= deadline {
+            let seconds = MAIL_LIMIT.as_secs();
+            let error = failed(format!(
+                "nothing came to the local mailbox within {seconds} s"
+            ));
+            return Err(error
+                .with_hint("what did come: `saasauth local mail`")
+                .into());
+        }
+        pause(interrupt).await?;
+    }
+}
+
+async fn pause(interrupt: &Interrupt) -> Result<(), Trouble> {
+    tokio::time::sleep(POLL).await;
+    if interrupt.was_asked() {
+        Err(Trouble::Interrupted)
+    } else {
+        Ok(())
+    }
+}
+
+/// The code in a message: the last six digits that stand for themselves, since a project's name may
+/// hold digits too.
+fn code(text: &str) -> Option<&str> {
+    text.split(|character: char| !character.is_ascii_alphanumeric() && character != '-')
+        .rfind(|word| word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// The link in a message.
+fn link(text: &str) -> Option<&str> {
+    text.split_whitespace()
+        .rfind(|word| word.starts_with("http://") || word.starts_with("https://"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project;
+
+    /// The starter's stage `local`, without registered domains.
+    pub(super) fn stage() -> Stage {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/starter/saasauth.yaml");
+        let project = project::load(&path).expect("an example is valid");
+        let mut stage = project.stage("local").expect("the starter has it").clone();
+        stage.domains.clear();
+        stage
+    }
+
+    #[test]
+    fn a_client_without_a_secret_is_preferred_and_a_machine_never_taken() {
+        let mut stage = stage();
+        let web = stage.clients.remove("web").expect("the starter has it");
+        let of = |kind| Client {
+            kind,
+            ..web.clone()
+        };
+        stage
+            .clients
+            .insert("a-machine".to_owned(), of(ClientKind::Machine));
+        let error = usable_client(&stage).expect_err("a machine has no users");
+        assert_eq!(error.kind, Kind::Refused);
+        stage
+            .clients
+            .insert("b-server".to_owned(), of(ClientKind::Server));
+        assert_eq!(
+            usable_client(&stage).expect("a server will do").0,
+            "b-server"
+        );
+        stage
+            .clients
+            .insert("c-native".to_owned(), of(ClientKind::Native));
+        assert_eq!(
+            usable_client(&stage).expect("native is better").0,
+            "c-native"
+        );
+    }
+
+    #[test]
+    fn the_code_is_told_from_other_digits() {
+        assert_eq!(code("Your starter code is 012345."), Some("012345"));
+        assert_eq!(
+            code("Your acme-123456 code is 654321. Ask 1234567."),
+            Some("654321")
+        );
+        assert_eq!(code("Your code is 12345."), None);
+        assert_eq!(
+            link("Confirm: confirm my address: http://127.0.0.1:1/confirmUser?a=b"),
+            Some("http://127.0.0.1:1/confirmUser?a=b")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_failed_step_stops_what_needs_it_and_a_failed_check_does_not() {
+        let told = std::sync::Mutex::new(Vec::new());
+        let tell = |step: &Step| told.lock().expect("not poisoned").push(step.name);
+        let interrupt = Interrupt::default();
+        let mut run = Run {
+            told: &tell,
+            interrupt: &interrupt,
+            level: 0,
+            steps: Vec::new(),
+        };
+        let trouble = || async { Err::<((), String), _>(Trouble::from(failed("no"))) };
+        assert!(run.check("a", "could not a", trouble()).await.is_ok());
+        assert!(matches!(
+            run.step("b", "could not b", trouble()).await,
+            Err(Stop::Failed)
+        ));
+        interrupt.ask();
+        let never = async { done((), "never") };
+        assert!(matches!(
+            run.step("c", "could not c", never).await,
+            Err(Stop::Interrupted)
+        ));
+        let cleaning = async { done((), "cleaned up") };
+        assert!(run.finish("d", "could not d", cleaning).await.is_ok());
+        assert_eq!(*told.lock().expect("not poisoned"), ["a", "b", "d"]);
+        let error = run.steps[0].error.as_ref().expect("it failed");
+        assert_eq!(
+            (error.message.as_str(), &error.causes[0][..]),
+            ("could not a", "no")
+        );
+        let report = Report {
+            steps: run.steps,
+            ..Report::default()
+        };
+        assert!(!report.is_ok());
+    }
+}

@@ -1,0 +1,176 @@
+//! What the tokens of the throwaway user must say, by the project file alone.
+
+use std::collections::BTreeSet;
+
+use saasauth_verifier::Claims;
+
+use super::throwaway::Throwaway;
+use crate::project::stage::Stage;
+
+/// The claims saasauth adds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Expected {
+    pub(super) role: String,
+    pub(super) permissions: Vec<String>,
+    pub(super) domains: Vec<String>,
+}
+
+impl Expected {
+    /// What a user is granted: by the domain joined, or else by default.
+    pub(super) fn new(stage: &Stage, joined: Option<&str>) -> Self {
+        let domain = joined.and_then(|name| stage.domains.get(name));
+        let role = domain.map_or(&stage.access.default_role, |domain| &domain.role);
+        let permissions = stage.access.roles.get(role).cloned().unwrap_or_default();
+        Self {
+            role: role.clone(),
+            permissions: compact(permissions),
+            domains: joined.map(str::to_owned).into_iter().collect(),
+        }
+    }
+
+    /// What differs in a verified token, in words; empty when all is as it must be.
+    pub(super) fn differences(&self, claims: &Claims, user: &Throwaway, sub: &str) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut check = |name: &str, expected: String, found: String| {
+            if expected != found {
+                wrong.push(format!("`{name}` is {found}, not {expected}"));
+            }
+        };
+        check("sub", sub.to_owned(), claims.sub.clone());
+        check(
+            "role",
+            self.role.clone(),
+            claims.role.clone().unwrap_or_else(|| "missing".to_owned()),
+        );
+        check(
+            "permissions",
+            list(&self.permissions),
+            list(&claims.permissions),
+        );
+        check("domains", list(&self.domains), list(&claims.domains));
+        // Only an ID token carries it, and only where the client may read it.
+        if let (Some(found), Some(expected)) = (&claims.email, user.email()) {
+            check("email", expected.to_owned(), found.clone());
+        }
+        wrong
+    }
+
+    /// Such as `role admin, permissions projects:*, domains acme.com`.
+    pub(super) fn describe(&self) -> String {
+        format!(
+            "role {}, permissions {}, domains {}",
+            self.role,
+            list(&self.permissions),
+            list(&self.domains)
+        )
+    }
+}
+
+pub(super) fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(" ")
+    }
+}
+
+/// Sorted, each once, without those another one covers: how generateToken writes them.
+fn compact(permissions: Vec<String>) -> Vec<String> {
+    let distinct: BTreeSet<String> = permissions.into_iter().collect();
+    let covered = |one: &String| distinct.iter().any(|held| held != one && covers(held, one));
+    distinct
+        .iter()
+        .filter(|one| !covered(one))
+        .cloned()
+        .collect()
+}
+
+fn covers(held: &str, wanted: &str) -> bool {
+    match held.strip_suffix('*') {
+        Some(prefix) if prefix.is_empty() || prefix.ends_with(':') => wanted.starts_with(prefix),
+        _ => held == wanted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::project::stage::Domain;
+    use crate::verify::tests::stage;
+
+    fn claims(changes: serde_json::Value) -> Claims {
+        let mut claims = json!({
+            "sub": "s", "token_use": "access", "client_id": "c", "exp": 1,
+            "role": "admin", "permissions": ["billing:*", "members:*", "projects:*"], "domains": ["acme.com"],
+        });
+        for (name, value) in changes.as_object().expect("an object") {
+            claims[name] = value.clone();
+        }
+        serde_json::from_value(claims).expect("a token's claims")
+    }
+
+    #[test]
+    fn a_domain_decides_the_role_and_the_default_does_otherwise() {
+        let mut stage = stage();
+        stage.domains.insert(
+            "acme.com".to_owned(),
+            Domain {
+                role: "admin".to_owned(),
+            },
+        );
+        let joined = Expected::new(&stage, Some("acme.com"));
+        assert_eq!(
+            joined.describe(),
+            "role admin, permissions billing:* members:* projects:*, domains acme.com"
+        );
+        let alone = Expected::new(&stage, None);
+        assert_eq!(
+            alone.describe(),
+            "role member, permissions projects:read, domains none"
+        );
+    }
+
+    #[test]
+    fn permissions_are_compacted_as_the_trigger_does() {
+        let given = [
+            "members:read",
+            "projects:read",
+            "projects:*",
+            "members:read",
+            "proj*",
+        ];
+        let expected = ["members:read", "proj*", "projects:*"];
+        assert_eq!(compact(given.map(str::to_owned).to_vec()), expected);
+        assert_eq!(compact(vec!["a:b".to_owned(), "*".to_owned()]), ["*"]);
+    }
+
+    #[test]
+    fn each_wrong_claim_is_named_with_both_values() {
+        let mut stage = stage();
+        stage.domains.insert(
+            "acme.com".to_owned(),
+            Domain {
+                role: "admin".to_owned(),
+            },
+        );
+        let user = Throwaway::new(&stage, &stage.clients["web"], false);
+        let expected = Expected::new(&stage, Some("acme.com"));
+        let differences = |changes| expected.differences(&claims(changes), &user, "s");
+        assert!(differences(json!({})).is_empty());
+        assert_eq!(
+            differences(json!({ "role": null, "domains": [] })),
+            [
+                "`role` is missing, not admin",
+                "`domains` is none, not acme.com"
+            ]
+        );
+        assert_eq!(
+            differences(json!({ "permissions": ["projects:*"] })),
+            ["`permissions` is projects:*, not billing:* members:* projects:*"]
+        );
+        assert_eq!(differences(json!({ "sub": "t" })), ["`sub` is t, not s"]);
+        assert_eq!(differences(json!({ "email": "eve@acme.com" })).len(), 1);
+    }
+}

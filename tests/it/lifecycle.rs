@@ -1,0 +1,226 @@
+//! A stage from its first deploy to its end, and what the commands promise about it.
+
+use serde_json::{Value, json};
+
+use crate::support::{Calls, Project};
+
+/// The keys of a document, in order.
+fn keys(document: &Value) -> Vec<&str> {
+    document.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+/// What `diff --json` says, which must end with `code`.
+#[track_caller]
+fn diff(project: &Project, code: i32) -> Value {
+    project.run(&["diff", "--no-build", "--json", "--detailed-exitcode"]).expect(code).json()
+}
+
+/// `ID.path: before -> after` of every property in a plan.
+fn properties(plan: &Value) -> Vec<String> {
+    let mut properties = Vec::new();
+    for change in plan["changes"].as_array().unwrap() {
+        assert_eq!(change["action"], "update", "{change}");
+        for property in change["properties"].as_array().unwrap() {
+            let id = change["logical_id"].as_str().unwrap();
+            let path = property["path"].as_str().unwrap();
+            properties.push(format!("{id}.{path}: {} -> {}", property["before"], property["after"]));
+        }
+    }
+    properties
+}
+
+#[test]
+fn a_first_deploy_creates_everything_and_ends_with_the_outputs() {
+    let project = Project::starter();
+    let deployed = project.run(&["deploy", "--no-build"]).expect(0);
+    insta::with_settings!({filters => vec![
+        (r"eu-west-1_\w+", "[pool]"),
+        (r"\b[a-z0-9]{26}\b", "[client]"),
+        (r"saasauth-\d+", "saasauth-[number]"),
+        (r"127\.0\.0\.1:\d+", "[address]"),
+    ]}, {
+        insta::assert_snapshot!(deployed.stdout);
+    });
+    assert!(deployed.stderr.contains("✓ Deployed local in "), "{deployed:?}");
+    assert!(deployed.stderr.contains(": 23 created\n"), "{deployed:?}");
+    assert!(deployed.stderr.ends_with("`saasauth verify --stage local`\n"), "{deployed:?}");
+}
+
+#[test]
+fn the_json_documents_have_exactly_the_keys_of_the_contract() {
+    let project = Project::starter();
+    let plan = diff(&project, 2);
+    assert_eq!(keys(&plan), ["stage", "engine", "changes", "summary"]);
+    assert_eq!((&plan["stage"], &plan["engine"]), (&json!("local"), &json!("direct")));
+    let change = ["logical_id", "type", "physical_id", "action", "reason", "properties"];
+    for one in plan["changes"].as_array().unwrap() {
+        assert_eq!(keys(one), change);
+        assert_eq!((&one["action"], &one["physical_id"]), (&json!("create"), &Value::Null));
+        for property in one["properties"].as_array().unwrap() {
+            assert_eq!(keys(property), ["path", "before", "after"]);
+        }
+    }
+    let all = json!({ "create": 23, "update": 0, "replace": 0, "delete": 0, "unchanged": 0 });
+    assert_eq!(plan["summary"], all);
+
+    let deployed = project.deploy();
+    let expected = ["stage", "engine", "changes", "summary", "outputs", "calls", "seconds"];
+    assert_eq!(keys(&deployed), expected);
+    assert_eq!(deployed["changes"], plan["changes"], "deploy carries out what diff shows");
+
+    let outputs = project.outputs();
+    assert_eq!(outputs, deployed["outputs"]);
+    let expected = [
+        "stage",
+        "region",
+        "user_pool_id",
+        "user_pool_arn",
+        "issuer",
+        "jwks_uri",
+        "clients",
+        "hosted_ui",
+        "permissions_table",
+        "domains_table",
+        "functions",
+        "endpoint_url",
+    ];
+    assert_eq!(keys(&outputs), expected);
+    assert_eq!(keys(&outputs["functions"]), ["confirm_user", "generate_token"]);
+    assert_eq!(keys(&outputs["clients"]["web"]), ["client_id"]);
+    assert!(!outputs.to_string().contains("null"), "every output has a value: {outputs}");
+}
+
+#[test]
+fn a_second_deploy_finds_nothing_to_do_and_writes_nothing() {
+    let project = Project::starter();
+    project.deploy();
+    let ledger = project.ledger();
+    assert_eq!(ledger["serial"], json!({ "N": "1" }), "{ledger}");
+
+    let again = project.run(&["deploy", "--no-build", "-v"]).expect(0);
+    assert!(again.stderr.contains(": 23 unchanged\n"), "{again:?}");
+    assert_eq!(Calls::of(&again).writes(), [""; 0], "{again:?}");
+    assert_eq!(project.ledger(), ledger);
+    let plan = diff(&project, 0);
+    assert_eq!(plan["changes"], json!([]));
+    assert_eq!(plan["summary"]["unchanged"], 23);
+}
+
+#[test]
+fn one_changed_key_is_one_property_and_one_request() {
+    let project = Project::starter();
+    project.deploy();
+    project.edit("memory_mb: 512", "memory_mb: 640");
+    assert_eq!(properties(&diff(&project, 2)), ["GenerateToken.MemorySize: 512 -> 640"]);
+
+    let updated = project.run(&["deploy", "--no-build", "-v"]).expect(0);
+    let calls = Calls::of(&updated);
+    // Beside the update only the ledger is written: the lock, then the record with its release.
+    let ledger = "TransactWriteItems";
+    assert_eq!(calls.writes(), [ledger, "UpdateFunctionConfiguration", ledger], "{updated:?}");
+    let function = project.client(
+        "lambda",
+        "get_function_configuration",
+        json!({ "FunctionName": "starter-local-generate-token" }),
+    );
+    assert_eq!(function["MemorySize"], 640);
+    diff(&project, 0);
+}
+
+#[test]
+fn a_new_attribute_is_added_to_the_pool_and_an_old_one_stays() {
+    let project = Project::starter();
+    let before = project.deploy();
+    project.edit(
+        "    marketing_opt_in: { type: boolean }",
+        "    marketing_opt_in: { type: boolean }\n    seats: { type: number, min: 1, max: 99 }",
+    );
+    let deployed = project.deploy();
+    assert_eq!(deployed["outputs"], before["outputs"], "nothing was replaced");
+    let pool = project.client(
+        "cognito-idp",
+        "describe_user_pool",
+        json!({ "UserPoolId": deployed["outputs"]["user_pool_id"] }),
+    );
+    let attributes = pool["UserPool"]["SchemaAttributes"].as_array().unwrap();
+    let seats = attributes.iter().find(|attribute| attribute["Name"] == "custom:seats");
+    let seats = seats.unwrap_or_else(|| panic!("{pool}"));
+    let bounds = json!({ "MinValue": "1", "MaxValue": "99" });
+    assert_eq!((&seats["AttributeDataType"], &seats["NumberAttributeConstraints"]), (&json!("Number"), &bounds));
+    diff(&project, 0);
+
+    // Cognito can't take one away again, and saying so comes before any write.
+    project.edit("    seats: { type: number, min: 1, max: 99 }", "    seats: { type: number, min: 2, max: 99 }");
+    let refused = project.run(&["deploy", "--no-build"]).expect(3);
+    assert!(refused.stderr.contains("seats"), "{refused:?}");
+}
+
+#[test]
+fn a_removed_role_takes_its_group_and_its_item_with_it() {
+    let project = Project::starter();
+    project.edit("    member: [", "    auditor: [\"billing:read\"]\n    member: [");
+    let pool = project.deploy()["outputs"]["user_pool_id"].clone();
+    let groups = || -> Vec<String> {
+        let groups = project.client("cognito-idp", "list_groups", json!({ "UserPoolId": pool }));
+        let groups = groups["Groups"].as_array().unwrap().clone();
+        let mut names: Vec<_> =
+            groups.iter().map(|group| group["GroupName"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    let roles = || -> Vec<String> {
+        let items = project.client("dynamodb", "scan", json!({ "TableName": "starter-local-permissions" }));
+        let items = items["Items"].as_array().unwrap().clone();
+        let mut keys: Vec<_> =
+            items.iter().map(|item| item["pk"]["S"].as_str().unwrap().to_owned()).collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(groups(), ["admin", "auditor", "member"]);
+    assert_eq!(roles(), ["ROLE#admin", "ROLE#auditor", "ROLE#member"]);
+
+    project.edit("    auditor: [\"billing:read\"]\n", "");
+    let plan = project.deploy();
+    assert_eq!(plan["summary"]["delete"], 2, "{plan}");
+    assert_eq!(groups(), ["admin", "member"]);
+    assert_eq!(roles(), ["ROLE#admin", "ROLE#member"]);
+    diff(&project, 0);
+}
+
+#[test]
+fn destroy_leaves_the_ledger_alone_and_the_next_deploy_starts_anew() {
+    let project = Project::starter();
+    let first = project.deploy()["outputs"]["user_pool_id"].clone();
+    let full = project.inventory();
+    let emptied = project.run(&["destroy", "--json"]).expect(0).json();
+    assert_eq!(emptied["summary"]["delete"], 23, "{emptied}");
+    assert_eq!(
+        project.inventory(),
+        json!({
+            "user_pools": [],
+            "tables": ["saasauth-ledger"],
+            "functions": [],
+            "roles": [],
+            "log_groups": [],
+            "identities": [],
+            "configuration_sets": [],
+            "templates": [],
+        })
+    );
+
+    let again = project.run(&["destroy", "-v"]).expect(0);
+    assert!(again.stderr.contains("nothing of stage `local` is there"), "{again:?}");
+    assert_eq!(Calls::of(&again).writes(), [""; 0], "{again:?}");
+
+    let second = project.deploy()["outputs"]["user_pool_id"].clone();
+    assert_ne!(first, second);
+    assert_eq!(project.inventory(), full);
+}
+
+#[test]
+fn a_stage_that_is_not_deployed_has_no_outputs() {
+    let project = Project::starter();
+    let outputs = project.run(&["outputs"]);
+    assert_eq!((outputs.code, outputs.stdout.as_str()), (1, ""), "{outputs:?}");
+    assert!(outputs.stderr.contains("saasauth deploy --stage local"), "{outputs:?}");
+}

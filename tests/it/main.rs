@@ -1,0 +1,24 @@
+//! The program as people use it: the real binary, third-party clients, the local cloud. What a module
+//! alone can show is tested beside its code.
+//!
+//! Every test has an AWS account and a project folder of its own, so all of them run at once on one
+//! local cloud. Nothing has to be installed first; see [`support`].
+#![expect(clippy::unwrap_used, reason = "a test panics to fail")]
+
+mod support;
+
+mod build;
+mod check;
+mod crash;
+mod init;
+mod journey;
+mod layering;
+mod lifecycle;
+mod local;
+mod locks;
+mod moto;
+mod neighbours;
+mod requests;
+mod synth;
+mod terminal;
+mod verify;

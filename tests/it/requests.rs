@@ -1,0 +1,54 @@
+//! What a deploy costs in requests.
+
+use std::collections::BTreeMap;
+
+use crate::support::{Calls, Cloud, Project};
+
+/// The most requests the starter's first deploy may take, and the most of them one after the other.
+const REQUESTS: usize = 40;
+const DEPTH: u32 = 7;
+
+#[test]
+fn a_first_deploy_keeps_to_its_budget_of_requests() {
+    let project = Project::starter();
+    let deployed = project.run(&["deploy", "--no-build", "-v"]).expect(0);
+    let calls = Calls::of(&deployed);
+    let list = calls.actions.len();
+    assert!(list <= REQUESTS, "{list} requests\n{}", deployed.stderr);
+    assert!(calls.depth <= DEPTH, "depth {}\n{}", calls.depth, deployed.stderr);
+}
+
+#[test]
+fn the_list_of_requests_is_what_the_other_end_saw() {
+    let project = Project::starter();
+    let deployed = project.run(&["deploy", "--no-build", "-v"]).expect(0);
+    let listed = count(Calls::of(&deployed).actions.into_iter().map(|(service, _)| endpoint(&service)));
+    let seen = Cloud::shared().trace(&project.account);
+    let seen = count(seen.iter().map(|call| call["service"].as_str().unwrap().to_owned()));
+    assert_eq!(listed, seen, "{}", deployed.stderr);
+}
+
+/// How often each name comes.
+fn count(names: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for name in names {
+        *counts.entry(name).or_default() += 1;
+    }
+    counts
+}
+
+/// What requests to a service are signed for.
+fn endpoint(service: &str) -> String {
+    match service {
+        "Cognito Identity Provider" => "cognito-idp",
+        "CloudWatch Logs" => "logs",
+        "DynamoDB" => "dynamodb",
+        "IAM" => "iam",
+        "Lambda" => "lambda",
+        "Resource Groups Tagging API" => "tagging",
+        "SESv2" => "ses",
+        "STS" => "sts",
+        other => other,
+    }
+    .to_owned()
+}

@@ -1,0 +1,54 @@
+//! The local cloud all tests share.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use super::command::{run, saasauth};
+use super::folders::folder;
+
+/// A running local cloud.
+pub(crate) struct Cloud {
+    pub(crate) endpoint_url: String,
+    directory: PathBuf,
+}
+
+impl Cloud {
+    /// The one all tests share, started by the first that asks.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Cloud> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let directory = folder("cloud");
+            // The local cloud belongs to a folder; what its project file says doesn't matter.
+            fs::write(directory.join("saasauth.yaml"), "").unwrap();
+            let status = run(saasauth().args(["local", "start", "--json"]).current_dir(&directory));
+            let endpoint_url = status.expect(0).json()["endpoint_url"].as_str().unwrap().to_owned();
+            Self { endpoint_url, directory }
+        })
+    }
+
+    /// The folder it belongs to, for `saasauth local mail`.
+    pub(crate) fn directory(&self) -> &PathBuf {
+        &self.directory
+    }
+
+    /// What the front door saw of an account: one document per request.
+    pub(crate) fn trace(&self, account: &str) -> Vec<Value> {
+        let text = fs::read_to_string(self.directory.join(".saasauth/local/trace.jsonl")).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|call| call["account"] == account)
+            .collect()
+    }
+
+    /// What was mailed to an address.
+    pub(crate) fn mail(&self, to: &str) -> Vec<Value> {
+        let mail = run(saasauth().args(["local", "mail", "--json"]).current_dir(&self.directory));
+        let Value::Array(mail) = mail.expect(0).json() else { panic!("the mailbox is a list") };
+        mail.into_iter()
+            .filter(|mail| mail["to"].as_array().unwrap().iter().any(|address| address == to))
+            .collect()
+    }
+}

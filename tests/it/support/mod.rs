@@ -1,0 +1,14 @@
+//! What the tests stand on: the binary in a clean environment, project folders, the shared local cloud
+//! and the third-party clients. Whatever is started here ends with the test process.
+
+mod cloud;
+mod command;
+mod folders;
+mod project;
+mod python;
+
+pub(crate) use cloud::Cloud;
+pub(crate) use command::{Output, Started, run, saasauth, start};
+pub(crate) use folders::{copy, files, folder, guard, repository, until};
+pub(crate) use project::{Calls, LAMBDAS, Project};
+pub(crate) use python::{client, python, python_tool, script};

@@ -1,0 +1,187 @@
+//! A project folder with an account of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+
+use super::cloud::Cloud;
+use super::command::{Output, run, saasauth};
+use super::folders::{copy, folder, repository};
+use super::python::{client, python};
+
+/// How the examples name the folder of the triggers.
+pub(crate) const LAMBDAS: &str = "../../lambdas/";
+
+/// A project of its own, on the stage `local`.
+pub(crate) struct Project {
+    pub(crate) directory: PathBuf,
+    pub(crate) account: String,
+    /// Where it deploys to; `None` for a local cloud of its own.
+    pub(crate) endpoint_url: Option<String>,
+}
+
+impl Project {
+    /// A copy of `examples/starter` with the triggers built, on the shared local cloud.
+    pub(crate) fn starter() -> Self {
+        let project = Self::alone();
+        Self { endpoint_url: Some(Cloud::shared().endpoint_url.clone()), ..project }
+    }
+
+    /// A copy of `examples/starter` with the triggers built, and a local cloud of its own.
+    pub(crate) fn alone() -> Self {
+        let project = Self::unbuilt();
+        copy(packages(), &project.directory.join(".saasauth/build/local"));
+        project
+    }
+
+    /// A copy of `examples/starter` as it is after `git clone`.
+    pub(crate) fn unbuilt() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let project = Self {
+            directory: folder("starter"),
+            account: format!("{number:012}"),
+            endpoint_url: None,
+        };
+        let example = repository().join("examples/starter");
+        copy(&example.join("emails"), &project.directory.join("emails"));
+        let text = fs::read_to_string(example.join("saasauth.yaml")).unwrap();
+        fs::write(project.file(), text).unwrap();
+        project.edit(LAMBDAS, &format!("{}/lambdas/", repository().display()));
+        // A prefix belongs to one user pool in the whole region, whatever the account.
+        project.edit("prefix: saasauth-starter-local", &format!("prefix: saasauth-{number}"));
+        project
+    }
+
+    /// The project file.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.directory.join("saasauth.yaml")
+    }
+
+    /// Edits the project file.
+    #[track_caller]
+    pub(crate) fn edit(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.file()).unwrap();
+        assert!(text.contains(from), "the project file has no `{from}`");
+        fs::write(self.file(), text.replace(from, to)).unwrap();
+    }
+
+    /// `saasauth` with these arguments, for this project.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = saasauth();
+        command
+            .args(arguments)
+            .current_dir(&self.directory)
+            .env("AWS_ACCESS_KEY_ID", &self.account)
+            .env("AWS_SECRET_ACCESS_KEY", "secret");
+        if let Some(url) = &self.endpoint_url {
+            command.args(["--endpoint-url", url]);
+        }
+        command
+    }
+
+    /// Runs `saasauth` with these arguments.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        run(&mut self.command(arguments))
+    }
+
+    /// Deploys, which must succeed, and returns the JSON document.
+    #[track_caller]
+    pub(crate) fn deploy(&self) -> Value {
+        self.run(&["deploy", "--no-build", "--json"]).expect(0).json()
+    }
+
+    /// The outputs as a front end reads them.
+    #[track_caller]
+    pub(crate) fn outputs(&self) -> Value {
+        self.run(&["outputs", "--format", "json"]).expect(0).json()
+    }
+
+    /// Sends one request with boto3.
+    #[track_caller]
+    pub(crate) fn client(&self, service: &str, operation: &str, parameters: Value) -> Value {
+        client(self.endpoint(), &self.account, service, operation, &parameters)
+    }
+
+    /// The names of everything in the account.
+    #[track_caller]
+    pub(crate) fn inventory(&self) -> Value {
+        python("inventory.py", &[self.endpoint(), &self.account], &Value::Null)
+    }
+
+    fn endpoint(&self) -> &str {
+        self.endpoint_url.as_deref().unwrap()
+    }
+
+    /// What the ledger says of the stage, but for the resources.
+    pub(crate) fn ledger(&self) -> Value {
+        let answer = self.client(
+            "dynamodb",
+            "get_item",
+            json!({ "TableName": "saasauth-ledger", "Key": Self::ledger_key(), "ConsistentRead": true }),
+        );
+        answer["Item"].clone()
+    }
+
+    /// The key of the ledger's item that holds the lock.
+    pub(crate) fn ledger_key() -> Value {
+        json!({ "pk": { "S": "starter#local" }, "sk": { "S": "STATE" } })
+    }
+}
+
+/// The packages of the repository's triggers, built once in a run.
+fn packages() -> &'static Path {
+    static PACKAGES: OnceLock<PathBuf> = OnceLock::new();
+    PACKAGES.get_or_init(|| {
+        let project = Project::unbuilt();
+        project.run(&["build"]).expect(0);
+        project.directory.join(".saasauth/build/local")
+    })
+}
+
+/// The requests `-v` lists, and what it says of them.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    /// Service and action.
+    pub(crate) actions: Vec<(String, String)>,
+    pub(crate) depth: u32,
+}
+
+impl Calls {
+    /// Reads the list out of what a command wrote to standard error.
+    #[track_caller]
+    pub(crate) fn of(output: &Output) -> Self {
+        let mut lines = output
+            .stderr
+            .lines()
+            .skip_while(|line| !line.trim_start().starts_with("level  service"));
+        let header = lines.next().unwrap_or_else(|| panic!("no requests are listed: {output:?}"));
+        let column = |name: &str| header.find(name).unwrap();
+        let (service, action, subject) = (column("service"), column("action"), column("subject"));
+        let mut actions = Vec::new();
+        for line in lines {
+            if let Some((count, depth)) = line.split_once(", depth ") {
+                let count = count.split(' ').next().unwrap();
+                assert_eq!(count, actions.len().to_string(), "the sum of the list");
+                return Self { actions, depth: depth.parse().unwrap() };
+            }
+            let cell = |from: usize, to: usize| line[from..to].trim().to_owned();
+            actions.push((cell(service, action), cell(action, subject)));
+        }
+        panic!("the list has no end: {output:?}")
+    }
+
+    /// The actions that aren't reads.
+    pub(crate) fn writes(&self) -> Vec<&str> {
+        const READS: [&str; 5] = ["Get", "List", "Describe", "Query", "BatchGet"];
+        self.actions
+            .iter()
+            .map(|(_, action)| action.as_str())
+            .filter(|action| !READS.iter().any(|read| action.starts_with(read)))
+            .collect()
+    }
+}
