@@ -10,6 +10,8 @@ mod throwaway;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use saasauth_verifier::{Claims, TokenKind, Verifier};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -166,7 +168,7 @@ impl<'a> Verification<'a> {
         let ended = self.exercise(&mut run, &mut sub, &mut report.claims).await;
         report.interrupted = matches!(ended, Err(Stop::Interrupted));
         // Cleaning up is never interrupted, and its failure is a step like any other.
-        let cleaned = self.clean_up(sub);
+        let cleaned = self.clean_up(sub).boxed();
         drop(
             run.finish("clean_up", "could not delete the throwaway user", cleaned)
                 .await,
@@ -182,21 +184,21 @@ impl<'a> Verification<'a> {
         claims: &mut TokenClaims,
     ) -> Result<(), Stop> {
         let signed_up = run
-            .step("sign_up", "could not sign up", self.sign_up())
+            .step("sign_up", "could not sign up", self.sign_up().boxed())
             .await?;
         let sub = &*sub.insert(signed_up);
 
-        let confirming = self.confirm(run.interrupt);
+        let confirming = self.confirm(run.interrupt).boxed();
         let code = run
             .step("confirm", "could not confirm the user", confirming)
             .await?;
 
-        let recording = self.record(sub);
-        let doing = "could not find the user's record";
+        let recording = self.record(sub).boxed();
+        let doing = "the user's record is not as it must be";
         let recorded = run.step("record", doing, recording).await?;
 
         let doing = "could not sign in by SRP";
-        let tokens = run.step("sign_in", doing, self.sign_in()).await?;
+        let tokens = run.step("sign_in", doing, self.sign_in().boxed()).await?;
 
         // Each of these stands for itself: one that fails says nothing about the others.
         let joined = self.user.domain.as_deref().filter(|_| recorded);
@@ -212,12 +214,12 @@ impl<'a> Verification<'a> {
         ];
         for (name, kind, token, slot) in checks {
             let what = name.replace("_t", " t").replace("id", "ID");
-            let checking = self.check(&what, kind, token, &expected, sub, slot);
+            let checking = self.check(&what, kind, token, &expected, sub, slot).boxed();
             run.check(name, &format!("the {what} is not as it must be"), checking)
                 .await?;
         }
         if recorded && self.is_welcomed() {
-            let welcoming = self.welcome(code.as_ref(), sub, run.interrupt);
+            let welcoming = self.welcome(code.as_ref(), sub, run.interrupt).boxed();
             run.check(
                 "welcome_email",
                 "the welcome email did not arrive",
@@ -291,30 +293,30 @@ impl<'a> Verification<'a> {
         let Some(record) = record else {
             if matches!(self.confirmation, Confirmation::Emulated) {
                 let detail = format!(
-                    "no record in {permissions_table} yet: this emulator doesn't run confirmUser; generateToken makes it"
+                    "no record in {permissions_table} yet: this emulator does not run confirmUser, \
+                     and generateToken makes up for it"
                 );
                 return done(false, detail);
             }
-            return Err(failed(format!("`{permissions_table}` has no `USER#{sub}`"))
-                .with_hint(self.look_at_logs("confirm-user"))
+            let missing = format!("`{permissions_table}` has no `USER#{sub}`");
+            return Err(failed(missing)
+                .with_hint(self.log_of("confirm-user"))
                 .into());
         };
         let expected = Expected::new(self.stage, self.user.domain.as_deref());
         let role = record.role.as_deref().unwrap_or("missing");
-        if role != expected.role {
-            let wrong = format!("its `role` is {role}, not {}", expected.role);
-            return Err(failed(wrong)
-                .with_hint(self.look_at_logs("confirm-user"))
-                .into());
-        }
-        if domains != expected.domains {
+        let wrong = if role != expected.role {
+            format!("its `role` is {role}, not {}", expected.role)
+        } else if domains != expected.domains {
             let (found, expected) = (list(&domains), list(&expected.domains));
-            let wrong = format!("`{domains_table}` has the user in {found}, not {expected}");
-            return Err(failed(wrong)
-                .with_hint(self.look_at_logs("confirm-user"))
-                .into());
-        }
-        done(true, format!("record in {permissions_table}"))
+            format!("`{domains_table}` has the user in {found}, not {expected}")
+        } else {
+            return done(true, format!("record in {permissions_table}"));
+        };
+        Err(failed(wrong)
+            .with_hint(self.look_for_drift())
+            .with_hint(self.log_of("confirm-user"))
+            .into())
     }
 
     async fn sign_in(&self) -> Outcome<Tokens> {
@@ -353,16 +355,14 @@ impl<'a> Verification<'a> {
             verified.map_err(|error| failed("its verification failed").with_source(&error))?;
         let differences = expected.differences(&claims, &self.user, sub);
         *slot = Some(claims.raw);
-        if differences.is_empty() {
+        let mut differences = differences.into_iter();
+        let Some(first) = differences.next() else {
             return done((), format!("{what}: {}", expected.describe()));
-        }
-        let error = differences.into_iter().fold(
-            Error::new(Kind::Aws, "its claims are wrong"),
-            Error::with_cause,
-        );
-        Err(error
+        };
+        Err(differences
+            .fold(failed(first), Error::with_cause)
             .with_hint("a changed role reaches new tokens within a minute; then run this again")
-            .with_hint(self.look_at_logs("generate-token"))
+            .with_hint(self.look_for_drift())
             .into())
     }
 
@@ -383,7 +383,7 @@ impl<'a> Verification<'a> {
             return match arrived(directory, interrupt, is_welcome).await {
                 Ok(mail) => done((), format!("welcome email: {}", mail.subject)),
                 Err(Trouble::Failed(error)) => {
-                    Err(error.with_hint(self.look_at_logs("confirm-user")).into())
+                    Err(error.with_hint(self.log_of("confirm-user")).into())
                 }
                 Err(interrupted) => Err(interrupted),
             };
@@ -398,7 +398,7 @@ impl<'a> Verification<'a> {
             if Instant::now() >= deadline {
                 return Err(
                     failed(format!("`{WELCOME}` is still pending in `USER#{sub}`"))
-                        .with_hint(self.look_at_logs("confirm-user"))
+                        .with_hint(self.log_of("confirm-user"))
                         .into(),
                 );
             }
@@ -442,13 +442,26 @@ impl<'a> Verification<'a> {
         }
     }
 
-    fn look_at_logs(&self, function: &str) -> String {
-        let Stage { project, name, .. } = self.stage;
-        let place = format!("/aws/lambda/{project}-{name}-{function}");
+    fn look_for_drift(&self) -> String {
         format!(
-            "its log says more: `aws logs tail {place} --region {}`",
-            self.stage.region
+            "see what is not as the file says: `saasauth diff --stage {}`",
+            self.stage.name
         )
+    }
+
+    fn log_of(&self, function: &str) -> String {
+        let Stage {
+            project,
+            name,
+            region,
+            ..
+        } = self.stage;
+        let mut command =
+            format!("aws logs tail /aws/lambda/{project}-{name}-{function} --region {region}");
+        if let Some(url) = self.aws.endpoint_url() {
+            command.push_str(&format!(" --endpoint-url {url}"));
+        }
+        format!("read its log: `{command}`")
     }
 }
 
@@ -467,7 +480,8 @@ impl Deployed {
     }
 }
 
-/// The steps so far, and what ends them.
+/// The steps so far, and what ends them. Their futures are boxed: unboxed, each would take its room on
+/// the stack for the whole run, and the SDK's are large.
 struct Run<'a> {
     told: &'a Told<'a>,
     interrupt: &'a Interrupt,
@@ -498,7 +512,7 @@ impl Run<'_> {
         &mut self,
         name: &'static str,
         doing: &str,
-        work: impl Future<Output = Outcome<T>>,
+        work: BoxFuture<'_, Outcome<T>>,
     ) -> Result<T, Stop> {
         if self.interrupt.was_asked() {
             return Err(Stop::Interrupted);
@@ -511,7 +525,7 @@ impl Run<'_> {
         &mut self,
         name: &'static str,
         doing: &str,
-        work: impl Future<Output = Outcome<()>>,
+        work: BoxFuture<'_, Outcome<()>>,
     ) -> Result<(), Stop> {
         match self.step(name, doing, work).await {
             Ok(()) | Err(Stop::Failed) => Ok(()),
@@ -523,7 +537,7 @@ impl Run<'_> {
         &mut self,
         name: &'static str,
         doing: &str,
-        work: impl Future<Output = Outcome<T>>,
+        work: BoxFuture<'_, Outcome<T>>,
     ) -> Result<T, Stop> {
         let began = Instant::now();
         let (outcome, level) = trace::scope(name, self.level, work).await;
@@ -740,19 +754,27 @@ mod tests {
             steps: Vec::new(),
         };
         let trouble = || async { Err::<((), String), _>(Trouble::from(failed("no"))) };
-        assert!(run.check("a", "could not a", trouble()).await.is_ok());
+        assert!(
+            run.check("a", "could not a", trouble().boxed())
+                .await
+                .is_ok()
+        );
         assert!(matches!(
-            run.step("b", "could not b", trouble()).await,
+            run.step("b", "could not b", trouble().boxed()).await,
             Err(Stop::Failed)
         ));
         interrupt.ask();
         let never = async { done((), "never") };
         assert!(matches!(
-            run.step("c", "could not c", never).await,
+            run.step("c", "could not c", never.boxed()).await,
             Err(Stop::Interrupted)
         ));
         let cleaning = async { done((), "cleaned up") };
-        assert!(run.finish("d", "could not d", cleaning).await.is_ok());
+        assert!(
+            run.finish("d", "could not d", cleaning.boxed())
+                .await
+                .is_ok()
+        );
         assert_eq!(*told.lock().expect("not poisoned"), ["a", "b", "d"]);
         let error = run.steps[0].error.as_ref().expect("it failed");
         assert_eq!(

@@ -29,6 +29,12 @@ pub struct IdentityState {
 pub(super) type ReadIdentities = Mutex<BTreeMap<String, Option<GetEmailIdentityOutput>>>;
 
 impl Aws {
+    /// Whether the account may only mail verified addresses in this region.
+    pub async fn is_in_ses_sandbox(&self) -> Result<bool> {
+        let account = self.ses.get_account().send().await?;
+        Ok(!account.production_access_enabled())
+    }
+
     /// The state of an identity, whoever made it. `None`: SES doesn't know it.
     pub async fn identity_state(&self, identity: &str) -> Result<Option<IdentityState>> {
         let answer = self.get_email_identity(identity).await?;

@@ -63,7 +63,11 @@ tokio::task_local! {
 
 /// Runs `work` for `subject`, its first request one level below `level`. Returns what it returns, and
 /// the level of its last request.
+///
+/// The work is boxed: an SDK call's future is tens of kilobytes, and some of ours hold many side by
+/// side, one inside the other, which is more than a stack without optimisation holds.
 pub async fn scope<T>(subject: &str, level: u32, work: impl Future<Output = T>) -> (T, u32) {
+    let work = Box::pin(work);
     let reached = Arc::new(AtomicU32::new(level));
     let scope = Scope {
         subject: subject.into(),
@@ -80,6 +84,7 @@ pub fn beside<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     let outer = SCOPE
         .try_with(|scope| (scope.clone(), scope.level.load(Ordering::Relaxed)))
         .ok();
+    let work = Box::pin(work);
     async move {
         let Some((outer, level)) = outer else {
             return work.await;

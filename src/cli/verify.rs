@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use futures::FutureExt;
 use serde_json::{Map, Value, json};
 
 use super::context::{Context, interruptible};
@@ -21,22 +22,22 @@ pub(super) async fn run(_: VerifyArgs, context: &Context) -> Result<ExitCode> {
     let stage = context.stage(&project)?;
     let progress = context.ui.progress();
     let events = |event| progress.handle(event);
-    let looked = interruptible(async {
+    let looking = async {
         let aws = context.connect(&project, &stage, &events).await?;
         let outputs = direct::read_outputs(&aws, &stage).await?;
         let has_mailbox = is_local_cloud(&project, aws.endpoint_url()).await?;
         Ok((aws, outputs, has_mailbox))
-    })
-    .await;
+    };
+    let looked = interruptible(looking.boxed()).await;
     progress.finish();
     let (aws, outputs, has_mailbox) = looked?;
     let mailbox = has_mailbox.then_some(project.directory.as_path());
     let preparing = Verification::prepare(&aws, &stage, &outputs, mailbox);
-    let verification = interruptible(preparing).await?;
+    let verification = interruptible(preparing.boxed()).await?;
 
     let tell = |step: &Step| tell(context, step);
     let report = context
-        .stoppable(async |interrupt| Ok(verification.run(&tell, &interrupt).await))
+        .stoppable(async |interrupt| Ok(verification.run(&tell, &interrupt).boxed().await))
         .await
         .map_err(|error| given_up(error, verification.username()))?;
     context.ui.calls(&aws.calls().list());
@@ -74,7 +75,7 @@ fn given_up(error: Error, username: &str) -> Error {
         .with_cause(format!(
             "the throwaway user `{username}` may still be there"
         ))
-        .with_hint("look for `saasauth-verify-` in the user pool and delete what is left")
+        .with_hint("delete what is left of that user: in the user pool and in both tables")
 }
 
 fn tell(context: &Context, step: &Step) {

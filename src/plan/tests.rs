@@ -15,9 +15,7 @@ fn deployed(topology: &Topology) -> Observed {
     };
     let mut answers = account();
     for id in graph.in_order() {
-        for name in ["Arn"] {
-            answers.attribute(&id, name, format!("arn:{id}"));
-        }
+        answers.attribute(&id, "Arn", format!("arn:{id}"));
         answers.reference(&id, format!("physical-{id}"));
     }
     for (id, node) in &topology.resources {

@@ -5,43 +5,40 @@ use std::fs;
 
 use crate::support::{copy, files, folder, repository, run, saasauth};
 
+const INVALID: &str = "tests/fixtures/projects/invalid";
+
 #[test]
 fn every_broken_project_file_is_refused_with_its_message_and_nothing_else_happens() {
-    let invalid = folder("invalid");
-    copy(&repository().join("tests/fixtures/projects/invalid"), &invalid);
+    // In a folder laid out like the repository, so that paths mean there what they mean here.
+    let root = folder("invalid");
+    let invalid = root.join(INVALID);
+    copy(&repository().join(INVALID), &invalid);
+    std::os::unix::fs::symlink(repository().join("lambdas"), root.join("lambdas")).unwrap();
     let before = files(&invalid);
     let broken: Vec<_> =
         before.keys().filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
     assert!(broken.len() >= 30, "{} broken files", broken.len());
     for path in broken {
-        let name = path.to_str().unwrap();
-        let checked = run(saasauth().args(["check", "--project-file", name]).current_dir(&invalid));
+        let name = format!("{INVALID}/{}", path.display());
+        let checked = run(saasauth().args(["check", "--project-file", &name]).current_dir(&root));
         let checked = checked.expect(2);
         assert_eq!(checked.stdout, "", "{name}");
         let expected = fs::read_to_string(invalid.join(path).with_extension("stderr")).unwrap();
-        let expected = expected.replace("tests/fixtures/projects/invalid/", "");
         assert_eq!(checked.stderr.trim_end(), expected.trim_end(), "{name}");
-        // A file that is empty, or isn't text, has no line to point at.
-        let whole = ["empty.yaml", "not-utf8.yaml"].contains(&name);
-        assert!(whole || places(&checked.stderr, name), "{name}: {}", checked.stderr);
-        assert!(checked.stderr.contains("hint: "), "{name}: {}", checked.stderr);
-        assert!(!checked.stderr.contains("panicked"), "{name}: {}", checked.stderr);
+        // Nothing can be pointed at in an empty file.
+        assert!(name.ends_with("/empty.yaml") || has_place(&checked.stderr), "{checked:?}");
+        assert!(checked.stderr.contains("hint: "), "{name}: {checked:?}");
     }
     assert_eq!(files(&invalid), before, "checking writes nothing");
 }
 
 /// Whether the message points into a file: ` --> NAME:LINE:COLUMN`.
-fn places(message: &str, name: &str) -> bool {
-    let numbers = |text: &str| {
-        let mut parts = text.split(':').map(|part| part.parse::<u32>().is_ok());
-        parts.next() == Some(true) && parts.next() == Some(true) && parts.next().is_none()
-    };
-    message
-        .lines()
-        .filter_map(|line| line.trim_start().strip_prefix("--> "))
-        // Some mistakes stand in a template the file names.
-        .filter_map(|place| place.strip_prefix(name).or_else(|| Some(&place[place.find(".html")? + 5..])))
-        .any(|place| place.strip_prefix(':').is_some_and(numbers))
+fn has_place(message: &str) -> bool {
+    message.lines().filter_map(|line| line.trim_start().strip_prefix("--> ")).any(|place| {
+        let mut parts = place.rsplitn(3, ':');
+        let mut number = || parts.next().is_some_and(|part| part.parse::<u32>().is_ok());
+        number() && number()
+    })
 }
 
 #[test]

@@ -90,12 +90,13 @@ async fn look(
     digests: &BTreeMap<LogicalId, String>,
     reads: Reads,
 ) -> Result<Found> {
-    let (caller, ledger, tagged, sender, domain) = tokio::join!(
+    let (caller, ledger, tagged, sender, domain, sandbox) = tokio::join!(
         trace::beside(aws.caller()),
         trace::beside(aws.read_ledger()),
         trace::beside(aws.tagged()),
         trace::beside(sender(aws, stage)),
         trace::beside(domain_pool(aws, stage)),
+        trace::beside(sandbox(aws, stage, reads)),
     );
     let doing = "could not read what is deployed";
     let caller = caller.map_err(|fault| fault.while_doing(WHO))?;
@@ -105,14 +106,21 @@ async fn look(
     let tagged = tolerate(tagged).map_err(|fault| fault.while_doing(doing))?;
     let sender = sender.map_err(|fault| fault.while_doing(doing))?;
     let domain = domain.map_err(|fault| fault.while_doing(doing))?;
+    let sandbox = sandbox.map_err(|fault| fault.while_doing(doing))?;
 
     let recorded_identity = ledger.records.contains_key(topology::EMAIL_IDENTITY);
     let facts = Facts {
         identity: identity_fact(aws, sender, recorded_identity),
     };
-    let topology = topology::build(stage, &facts);
+    let mut topology = topology::build(stage, &facts);
+    if sandbox {
+        topology.notes.push(format!(
+            "SES is in its sandbox in {}: mail reaches verified addresses only, 200 a day; ask AWS for production access",
+            stage.region
+        ));
+    }
     if reads == Reads::All {
-        check_domain(stage, &ledger, domain)?;
+        check_domain(stage, &ledger, &tagged, domain)?;
     }
 
     let mut answers = base_answers(stage, &caller);
@@ -202,6 +210,14 @@ async fn sender(aws: &Aws, stage: &Stage) -> crate::aws::Result<Option<IdentityS
     }
 }
 
+/// Whether SES would drop mail to the public. Emulators have no sandbox, so they aren't asked.
+async fn sandbox(aws: &Aws, stage: &Stage, reads: Reads) -> crate::aws::Result<bool> {
+    if stage.email.is_none() || aws.endpoint_url().is_some() || reads == Reads::Unknown {
+        return Ok(false);
+    }
+    aws.is_in_ses_sandbox().await
+}
+
 fn identity_fact(aws: &Aws, state: Option<IdentityState>, recorded: bool) -> Identity {
     match state {
         None => Identity::Ours { ready: false },
@@ -225,18 +241,23 @@ async fn domain_pool(aws: &Aws, stage: &Stage) -> crate::aws::Result<Option<Stri
 }
 
 /// A taken domain would fail in the middle of the deploy, with half of it standing.
-fn check_domain(stage: &Stage, ledger: &Ledger, taken_by: Option<String>) -> Result<()> {
+fn check_domain(
+    stage: &Stage,
+    ledger: &Ledger,
+    tagged: &[String],
+    taken_by: Option<String>,
+) -> Result<()> {
     let (Some(hosted_ui), Some(pool)) = (&stage.hosted_ui, taken_by) else {
         return Ok(());
     };
-    let ours = ledger
+    let recorded = ledger
         .records
         .get(topology::USER_POOL)
         .is_some_and(|record| {
             // A record without an ID is of a create that was cut off; the pool may well be ours.
             record.physical_id.as_ref().is_none_or(|id| *id == pool)
         });
-    if ours || ledger.records.is_empty() && stage.target == Target::Local {
+    if recorded || tagged_pool(Kind::UserPool, tagged).as_ref() == Some(&pool) {
         return Ok(());
     }
     let (HostedUi::Prefix(name) | HostedUi::Domain { domain: name, .. }) = hosted_ui;

@@ -8,6 +8,7 @@ mod codes;
 mod cognito;
 mod message;
 mod scope;
+mod ses;
 mod trace;
 mod trigger;
 mod upstream;
@@ -202,6 +203,9 @@ async fn route(door: &Door, call: Call) -> Reply {
             return cognito::confirm_by_link(door, &query).await;
         }
         _ => {}
+    }
+    if let Some(identity) = ses::asked_identity(&call) {
+        return ses::identity(&door.upstream, &call, identity).await;
     }
     match call.operation_of(COGNITO).map(str::to_owned) {
         Some(action) => cognito::answer(door, call, &action).await,

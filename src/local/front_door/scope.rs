@@ -39,6 +39,18 @@ impl Scope {
         Self::new(AMBIENT_ACCESS_KEY, AMBIENT_REGION)
     }
 
+    /// The account the emulator puts this scope in: twelve digits name one, anything else means its
+    /// default.
+    pub(super) fn account(&self) -> &str {
+        let named = self.access_key.len() == 12
+            && self.access_key.bytes().all(|byte| byte.is_ascii_digit());
+        if named {
+            &self.access_key
+        } else {
+            AMBIENT_ACCESS_KEY
+        }
+    }
+
     /// The scope and the service named by a SigV4 `Authorization` header.
     pub(super) fn of(headers: &HeaderMap) -> Option<(Self, String)> {
         let header = headers.get("authorization")?.to_str().ok()?;

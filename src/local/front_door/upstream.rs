@@ -149,6 +149,17 @@ impl Upstream {
         .await
     }
 
+    /// The tags of an SES resource, as they are now.
+    pub(super) async fn ses_tags(&self, scope: &Scope, arn: &str) -> Option<Value> {
+        let path = format!("/v2/email/tags?ResourceArn={}", super::percent_encoded(arn));
+        let headers = HeaderMap::new();
+        let reply = self
+            .own(scope, "ses", Method::GET, &path, headers, String::new())
+            .await;
+        let answer = reply.is_success().then(|| reply.json()).flatten()?;
+        answer.get("Tags").cloned()
+    }
+
     /// Everything the emulator sent through SES, in every account.
     pub(super) async fn sent_mail(&self) -> Option<Value> {
         let call = Call {

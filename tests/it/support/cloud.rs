@@ -42,13 +42,4 @@ impl Cloud {
             .filter(|call| call["account"] == account)
             .collect()
     }
-
-    /// What was mailed to an address.
-    pub(crate) fn mail(&self, to: &str) -> Vec<Value> {
-        let mail = run(saasauth().args(["local", "mail", "--json"]).current_dir(&self.directory));
-        let Value::Array(mail) = mail.expect(0).json() else { panic!("the mailbox is a list") };
-        mail.into_iter()
-            .filter(|mail| mail["to"].as_array().unwrap().iter().any(|address| address == to))
-            .collect()
-    }
 }

@@ -8,7 +8,7 @@ mod project;
 mod python;
 
 pub(crate) use cloud::Cloud;
-pub(crate) use command::{Output, Started, run, saasauth, start};
+pub(crate) use command::{Output, Started, run, saasauth, signal, start};
 pub(crate) use folders::{copy, files, folder, guard, repository, until};
 pub(crate) use project::{Calls, LAMBDAS, Project};
-pub(crate) use python::{client, python, python_tool, script};
+pub(crate) use python::{python, python_tool, script};
