@@ -166,12 +166,15 @@ impl Aws {
             .id()
             .ok_or_else(|| Fault::ours("CreateUserPool answered without an ID"))?
             .to_owned();
-        self.last_read.remember_pool(&id, made.clone());
         // A pool can't be made with a second factor other than text messages: CreateUserPool takes
         // no software-token or email settings.
+        let mut body = made.clone();
         if pool.mfa_configuration != "OFF" {
             self.set_mfa(&id, pool).await?;
+            // The update that brings the triggers sends this body, and must not switch it off again.
+            body.mfa_configuration = Some(UserPoolMfaType::from(pool.mfa_configuration.as_str()));
         }
+        self.last_read.remember_pool(&id, body);
         Ok(as_live(&id, &made, None))
     }
 
@@ -298,9 +301,13 @@ impl Aws {
                     .enabled(enabled("SOFTWARE_TOKEN_MFA"))
                     .build(),
             )
-            .set_email_mfa_configuration(
-                enabled("EMAIL_OTP").then(|| EmailMfaConfigType::builder().build()),
-            )
+            .set_email_mfa_configuration(enabled("EMAIL_OTP").then(|| {
+                // Said in full: one without a message is a setting that reads back as none.
+                EmailMfaConfigType::builder()
+                    .subject(&pool.verification_message_template.email_subject)
+                    .message(&pool.verification_message_template.email_message)
+                    .build()
+            }))
             .send()
             .await?;
         Ok(())
