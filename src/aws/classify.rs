@@ -175,9 +175,14 @@ where
         let mut parts: Vec<String> = Vec::new();
         let mut next: Option<&dyn std::error::Error> = Some(&error);
         while let Some(error) = next {
+            // The SDK's own wrappers say no more than that there is a cause; a list of every place
+            // where credentials could have been takes several lines.
             let text = error.to_string();
-            if !parts.contains(&text) {
-                parts.push(text);
+            let text = text.lines().next().unwrap_or_default().trim_end_matches(" Attempted:");
+            if !["dispatch failure", "other", ""].contains(&text)
+                && !parts.iter().any(|part| part == text)
+            {
+                parts.push(text.to_owned());
             }
             next = error.source();
         }

@@ -59,7 +59,12 @@ pub(super) async fn prepare(context: &Context, options: &PlanOptions) -> Result<
             context.packages(&project, &stage, &events).await
         }
     };
-    let (packages, aws) = tokio::try_join!(packages, context.connect(&project, &stage, &events))?;
+    let connection = async {
+        let aws = context.connect(&project, &stage, &events).await?;
+        direct::identify(&aws, &stage).await?;
+        Ok(aws)
+    };
+    let (packages, aws) = tokio::try_join!(packages, connection)?;
     events(Event::Phase("reading what is deployed".to_owned()));
     let mut found = direct::observe(&aws, &stage, &digests(&packages)).await?;
     progress.finish();

@@ -15,7 +15,7 @@ fn a_killed_deploy_is_finished_by_the_next_and_nothing_is_doubled() {
 
         project.deploy();
         let pools = project.inventory()["user_pools"].clone();
-        assert_eq!(pools, json!(["starter-local"]), "killed after {point} requests");
+        assert_eq!(pools, json!(["starter-local-users"]), "killed after {point} requests");
         project.run(&["diff", "--no-build", "--detailed-exitcode"]).expect(0);
         let locked = project.ledger();
         assert!(locked["lock_token"].is_null(), "killed after {point} requests: {locked}");

@@ -200,7 +200,7 @@ fn the_aws_cli_finds_what_the_project_file_says() {
 
     let id = outputs["user_pool_id"].as_str().unwrap();
     let pool = ask(&["cognito-idp", "describe-user-pool", "--user-pool-id", id])["UserPool"].clone();
-    assert_eq!(pool["Name"], "starter-local", "{pool}");
+    assert_eq!(pool["Name"], "starter-local-users", "{pool}");
     assert_eq!(pool["UsernameAttributes"], json!(["email"]), "{pool}");
     assert_eq!(pool["AutoVerifiedAttributes"], json!(["email"]), "{pool}");
     assert_eq!(pool["Policies"]["PasswordPolicy"]["MinimumLength"], 12, "{pool}");

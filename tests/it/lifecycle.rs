@@ -35,7 +35,7 @@ fn a_first_deploy_creates_everything_and_ends_with_the_outputs() {
     let deployed = project.run(&["deploy", "--no-build"]).expect(0);
     insta::with_settings!({filters => vec![
         (r"eu-west-1_\w+", "[pool]"),
-        (r"\b[a-z0-9]{26}\b", "[client]"),
+        (r"\b[A-Za-z0-9]{26}\b", "[client]"),
         (r"saasauth-\d+", "saasauth-[number]"),
         (r"127\.0\.0\.1:\d+", "[address]"),
     ]}, {

@@ -74,6 +74,6 @@ fn of_two_deploys_at_once_one_creates_and_nothing_is_doubled() {
     // It may also have come late enough to find everything done.
     let idle = other.code == 0 && other.json()["summary"]["unchanged"] == 23;
     assert!(refused || idle, "{other:?}");
-    assert_eq!(project.inventory()["user_pools"], json!(["starter-local"]));
+    assert_eq!(project.inventory()["user_pools"], json!(["starter-local-users"]));
     project.run(&["diff", "--no-build", "--detailed-exitcode"]).expect(0);
 }

@@ -54,7 +54,7 @@ fn the_starter_deploys_to_moto_and_is_destroyed_there() {
     let diff = project.run(&["diff", "--no-build", "--json"]).expect(0).json();
     assert_eq!(differences(&diff), DIFFERENCES, "{diff:#}");
     let inventory = project.inventory();
-    assert_eq!(inventory["user_pools"], json!(["starter-local"]), "{inventory}");
+    assert_eq!(inventory["user_pools"], json!(["starter-local-users"]), "{inventory}");
     assert_eq!(inventory["functions"].as_array().unwrap().len(), 2, "{inventory}");
 
     project.edit("memory_mb: 512", "memory_mb: 640");

@@ -92,6 +92,8 @@ fn a_stage_in_aws_is_only_changed_when_somebody_agrees() {
     assert_eq!(project.inventory()["tables"], serde_json::json!([]), "nothing was written");
 
     on_a_terminal(&project, "y", &deploy).expect(0);
+    // The sender's identity was verified in the meantime, so the pool may use it from now on.
+    project.run(&["deploy", "--no-build", "--stage", "dev", "--yes"]).expect(0);
     let again = project.run(&deploy).expect(0);
     assert!(again.stderr.contains(" unchanged\n"), "nothing to agree to: {again:?}");
 }
@@ -109,7 +111,7 @@ fn a_stage_in_aws_is_only_destroyed_when_its_name_is_given() {
     assert!(wrong.stderr.contains("`--confirm prod` is not the stage's name"), "{wrong:?}");
     let mistyped = on_a_terminal(&project, "de", &destroy).expect(3);
     assert!(mistyped.stdout.contains("nothing was deleted"), "{mistyped:?}");
-    assert_eq!(project.inventory()["user_pools"], serde_json::json!(["starter-dev"]));
+    assert_eq!(project.inventory()["user_pools"], serde_json::json!(["starter-dev-users"]));
     project.run(&["destroy", "--stage", "dev", "--yes", "--confirm", "dev"]).expect(0);
     assert_eq!(project.inventory()["user_pools"], serde_json::json!([]));
 }
@@ -145,7 +147,7 @@ fn an_unreachable_endpoint_ends_with_1_and_says_so() {
     project.endpoint_url = Some("http://127.0.0.1:9".to_owned());
     let failed = project.run(&["diff", "--no-build"]).expect(1);
     assert!(failed.stderr.starts_with("error: "), "{failed:?}");
-    assert!(failed.stderr.contains("127.0.0.1:9"), "{failed:?}");
+    assert!(failed.stderr.contains("onnection refused"), "{failed:?}");
 }
 
 #[test]

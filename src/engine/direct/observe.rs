@@ -27,6 +27,15 @@ pub struct Found {
     pub level: u32,
 }
 
+/// Finds out who we are, and refuses an account the stage doesn't belong to. Asked before anything
+/// long, so that nobody waits for a build to learn that they aren't signed in.
+pub async fn identify(aws: &Aws, stage: &Stage) -> Result<Caller> {
+    let (caller, _) = trace::scope("observe", 0, aws.caller()).await;
+    let caller = caller.map_err(|fault| fault.while_doing(WHO))?;
+    check_account(stage, &caller)?;
+    Ok(caller)
+}
+
 /// Reads everything of a stage, in parallel. `digests` are those of the packages, by function.
 pub async fn observe(
     aws: &Aws,
