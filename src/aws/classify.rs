@@ -178,7 +178,11 @@ where
             // The SDK's own wrappers say no more than that there is a cause; a list of every place
             // where credentials could have been takes several lines.
             let text = error.to_string();
-            let text = text.lines().next().unwrap_or_default().trim_end_matches(" Attempted:");
+            let text = text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim_end_matches(" Attempted:");
             if !["dispatch failure", "other", ""].contains(&text)
                 && !parts.iter().any(|part| part == text)
             {
