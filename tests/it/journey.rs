@@ -152,7 +152,7 @@ fn the_aws_cli_finds_what_the_project_file_says() {
         let mut command = python_tool("aws");
         command
             .args(["--endpoint-url", project.endpoint_url.as_deref().unwrap()])
-            .args(["--region", "eu-west-1", "--output", "json", "--no-cli-pager"])
+            .args(["--region", "eu-west-1", "--output", "json"])
             .env("AWS_ACCESS_KEY_ID", &project.account)
             .env("AWS_SECRET_ACCESS_KEY", "secret")
             .args(arguments);
@@ -216,9 +216,10 @@ fn the_aws_cli_finds_what_the_project_file_says() {
     let client = &client["UserPoolClient"];
     assert!(client["ClientSecret"].is_null(), "a browser keeps no secret: {client}");
     assert_eq!(client["CallbackURLs"], json!(["http://localhost:3000/callback"]), "{client}");
-    assert_eq!(client["AccessTokenValidity"], 15, "{client}");
-    assert_eq!(client["TokenValidityUnits"]["AccessToken"], "minutes", "{client}");
-    assert_eq!(client["RefreshTokenValidity"], 30, "{client}");
+    for (token, seconds) in [("AccessToken", 15 * 60), ("IdToken", 15 * 60), ("RefreshToken", 30 * 86400)] {
+        assert_eq!(client["TokenValidityUnits"][token], "seconds", "{client}");
+        assert_eq!(client[format!("{token}Validity")], seconds, "{client}");
+    }
     assert_eq!(client["PreventUserExistenceErrors"], "ENABLED", "{client}");
     assert_eq!(client["EnableTokenRevocation"], true, "{client}");
 }

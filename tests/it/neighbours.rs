@@ -97,7 +97,8 @@ fn settings_of_a_client_that_the_file_does_not_know_survive_an_update() {
     let client = there.client();
     assert_eq!(client["AuthSessionValidity"], 7, "{client}");
     assert_eq!(client["DefaultRedirectURI"], "http://localhost:3000/callback", "{client}");
-    assert_eq!(client["AccessTokenValidity"], 20, "{client}");
+    let validity = (&client["AccessTokenValidity"], &client["TokenValidityUnits"]["AccessToken"]);
+    assert_eq!(validity, (&json!(1200), &json!("seconds")), "{client}");
 }
 
 #[test]
