@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::ledger::{Ledger, Record};
-use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, identity, trace};
+use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, identity, reference, trace};
 use crate::engine::outputs::Outputs;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::plan::{Observed, Recorded};
@@ -291,11 +291,14 @@ async fn read_all(
 ) -> crate::aws::Result<BTreeMap<LogicalId, Live>> {
     let mut live = BTreeMap::new();
     let mut asked = BTreeSet::new();
-    if reads == Reads::Unknown {
-        for (id, record) in &ledger.records {
-            if record.physical_id.is_some() {
-                asked.insert(id.clone());
-            }
+    for (id, record) in &ledger.records {
+        let Some(physical_id) = &record.physical_id else {
+            continue;
+        };
+        // A child whose own ID is not recorded is found through its parent's, which is.
+        answers.reference(id, reference(record.kind, physical_id));
+        if reads == Reads::Unknown {
+            asked.insert(id.clone());
         }
     }
     loop {
