@@ -69,6 +69,9 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
         );
     }
     if let Some(marketing) = &stage.marketing {
+        builder.note(
+            "marketing: the opt-in is kept with the user; no address is sent to a platform yet",
+        );
         environment.insert(
             "OPT_IN_ATTRIBUTE".to_owned(),
             Expr::from(cognito::attribute_name(stage, &marketing.opt_in)),

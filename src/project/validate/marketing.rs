@@ -150,7 +150,7 @@ fn webhook_url(value: Option<&At<String>>, owner: Span, report: &mut Report<'_>)
 
 /// A reference to a secret. What stands there instead is never repeated in the message.
 fn secret(value: Option<&At<String>>, key: &str, owner: Span, report: &mut Report<'_>) -> Secret {
-    let hint = format!("add `{key}: \"ssm:/NAME\"`, then run `saasauth secret set /NAME`");
+    let hint = format!("add `{key}: \"ssm:/NAME\"`, the name of an SSM SecureString that holds it");
     let at = report.required(value, key, owner, &hint);
     if at.value.trim().is_empty() {
         return Secret(String::new());
@@ -159,7 +159,7 @@ fn secret(value: Option<&At<String>>, key: &str, owner: Span, report: &mut Repor
         report.add(
             at.span,
             format!("`{key}` holds something else than a reference"),
-            "write `\"ssm:/NAME\"`, and give the secret itself to `saasauth secret set /NAME`",
+            "write `\"ssm:/NAME\"`, the name of an SSM SecureString that holds it",
         );
         if let Some(error) = report.errors.last_mut() {
             error.place = Some(report.source.covered_place(at.span));
