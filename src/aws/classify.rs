@@ -96,6 +96,9 @@ impl Fault {
                     .to_owned(),
             );
         }
+        if code.is_empty() && self.message.contains("onnection refused") {
+            return Some("nothing answers there; check the network, or `--endpoint-url` and `AWS_ENDPOINT_URL`".to_owned());
+        }
         if code.is_empty() && self.message.contains("credential") {
             return Some("sign in to AWS, or choose a profile with `--profile`; `--stage local` needs no account".to_owned());
         }

@@ -162,7 +162,7 @@ impl Context {
         let mut work = std::pin::pin!(work(interrupt.clone()));
         tokio::select! {
             done = &mut work => return done,
-            _ = tokio::signal::ctrl_c() => interrupt.ask(),
+            () = stop_signal() => interrupt.ask(),
         }
         self.ui
             .note("stopping: what was sent is waited for; press Ctrl-C again to drop it");
@@ -170,11 +170,25 @@ impl Context {
     }
 }
 
+/// Waits for Ctrl-C, or for the SIGTERM with which a CI system ends a job that was cancelled.
+async fn stop_signal() {
+    let mut terminate =
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(terminate) => terminate,
+            // Without a handler SIGTERM ends the process as it always did.
+            Err(_) => return drop(tokio::signal::ctrl_c().await),
+        };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
 /// Runs `work` until it ends or Ctrl-C is pressed. For what may be dropped at any point.
 pub(super) async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         done = work => done,
-        _ = tokio::signal::ctrl_c() => Err(Error::new(Kind::Interrupted, "interrupted")),
+        () = stop_signal() => Err(Error::new(Kind::Interrupted, "interrupted")),
     }
 }
 
