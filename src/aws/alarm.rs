@@ -293,7 +293,10 @@ mod tests {
         let found = aws.read_alarms(&[&slow, &failed]).await.expect("answered");
         assert_eq!(found.len(), 1);
         let (id, live) = &found[0];
-        assert_eq!((id.as_str(), live.owner.as_ref()), ("Slow", Some(aws.owner())));
+        assert_eq!(
+            (id.as_str(), live.owner.as_ref()),
+            ("Slow", Some(aws.owner()))
+        );
         assert_eq!(live.properties["Threshold"], json!(4500));
         assert_eq!(live.properties["ExtendedStatistic"], "p99");
         assert_eq!(live.properties["AlarmActions"], json!([]));
@@ -308,7 +311,9 @@ mod tests {
             json!({ "MetricAlarms": [{ "AlarmName": "acme-dev-f-errors" }] }),
             json!({}),
         ]);
-        aws.create_alarm(&declared()).await.expect("its name is free");
+        aws.create_alarm(&declared())
+            .await
+            .expect("its name is free");
         let mut taken = declared();
         taken.alarm_name = "acme-dev-f-errors".to_owned();
         let fault = aws.create_alarm(&taken).await.expect_err("it is taken");

@@ -116,7 +116,11 @@ mod tests {
             error(409, "ResourceConflictException", "The function is pending"),
             ok(json!({})),
             ok(json!({ "MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 21_600 })),
-            error(404, "ResourceNotFoundException", "The function f doesn't have an EventInvokeConfig"),
+            error(
+                404,
+                "ResourceNotFoundException",
+                "The function f doesn't have an EventInvokeConfig",
+            ),
         ]);
         let made = aws
             .create_event_invoke_config(&declared())

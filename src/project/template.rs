@@ -185,7 +185,13 @@ mod tests {
         let flaws = parse(text).flaws;
         flaws
             .into_iter()
-            .map(|flaw| format!("{}: {}", &text[flaw.span.start..flaw.span.end], flaw.message))
+            .map(|flaw| {
+                format!(
+                    "{}: {}",
+                    &text[flaw.span.start..flaw.span.end],
+                    flaw.message
+                )
+            })
             .collect()
     }
 
@@ -200,7 +206,10 @@ mod tests {
 
     #[test]
     fn braces_of_a_style_sheet_are_text() {
-        assert_eq!(flaws("@media screen { p { color: red }} { {name} }"), [""; 0]);
+        assert_eq!(
+            flaws("@media screen { p { color: red }} { {name} }"),
+            [""; 0]
+        );
     }
 
     #[test]
@@ -214,7 +223,10 @@ mod tests {
                 "{{#if a}}{{/unless}}",
                 "{{/unless}}: `{{/unless}}` ends the block `if`",
             ),
-            ("{{else}}", "{{else}}: `{{else}}` stands outside of any block"),
+            (
+                "{{else}}",
+                "{{else}}: `{{else}}` stands outside of any block",
+            ),
             ("{{#if}}{{/if}}", "{{#if}}: `{{#if}}` needs one attribute"),
             ("{{}}", "{{}}: `{{}}` names nothing"),
             (

@@ -53,10 +53,7 @@ pub struct Dimension {
 
 pub(super) const ALARM: Rules = Rules {
     type_name: "AWS::CloudWatch::Alarm",
-    compare: &[
-        ("AlarmActions", Compare::Set),
-        ("Tags", Compare::Tags),
-    ],
+    compare: &[("AlarmActions", Compare::Set), ("Tags", Compare::Tags)],
     mutability: &[("AlarmName", Mutability::Replace)],
     replacement: Replacement::DeleteFirst,
     deferred: &[],

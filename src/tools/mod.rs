@@ -286,7 +286,11 @@ mod tests {
         for (lacking, known) in [("can't sign tokens", 1), ("can't read CBOR", 2)] {
             let bare = Folder::new();
             let bin = installation(&bare, &complete[..known], "");
-            assert_eq!(on_path(&MINISTACK, bin.as_os_str()).await, None, "{lacking}");
+            assert_eq!(
+                on_path(&MINISTACK, bin.as_os_str()).await,
+                None,
+                "{lacking}"
+            );
         }
         let later = Folder::new();
         let bin = installation(&later, &[("ministack", "1.6.0")], "");

@@ -66,7 +66,9 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
                 evaluation_periods: 2,
                 comparison_operator: "GreaterThanOrEqualToThreshold",
                 threshold: slow,
-                description: format!("One call of {name} in a hundred is near its limit of {limit} s"),
+                description: format!(
+                    "One call of {name} in a hundred is near its limit of {limit} s"
+                ),
             },
         ] {
             let alarm = Alarm {
@@ -89,7 +91,10 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
                 alarm_actions: alarms.topic.iter().cloned().collect(),
                 tags: builder.tags(),
             };
-            builder.add(format!("{function}{}Alarm", watch.id), Resource::Alarm(alarm));
+            builder.add(
+                format!("{function}{}Alarm", watch.id),
+                Resource::Alarm(alarm),
+            );
         }
     }
 }

@@ -12,7 +12,11 @@ pub(super) fn confirm_user(builder: &Builder<'_>, function: &str) -> Vec<Stateme
     let mut statements = vec![
         Statement::allow(
             "WriteUser",
-            &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            &[
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
+            ],
             vec![table(builder, "permissions")],
         ),
         Statement::allow(

@@ -135,7 +135,11 @@ fn every_language_has_its_template() {
     for (id, name, subject) in [
         ("WelcomeTemplate", "full-prod-welcome", "welcome aboard"),
         ("WelcomeTemplateDe", "full-prod-welcome-de", "Willkommen"),
-        ("WelcomeTemplatePtBR", "full-prod-welcome-pt-BR", "Boas-vindas"),
+        (
+            "WelcomeTemplatePtBR",
+            "full-prod-welcome-pt-BR",
+            "Boas-vindas",
+        ),
     ] {
         let template = &topology.resources[id].resource.properties()["Template"];
         assert_eq!(template["TemplateName"], name);
@@ -155,7 +159,9 @@ fn allowed(topology: &Topology, policy: &str) -> BTreeMap<String, Vec<String>> {
         for action in statement["Action"].as_array().expect("a list") {
             let action = action.as_str().expect("a name").to_owned();
             for resource in statement["Resource"].as_array().expect("a list") {
-                let parts = resource["Fn::Join"][1].as_array().expect("an ARN put together");
+                let parts = resource["Fn::Join"][1]
+                    .as_array()
+                    .expect("an ARN put together");
                 let end = parts.last().and_then(serde_json::Value::as_str);
                 allowed
                     .entry(action.clone())
@@ -231,7 +237,10 @@ fn alarms_are_made_where_the_file_wants_them() {
             ["arn:aws:sns:eu-west-1:123456789012:operations"]
         );
         assert!(alarm.alarm_name.starts_with(&alarm.dimensions[0].value));
-        assert_ne!(alarm.statistic.is_some(), alarm.extended_statistic.is_some());
+        assert_ne!(
+            alarm.statistic.is_some(),
+            alarm.extended_statistic.is_some()
+        );
     }
     let thresholds = |id: &str| match &topology.resources[id].resource {
         Resource::Alarm(alarm) => alarm.threshold,

@@ -173,7 +173,9 @@ fn check_locale(locale: &At<String>, report: &mut Report<'_>) {
     }
     let hint = match usual {
         Some(usual) => format!("write `{usual}`"),
-        None => "write a language such as `de`, or a language and a region such as `pt-BR`".to_owned(),
+        None => {
+            "write a language such as `de`, or a language and a region such as `pt-BR`".to_owned()
+        }
     };
     let message = format!("`{}` is no language tag", locale.value);
     report.add(locale.span, message, hint);

@@ -50,11 +50,7 @@ pub(super) fn marketing(
     Some(resolved)
 }
 
-fn platforms(
-    marketing: &file::Marketing,
-    sign_in: &SignIn,
-    report: &mut Report<'_>,
-) -> Platforms {
+fn platforms(marketing: &file::Marketing, sign_in: &SignIn, report: &mut Report<'_>) -> Platforms {
     Platforms {
         mailchimp: marketing.mailchimp.as_ref().map(|at| Mailchimp {
             list: identifier(at.value.list.as_ref(), "list", at.span, report),

@@ -44,7 +44,10 @@ pub(super) fn warn_of_large_roles(
     tokens: TokenClaims,
     report: &mut Report<'_>,
 ) {
-    let roles = file.access.as_ref().and_then(|access| access.roles.as_ref());
+    let roles = file
+        .access
+        .as_ref()
+        .and_then(|access| access.roles.as_ref());
     for role in roles.into_iter().flatten().map(|(role, _)| role) {
         let Some(permissions) = access.roles.get(&role.value) else {
             continue;
@@ -103,7 +106,10 @@ mod tests {
     #[test]
     fn what_a_wildcard_covers_takes_no_room() {
         let alone = bytes(&["a:*"], TokenScopes::None);
-        assert_eq!(bytes(&["a:read", "a:*", "a:write"], TokenScopes::None), alone);
+        assert_eq!(
+            bytes(&["a:read", "a:*", "a:write"], TokenScopes::None),
+            alone
+        );
         assert!(bytes(&["a:*", "b:read"], TokenScopes::None) > alone);
         assert_eq!(bytes(&["*:*", "b:read"], TokenScopes::None), alone);
     }
