@@ -164,8 +164,10 @@ where
 {
     fn from(error: SdkError<E, R>) -> Self {
         let request_id = error.request_id().map(str::to_owned);
-        if let Some(service) = error.as_service_error() {
-            let code = service.code().unwrap_or("Unknown").to_owned();
+        if let Some((service, code)) = error
+            .as_service_error()
+            .and_then(|service| Some((service, service.code()?.to_owned())))
+        {
             let message = service.message().unwrap_or_default().trim().to_owned();
             return Self {
                 class: class(&code, &message),
@@ -174,13 +176,27 @@ where
                 request_id,
             };
         }
-        // No answer from the service: what went wrong stands in the chain of sources.
+        // No answer from the service, or none that can be read: what went wrong stands in the chain of sources.
+        // The SDK's own wrappers say no more than that there is a cause.
+        const WRAPPERS: [&str; 5] = [
+            "service error",
+            "unhandled error",
+            "dispatch failure",
+            "other",
+            "",
+        ];
         let mut parts: Vec<String> = Vec::new();
         let mut next: Option<&dyn std::error::Error> = Some(&error);
         while let Some(error) = next {
+            // A list of every place where credentials could have been takes several lines.
             let text = error.to_string();
-            if !parts.contains(&text) {
-                parts.push(text);
+            let text = text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim_end_matches(" Attempted:");
+            if !WRAPPERS.contains(&text) && !parts.iter().any(|part| part == text) {
+                parts.push(text.to_owned());
             }
             next = error.source();
         }

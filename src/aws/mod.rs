@@ -100,7 +100,7 @@ fn parts(physical_id: &str) -> (&str, &str) {
 }
 
 /// What `Ref` returns for a resource with this physical ID.
-fn reference(kind: Kind, physical_id: &str) -> &str {
+pub fn reference(kind: Kind, physical_id: &str) -> &str {
     match kind {
         Kind::RolePolicy | Kind::EventInvokeConfig | Kind::Item => physical_id,
         Kind::Permission

@@ -14,6 +14,31 @@ use crate::resource::{
     Kind, Live, LogicalId, UserPoolClient, UserPoolDomain, UserPoolGroup, UserPoolResourceServer,
 };
 
+/// Puts every setting of a client on a create or an update: two builders of the SDK with the same
+/// methods and no trait in common. One list keeps them from drifting apart.
+macro_rules! settings {
+    ($request:expr, $client:expr) => {{
+        let client: &UserPoolClient<String> = $client;
+        $request
+            .client_name(&client.client_name)
+            .set_explicit_auth_flows(Some(auth_flows(client)))
+            .allowed_o_auth_flows_user_pool_client(client.allowed_oauth_flows_user_pool_client)
+            .set_allowed_o_auth_flows(some(oauth_flows(client)))
+            .set_allowed_o_auth_scopes(some(client.allowed_oauth_scopes.clone()))
+            .set_callback_urls(some(client.callback_urls.clone()))
+            .set_logout_urls(some(client.logout_urls.clone()))
+            .set_supported_identity_providers(Some(client.supported_identity_providers.clone()))
+            .set_read_attributes(client.read_attributes.clone())
+            .set_write_attributes(client.write_attributes.clone())
+            .access_token_validity(int(client.access_token_validity))
+            .id_token_validity(int(client.id_token_validity))
+            .refresh_token_validity(int(client.refresh_token_validity))
+            .token_validity_units(units(client))
+            .prevent_user_existence_errors(prevent(client))
+            .enable_token_revocation(client.enable_token_revocation)
+    }};
+}
+
 impl Aws {
     pub(super) async fn find_user_pool_client(&self, declared: &Value) -> Result<Option<Live>> {
         let (Some(pool), Some(name)) = (
@@ -81,29 +106,12 @@ impl Aws {
         &self,
         client: &UserPoolClient<String>,
     ) -> Result<Live> {
-        let answer = self
+        let request = self
             .cognito
             .create_user_pool_client()
             .user_pool_id(&client.user_pool_id)
-            .client_name(&client.client_name)
-            .generate_secret(client.generate_secret)
-            .set_explicit_auth_flows(Some(auth_flows(client)))
-            .allowed_o_auth_flows_user_pool_client(client.allowed_oauth_flows_user_pool_client)
-            .set_allowed_o_auth_flows(some(oauth_flows(client)))
-            .set_allowed_o_auth_scopes(some(client.allowed_oauth_scopes.clone()))
-            .set_callback_urls(some(client.callback_urls.clone()))
-            .set_logout_urls(some(client.logout_urls.clone()))
-            .set_supported_identity_providers(Some(client.supported_identity_providers.clone()))
-            .set_read_attributes(client.read_attributes.clone())
-            .set_write_attributes(client.write_attributes.clone())
-            .access_token_validity(int(client.access_token_validity))
-            .id_token_validity(int(client.id_token_validity))
-            .refresh_token_validity(int(client.refresh_token_validity))
-            .token_validity_units(units(client))
-            .prevent_user_existence_errors(prevent(client))
-            .enable_token_revocation(client.enable_token_revocation)
-            .send()
-            .await?;
+            .generate_secret(client.generate_secret);
+        let answer = settings!(request, client).send().await?;
         let made = answer
             .user_pool_client
             .ok_or_else(|| Fault::ours("CreateUserPoolClient answered without a client"))?;
@@ -124,26 +132,12 @@ impl Aws {
             .last_read
             .client(&live.physical_id)
             .ok_or_else(|| Fault::ours(format!("client `{id}` is gone")))?;
-        self.cognito
+        let request = self
+            .cognito
             .update_user_pool_client()
             .user_pool_id(pool)
-            .client_id(id)
-            .client_name(&client.client_name)
-            .set_explicit_auth_flows(Some(auth_flows(client)))
-            .allowed_o_auth_flows_user_pool_client(client.allowed_oauth_flows_user_pool_client)
-            .set_allowed_o_auth_flows(some(oauth_flows(client)))
-            .set_allowed_o_auth_scopes(some(client.allowed_oauth_scopes.clone()))
-            .set_callback_urls(some(client.callback_urls.clone()))
-            .set_logout_urls(some(client.logout_urls.clone()))
-            .set_supported_identity_providers(Some(client.supported_identity_providers.clone()))
-            .set_read_attributes(client.read_attributes.clone())
-            .set_write_attributes(client.write_attributes.clone())
-            .access_token_validity(int(client.access_token_validity))
-            .id_token_validity(int(client.id_token_validity))
-            .refresh_token_validity(int(client.refresh_token_validity))
-            .token_validity_units(units(client))
-            .prevent_user_existence_errors(prevent(client))
-            .enable_token_revocation(client.enable_token_revocation)
+            .client_id(id);
+        settings!(request, client)
             // Not ours, and reset when left out:
             .set_analytics_configuration(body.analytics_configuration)
             .set_auth_session_validity(body.auth_session_validity)

@@ -62,7 +62,12 @@ pub(super) async fn prepare(context: &Context, options: &PlanOptions) -> Result<
             context.packages(&project, &stage, &events).await
         }
     };
-    let (packages, aws) = tokio::try_join!(packages, context.connect(&project, &stage, &events))?;
+    let connection = async {
+        let aws = context.connect(&project, &stage, &events).await?;
+        direct::identify(&aws, &stage).await?;
+        Ok(aws)
+    };
+    let (packages, aws) = tokio::try_join!(packages, connection)?;
     events(Event::Phase("reading what is deployed".to_owned()));
     let mut found = direct::observe(&aws, &stage, &digests(&packages)).await?;
     progress.finish();
@@ -132,12 +137,40 @@ pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode>
             context.ui.note(&format!("note: {note}"));
         }
         context.ui.outputs(&outputs.pairs())?;
+        if let Some(identity) = &found.topology.unverified_sender {
+            show_verification(context, &aws, identity).await?;
+        }
         context.ui.hint(&format!(
             "try it as a user would: `saasauth verify --stage {}`",
             stage.name
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what SES waits for before mail can be sent as this identity.
+async fn show_verification(context: &Context, aws: &Aws, identity: &str) -> Result<()> {
+    let state = aws.identity_state(identity).await.map_err(|fault| {
+        fault.while_doing(format!("could not read the SES identity `{identity}`"))
+    })?;
+    let Some(state) = state.filter(|state| !state.verified) else {
+        return Ok(());
+    };
+    if identity.contains('@') {
+        context.ui.hint(&format!(
+            "SES sent `{identity}` a link; open it, then deploy again to send from there"
+        ));
+        return Ok(());
+    }
+    context.ui.hint(&format!(
+        "add these DNS records so that SES can verify `{identity}`, then deploy again to send from there"
+    ));
+    for token in state.dkim_tokens {
+        context.ui.note(&format!(
+            "  {token}._domainkey.{identity}  CNAME  {token}.dkim.amazonses.com"
+        ));
+    }
+    Ok(())
 }
 
 async fn approve(args: &DeployArgs, context: &Context, stage: &Stage, plan: &Plan) -> Result<()> {

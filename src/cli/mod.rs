@@ -141,20 +141,21 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Every future is boxed: a match keeps room for each of its arms at once, and these are large.
 async fn dispatch(command: Command, context: &Context) -> Result<ExitCode> {
     match command {
         Command::Init(args) => init::run(args, context),
         Command::Check(args) => check::run(args, context),
-        Command::Build(args) => build::run(args, context).await,
-        Command::Diff(args) => diff::run(args, context).await,
-        Command::Deploy(args) => deploy::run(args, context).await,
-        Command::Destroy(args) => destroy::run(args, context).await,
-        Command::Outputs(args) => outputs::run(args, context).await,
-        Command::Verify(args) => verify::run(args, context).await,
-        Command::User(args) => user::run(args, context).await,
-        Command::Repair(args) => repair::run(args, context).await,
-        Command::Secret(args) => secret::run(args, context).await,
-        Command::Local(args) => local::run(args, context).await,
+        Command::Build(args) => Box::pin(build::run(args, context)).await,
+        Command::Diff(args) => Box::pin(diff::run(args, context)).await,
+        Command::Deploy(args) => Box::pin(deploy::run(args, context)).await,
+        Command::Destroy(args) => Box::pin(destroy::run(args, context)).await,
+        Command::Outputs(args) => Box::pin(outputs::run(args, context)).await,
+        Command::Verify(args) => Box::pin(verify::run(args, context)).await,
+        Command::User(args) => Box::pin(user::run(args, context)).await,
+        Command::Repair(args) => Box::pin(repair::run(args, context)).await,
+        Command::Secret(args) => Box::pin(secret::run(args, context)).await,
+        Command::Local(args) => Box::pin(local::run(args, context)).await,
         Command::Synth(args) => synth::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Completions(args) => completions::run(args, context),

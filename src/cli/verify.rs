@@ -85,7 +85,7 @@ fn tell(context: &Context, step: &Step) {
     let line = format!("{} ({:.1}s)", step.detail, step.took.as_secs_f64());
     match step.error {
         None => context.ui.success(&line),
-        Some(_) => context.ui.note(&format!("✗ {line}")),
+        Some(_) => context.ui.failure(&line),
     }
 }
 

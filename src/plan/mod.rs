@@ -6,6 +6,7 @@
 
 pub mod diff;
 pub mod graph;
+mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,7 @@ use crate::project::stage::Engine;
 use crate::resource::{Answers, Kind, Live, LogicalId, Mutability, Replacement};
 use crate::topology::Topology;
 use graph::Graph;
+use steps::Planner;
 
 /// What happens to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -207,12 +209,7 @@ pub fn plan(
     for (id, live) in &observed.live {
         live.answer(id, &mut answers);
     }
-    let mut planner = Planner {
-        graph: &graph,
-        answers,
-        steps: Vec::new(),
-        provided: BTreeMap::new(),
-    };
+    let mut planner = Planner::new(&graph, answers);
     let (mut changes, mut unchanged, mut refusals) = (Vec::new(), Vec::new(), Vec::new());
     let mut resources = BTreeMap::new();
     let mut live_resources = observed.live;
@@ -313,12 +310,7 @@ pub fn destroy(
         .into_iter()
         .partition(|(_, recorded)| kept.contains(&recorded.kind));
     let graph = Graph::default();
-    let mut planner = Planner {
-        graph: &graph,
-        answers: Answers::default(),
-        steps: Vec::new(),
-        provided: BTreeMap::new(),
-    };
+    let mut planner = Planner::new(&graph, Answers::default());
     planner.delete_all(&gone, &[]);
     let mut changes: Vec<Change> = gone
         .iter()
@@ -473,138 +465,6 @@ fn deletion(id: &str, recorded: &Recorded, reason: &str) -> Change {
         properties: Vec::new(),
         kind: recorded.kind,
     }
-}
-
-/// Turns changes into steps with their edges.
-struct Planner<'a> {
-    graph: &'a Graph,
-    answers: Answers,
-    steps: Vec<Step>,
-    /// The step after which a resource is as others need it.
-    provided: BTreeMap<LogicalId, usize>,
-}
-
-impl Planner<'_> {
-    fn push(&mut self, id: &str, kind: Kind, operation: Operation, after: Vec<usize>) -> usize {
-        self.steps.push(Step {
-            logical_id: id.to_owned(),
-            kind,
-            operation,
-            after,
-        });
-        self.steps.len() - 1
-    }
-
-    fn steps_of<'b>(&self, ids: impl Iterator<Item = &'b LogicalId>) -> Vec<usize> {
-        ids.filter_map(|id| self.provided.get(id).copied())
-            .collect()
-    }
-
-    fn create(&mut self, id: &str, kind: Kind, first: Option<usize>) {
-        let mut after = self.steps_of(self.graph.needs_to_exist(id));
-        after.extend(first);
-        let create = self.push(id, kind, Operation::Create, after);
-        self.provided.insert(id.to_owned(), create);
-        if self.graph.is_finished_later(id) {
-            // What it waits for may be planned later than the resource itself: see `connect`.
-            self.push(id, kind, Operation::Finish, vec![create]);
-        }
-        if kind.settles() {
-            self.push(id, kind, Operation::Settle, vec![create]);
-        }
-        self.connect();
-    }
-
-    fn update(&mut self, id: &str, kind: Kind) {
-        let after = self.steps_of(self.graph.needs(id));
-        let update = self.push(id, kind, Operation::Update, after);
-        self.provided.insert(id.to_owned(), update);
-        self.connect();
-    }
-
-    /// Gives every step that sends deferred properties the edges to what those refer to.
-    fn connect(&mut self) {
-        for position in 0..self.steps.len() {
-            let step = &self.steps[position];
-            let deferred = match step.operation {
-                Operation::Finish => true,
-                Operation::Update => self.graph.is_finished_later(&step.logical_id),
-                Operation::Create | Operation::Settle | Operation::Delete => false,
-            };
-            if deferred {
-                let mut after = self.steps_of(self.graph.needs(&step.logical_id));
-                after.extend(&step.after);
-                after.sort_unstable();
-                after.dedup();
-                after.retain(|&other| other != position);
-                self.steps[position].after = after;
-            }
-        }
-    }
-
-    fn delete(&mut self, id: &str, kind: Kind, after: Vec<usize>) -> usize {
-        self.push(id, kind, Operation::Delete, after)
-    }
-
-    /// Deletes several, children first, leaving out those that go with their parent.
-    fn delete_all(&mut self, gone: &BTreeMap<LogicalId, Recorded>, after: &[usize]) {
-        let kinds: BTreeSet<Kind> = gone.values().map(|recorded| recorded.kind).collect();
-        let mut placed: Vec<(Kind, usize)> = Vec::new();
-        let mut order: Vec<(&LogicalId, Kind)> = gone
-            .iter()
-            .map(|(id, recorded)| (id, recorded.kind))
-            .collect();
-        order.sort_by_key(|(id, kind)| (delete_rank(*kind), *id));
-        for (id, kind) in order {
-            if kind
-                .goes_with()
-                .is_some_and(|parent| kinds.contains(&parent))
-            {
-                continue;
-            }
-            let mut after = after.to_vec();
-            after.extend(
-                placed
-                    .iter()
-                    .filter(|(other, _)| blocks(*other, kind))
-                    .map(|&(_, position)| position),
-            );
-            let position = self.delete(id, kind, after);
-            placed.push((kind, position));
-        }
-    }
-}
-
-/// Children before parents, so that a step only ever waits for earlier ones.
-fn delete_rank(kind: Kind) -> u8 {
-    match kind {
-        Kind::Item
-        | Kind::Permission
-        | Kind::EventInvokeConfig
-        | Kind::UserPoolClient
-        | Kind::UserPoolDomain
-        | Kind::UserPoolGroup
-        | Kind::RolePolicy => 0,
-        Kind::UserPoolResourceServer => 1,
-        Kind::UserPool => 2,
-        Kind::Function => 3,
-        _ => 4,
-    }
-}
-
-/// Whether AWS refuses to delete `parent` while a `child` is there, or `child` needs it to the end.
-fn blocks(child: Kind, parent: Kind) -> bool {
-    matches!(
-        (child, parent),
-        // DeleteUserPool fails while a domain hangs from it.
-        (Kind::UserPoolDomain | Kind::UserPoolClient | Kind::UserPoolGroup, Kind::UserPool)
-            | (Kind::UserPoolClient, Kind::UserPoolResourceServer)
-            | (Kind::UserPoolResourceServer, Kind::UserPool)
-            // DeleteRole fails while the role has inline policies.
-            | (Kind::RolePolicy, Kind::Role)
-            | (Kind::Permission | Kind::EventInvokeConfig, Kind::Function)
-            | (Kind::Item, Kind::Table)
-    )
 }
 
 #[cfg(test)]

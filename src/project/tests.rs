@@ -134,7 +134,15 @@ fn starter_stages_differ_where_they_say() {
     assert!(prod.protect && !local.protect);
     let email = prod.email.as_ref().unwrap();
     assert_eq!(email.from_address, "hello@example.com");
-    assert!(email.welcome.as_ref().unwrap().standard.html.contains("{{name}}"));
+    assert!(
+        email
+            .welcome
+            .as_ref()
+            .unwrap()
+            .standard
+            .html
+            .contains("{{name}}")
+    );
     let company = &prod.sign_in.attributes["company"];
     assert!(!company.standard);
     assert_eq!(
@@ -155,7 +163,13 @@ fn full_uses_every_key() {
     );
     assert!(dev.marketing.is_none(), "null takes a setting away");
     assert_eq!(prod.marketing.as_ref().unwrap().secrets().len(), 5);
-    let mailchimp = prod.marketing.as_ref().unwrap().platforms.mailchimp.as_ref();
+    let mailchimp = prod
+        .marketing
+        .as_ref()
+        .unwrap()
+        .platforms
+        .mailchimp
+        .as_ref();
     assert_eq!(mailchimp.unwrap().fields["COMPANY"], "company");
     let topic = prod.alarms.as_ref().unwrap().topic.as_deref();
     assert_eq!(topic, Some("arn:aws:sns:eu-west-1:123456789012:operations"));
@@ -314,7 +328,9 @@ fn a_mistake_of_one_stage_names_it() {
 #[test]
 fn a_role_beyond_the_budget_is_allowed_and_warned_of() {
     let folder = Folder::new("budget");
-    let permissions: Vec<String> = (0..20).map(|n| format!("\"resource-{n:02}:read\"")).collect();
+    let permissions: Vec<String> = (0..20)
+        .map(|n| format!("\"resource-{n:02}:read\""))
+        .collect();
     let role = |budget: &str| {
         let text = format!(
             "{SMALL}access:\n  roles:\n    member: []\n    wide: [\"*:*\", \"a:read\"]\n    many: [{}]\n{budget}\n",
@@ -336,7 +352,8 @@ fn a_role_beyond_the_budget_is_allowed_and_warned_of() {
         )
     );
     // A scope per permission, of 16 bytes and a blank.
-    let warnings = role("stages: { dev: { tokens: { scopes: permissions, budget: 700 } }, prod: {} }");
+    let warnings =
+        role("stages: { dev: { tokens: { scopes: permissions, budget: 700 } }, prod: {} }");
     assert_eq!(warnings[0].causes, ["so it stands in stage `dev`"]);
 }
 

@@ -59,6 +59,7 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
         }
     }
     if !sender_is_ready(builder) {
+        builder.unverified_sender = Some(email.identity.clone());
         builder.note(format!(
             "SES has not verified `{}` yet: Cognito's own sender (50 emails a day) is used until a deploy after it has",
             email.identity

@@ -35,6 +35,8 @@ pub struct Topology {
     pub resources: BTreeMap<LogicalId, Node>,
     /// What a reader of the plan should know and no resource shows, one line each.
     pub notes: Vec<String>,
+    /// The SES identity of the sender, while SES hasn't verified it.
+    pub unverified_sender: Option<String>,
 }
 
 /// One resource of a topology.
@@ -83,6 +85,7 @@ struct Builder<'a> {
     tags: Vec<Tag>,
     resources: BTreeMap<LogicalId, Node>,
     notes: Vec<String>,
+    unverified_sender: Option<String>,
 }
 
 /// Builds the topology of a stage.
@@ -106,6 +109,7 @@ pub fn build(stage: &Stage, facts: &Facts) -> Topology {
             .collect(),
         resources: BTreeMap::new(),
         notes: Vec::new(),
+        unverified_sender: None,
     };
     access::declare(&mut builder);
     email::declare(&mut builder);
@@ -117,6 +121,7 @@ pub fn build(stage: &Stage, facts: &Facts) -> Topology {
         stage: stage.name.clone(),
         resources: builder.resources,
         notes: builder.notes,
+        unverified_sender: builder.unverified_sender,
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::style::WARNING;
-use crate::error::{Error, Place};
+use crate::error::{Error, Kind, Place};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const CAUSE: Style = Style::new().bold();
@@ -26,9 +26,13 @@ pub(crate) fn render(error: &Error) -> String {
     }
     if !error.others.is_empty() {
         let count = error.others.len() + 1;
+        let what = match error.kind {
+            Kind::Project => "mistakes",
+            _ => "errors",
+        };
         line(
             &mut text,
-            format_args!("\n{ERROR}error{ERROR:#}: {count} mistakes"),
+            format_args!("\n{ERROR}error{ERROR:#}: {count} {what}"),
         );
     }
     text

@@ -25,7 +25,7 @@ pub use self::progress::Progress;
 pub use self::prompt::Hidden;
 use self::prompt::Prompt;
 use self::streams::{Streams, lock};
-use self::style::{BOLD, GOOD, HINT, WARNING, paint};
+use self::style::{BAD, BOLD, GOOD, HINT, WARNING, paint};
 use crate::aws::trace::Call;
 use crate::error::{Error, Kind, Result};
 use crate::plan::{Plan, Summary};
@@ -115,6 +115,11 @@ impl Ui {
     /// Says that something worked.
     pub fn success(&self, line: &str) {
         self.aside(|| format!("{} {line}", paint(GOOD, "✓")));
+    }
+
+    /// Says that something didn't work, where an error will follow.
+    pub fn failure(&self, line: &str) {
+        self.aside(|| format!("{} {line}", paint(BAD, "✗")));
     }
 
     /// Says what to do next.

@@ -28,6 +28,9 @@ triggers: { confirm_user: { path: one }, generate_token: { path: two } }
     folder
 }
 
+/// Where the package of confirmUser is left.
+const PACKAGE: &str = ".saasauth/build/local/confirm_user.zip";
+
 fn build(folder: &Path, arguments: &[&str]) -> Output {
     run(saasauth().arg("build").args(arguments).current_dir(folder))
 }
@@ -36,7 +39,9 @@ fn build(folder: &Path, arguments: &[&str]) -> Output {
 fn digests(folder: &Path) -> Vec<Value> {
     let built = build(folder, &["--json"]).expect(0).json();
     assert_eq!(built["stage"], "local", "{built}");
-    ["confirm_user", "generate_token"].map(|name| built["triggers"][name]["sha256"].clone()).to_vec()
+    ["confirm_user", "generate_token"]
+        .map(|name| built["triggers"][name]["sha256"].clone())
+        .to_vec()
 }
 
 #[test]
@@ -44,16 +49,14 @@ fn the_same_source_gives_the_same_bytes_wherever_it_lies() {
     const SOURCE: &str = r#"fn main() { panic!("{}", std::env::args().count()) }"#;
     let here = small(SOURCE);
     let first = digests(&here);
-    let package = fs::read(here.join(".saasauth/build/local/one.zip"))
-        .or_else(|_| fs::read(here.join(".saasauth/build/local/confirm_user.zip")))
-        .unwrap();
+    let package = fs::read(here.join(PACKAGE)).unwrap();
     // A second compilation, not the first one's leftovers.
     for name in ["one", "two"] {
         fs::remove_dir_all(here.join(name).join("target")).unwrap();
     }
     assert_eq!(digests(&here), first);
     assert_eq!(digests(&small(SOURCE)), first, "in another folder");
-    assert_eq!(fs::read(here.join(".saasauth/build/local/confirm_user.zip")).unwrap(), package);
+    assert_eq!(fs::read(here.join(PACKAGE)).unwrap(), package);
 
     fs::write(here.join("two/src/main.rs"), "fn main() {}").unwrap();
     let changed = digests(&here);
@@ -66,10 +69,17 @@ fn a_compiler_error_is_shown_whole() {
     let folder = small("fn main() { let count: u32 = \"many\"; }");
     let built = build(&folder, &[]).expect(1);
     assert_eq!(built.stdout, "");
-    for part in ["could not build", "error[E0308]: mismatched types", "let count: u32 = \"many\";"] {
+    for part in [
+        "could not build",
+        "error[E0308]: mismatched types",
+        "let count: u32 = \"many\";",
+    ] {
         assert!(built.stderr.contains(part), "{part}: {built:?}");
     }
-    assert!(!folder.join(".saasauth/build").exists(), "nothing is packed");
+    assert!(
+        !folder.join(".saasauth/build").exists(),
+        "nothing is packed"
+    );
     let json = build(&folder, &["--json"]).expect(1);
     assert_eq!(json.stdout, "", "an error is no document");
 }
@@ -82,8 +92,14 @@ fn the_triggers_of_this_repository_are_fresh_after_a_build() {
     insta::with_settings!({filters => vec![
         (r"\d+ KiB", "[size]"),
         (r"[A-Za-z0-9+/]{43}=", "[sha256]"),
+        // The columns are as wide as the sizes are long.
+        (r" +", " "),
     ]}, {
-        insta::assert_snapshot!(built.stdout);
+        insta::assert_snapshot!(built.stdout, @r"
+        trigger zip sha256
+        confirm_user [size] [sha256]
+        generate_token [size] [sha256]
+        ");
     });
 }
 

@@ -15,18 +15,25 @@ fn every_broken_project_file_is_refused_with_its_message_and_nothing_else_happen
     copy(&repository().join(INVALID), &invalid);
     std::os::unix::fs::symlink(repository().join("lambdas"), root.join("lambdas")).unwrap();
     let before = files(&invalid);
-    let broken: Vec<_> =
-        before.keys().filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+    let broken: Vec<_> = before
+        .keys()
+        .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
+        .collect();
     assert!(broken.len() >= 30, "{} broken files", broken.len());
     for path in broken {
         let name = format!("{INVALID}/{}", path.display());
-        let checked = run(saasauth().args(["check", "--project-file", &name]).current_dir(&root));
+        let checked = run(saasauth()
+            .args(["check", "--project-file", &name])
+            .current_dir(&root));
         let checked = checked.expect(2);
         assert_eq!(checked.stdout, "", "{name}");
         let expected = fs::read_to_string(invalid.join(path).with_extension("stderr")).unwrap();
         assert_eq!(checked.stderr.trim_end(), expected.trim_end(), "{name}");
         // Nothing can be pointed at in an empty file.
-        assert!(name.ends_with("/empty.yaml") || has_place(&checked.stderr), "{checked:?}");
+        assert!(
+            name.ends_with("/empty.yaml") || has_place(&checked.stderr),
+            "{checked:?}"
+        );
         assert!(checked.stderr.contains("hint: "), "{name}: {checked:?}");
     }
     assert_eq!(files(&invalid), before, "checking writes nothing");
@@ -34,17 +41,23 @@ fn every_broken_project_file_is_refused_with_its_message_and_nothing_else_happen
 
 /// Whether the message points into a file: ` --> NAME:LINE:COLUMN`.
 fn has_place(message: &str) -> bool {
-    message.lines().filter_map(|line| line.trim_start().strip_prefix("--> ")).any(|place| {
-        let mut parts = place.rsplitn(3, ':');
-        let mut number = || parts.next().is_some_and(|part| part.parse::<u32>().is_ok());
-        number() && number()
-    })
+    message
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("--> "))
+        .any(|place| {
+            let mut parts = place.rsplitn(3, ':');
+            let mut number = || parts.next().is_some_and(|part| part.parse::<u32>().is_ok());
+            number() && number()
+        })
 }
 
 #[test]
 fn the_examples_are_right() {
     for example in ["minimal", "starter", "full"] {
-        let file = repository().join("examples").join(example).join("saasauth.yaml");
+        let file = repository()
+            .join("examples")
+            .join(example)
+            .join("saasauth.yaml");
         let checked = run(saasauth().arg("check").arg("--project-file").arg(file)).expect(0);
         assert_eq!(checked.stdout, "");
     }
@@ -55,5 +68,8 @@ fn the_schema_beside_the_examples_is_the_one_the_program_prints() {
     let schema = run(saasauth().arg("schema")).expect(0).json();
     let file = repository().join("examples/saasauth.schema.json");
     let kept: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
-    assert_eq!(schema, kept, "renew it: saasauth schema > examples/saasauth.schema.json");
+    assert_eq!(
+        schema, kept,
+        "renew it: saasauth schema > examples/saasauth.schema.json"
+    );
 }

@@ -15,10 +15,19 @@ fn a_killed_deploy_is_finished_by_the_next_and_nothing_is_doubled() {
 
         project.deploy();
         let pools = project.inventory()["user_pools"].clone();
-        assert_eq!(pools, json!(["starter-local"]), "killed after {point} requests");
-        project.run(&["diff", "--no-build", "--detailed-exitcode"]).expect(0);
+        assert_eq!(
+            pools,
+            json!(["starter-local-users"]),
+            "killed after {point} requests"
+        );
+        project
+            .run(&["diff", "--no-build", "--detailed-exitcode"])
+            .expect(0);
         let locked = project.ledger();
-        assert!(locked["lock_token"].is_null(), "killed after {point} requests: {locked}");
+        assert!(
+            locked["lock_token"].is_null(),
+            "killed after {point} requests: {locked}"
+        );
 
         project.run(&["destroy"]).expect(0);
         only_the_ledger_is_left(&project, point);
@@ -52,14 +61,21 @@ fn killed_after(requests: usize) -> Project {
 fn only_the_ledger_is_left(project: &Project, point: usize) {
     for (what, names) in project.inventory().as_object().unwrap() {
         let ledger = what == "tables" && names == &json!(["saasauth-ledger"]);
-        assert!(ledger || names == &json!([]), "killed after {point} requests: {what}: {names}");
+        assert!(
+            ledger || names == &json!([]),
+            "killed after {point} requests: {what}: {names}"
+        );
     }
 }
 
 /// Lets the killed deploy's lease end now rather than in a minute.
 fn expire(project: &Project) {
     let tables = project.client("dynamodb", "list_tables", json!({}));
-    let there = tables["TableNames"].as_array().unwrap().iter().any(|name| name == "saasauth-ledger");
+    let there = tables["TableNames"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|name| name == "saasauth-ledger");
     if there && !project.ledger()["lock_token"].is_null() {
         project.client(
             "dynamodb",

@@ -7,7 +7,9 @@ use crate::support::{Cloud, Output, files, folder, repository, run, saasauth};
 #[test]
 fn a_new_project_is_right_as_it_is_and_never_written_twice() {
     let folder = folder("acme");
-    let made = run(saasauth().args(["init", "--name", "acme", "--json"]).current_dir(&folder));
+    let made = run(saasauth()
+        .args(["init", "--name", "acme", "--json"])
+        .current_dir(&folder));
     let made = made.expect(0).json();
     assert_eq!(made["project"], "acme", "{made}");
     let before = files(&folder);
@@ -25,12 +27,18 @@ fn a_new_project_is_right_as_it_is_and_never_written_twice() {
         "lambdas/confirm-user/src/handler.rs",
         "lambdas/generate-token/src/handler.rs",
     ] {
-        assert!(before.contains_key(&PathBuf::from(expected)), "{expected}: {written:?}");
+        assert!(
+            before.contains_key(&PathBuf::from(expected)),
+            "{expected}: {written:?}"
+        );
     }
     run(saasauth().arg("check").current_dir(&folder)).expect(0);
     assert_eq!(files(&folder), before, "checking writes nothing");
 
-    let again = run(saasauth().args(["init", "--name", "acme"]).current_dir(&folder)).expect(3);
+    let again = run(saasauth()
+        .args(["init", "--name", "acme"])
+        .current_dir(&folder))
+    .expect(3);
     assert!(again.stderr.contains("refused to overwrite"), "{again:?}");
     assert_eq!(files(&folder), before);
 }
@@ -38,8 +46,14 @@ fn a_new_project_is_right_as_it_is_and_never_written_twice() {
 #[test]
 fn a_name_that_is_not_legal_is_refused_with_one_that_is() {
     let folder = folder("names");
-    let refused = run(saasauth().args(["init", "--name", "Acme Inc."]).current_dir(&folder)).expect(2);
-    assert!(refused.stderr.contains("try `--name acme-inc`"), "{refused:?}");
+    let refused = run(saasauth()
+        .args(["init", "--name", "Acme Inc."])
+        .current_dir(&folder))
+    .expect(2);
+    assert!(
+        refused.stderr.contains("try `--name acme-inc`"),
+        "{refused:?}"
+    );
     assert!(files(&folder).is_empty());
 }
 
@@ -62,7 +76,10 @@ fn a_new_project_deploys_unchanged() {
     };
     saasauth(&["init", "--name", "fresh"]).expect(0);
     let deployed = saasauth(&["deploy", "--json"]).expect(0).json();
-    assert!(deployed["outputs"]["user_pool_id"].is_string(), "{deployed}");
+    assert!(
+        deployed["outputs"]["user_pool_id"].is_string(),
+        "{deployed}"
+    );
     let verified = saasauth(&["verify", "--json"]).expect(0).json();
     assert_eq!(verified["ok"], true, "{verified}");
     saasauth(&["destroy"]).expect(0);

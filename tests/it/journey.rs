@@ -11,7 +11,14 @@ use crate::support::{Cloud, Project, python, python_tool, repository, run, start
 fn sign_up(project: &Project, address: &str, name: &str) -> Value {
     let cloud = Cloud::shared().directory().join("saasauth.yaml");
     let cloud = cloud.to_str().unwrap();
-    let mail = [env!("CARGO_BIN_EXE_saasauth"), "local", "mail", "--json", "--project-file", cloud];
+    let mail = [
+        env!("CARGO_BIN_EXE_saasauth"),
+        "local",
+        "mail",
+        "--json",
+        "--project-file",
+        cloud,
+    ];
     let arguments = [&[address, name, "--"], &mail[..]].concat();
     python("sign_up.py", &arguments, &project.outputs())
 }
@@ -28,12 +35,19 @@ fn a_person_signs_up_and_in_and_the_tokens_say_what_they_may_do() {
     let address = format!("ada-{}@example.com", project.account);
     let seen = sign_up(&project, &address, "Ada");
 
-    assert_eq!(seen["sign_in_before_confirming"], "UserNotConfirmedException");
+    assert_eq!(
+        seen["sign_in_before_confirming"],
+        "UserNotConfirmedException"
+    );
     assert_eq!(seen["wrong_code"], "CodeMismatchException");
     assert_eq!(seen["code_used_twice"], "NotAuthorizedException");
 
     // Ada's company is registered, with a role of its own.
-    let expected = json!(["admin", ["billing:*", "members:*", "projects:*"], ["example.com"]]);
+    let expected = json!([
+        "admin",
+        ["billing:*", "members:*", "projects:*"],
+        ["example.com"]
+    ]);
     for tokens in ["claims", "refreshed"] {
         for token in ["id", "access"] {
             let claims = &seen[tokens][token];
@@ -42,19 +56,31 @@ fn a_person_signs_up_and_in_and_the_tokens_say_what_they_may_do() {
             assert_eq!(claims["iss"], outputs["issuer"], "{claims}");
         }
         let id = &seen[tokens]["id"];
-        assert_eq!((&id["email"], &id["email_verified"]), (&json!(address), &json!(true)), "{id}");
+        assert_eq!(
+            (&id["email"], &id["email_verified"]),
+            (&json!(address), &json!(true)),
+            "{id}"
+        );
         assert_eq!(id["custom:company"], "Acme", "{id}");
         let client = &outputs["clients"]["web"]["client_id"];
         assert_eq!(&seen[tokens]["access"]["client_id"], client);
     }
 
     // After the code came the welcome, once.
-    let Value::Array(mail) = &seen["mail"] else { panic!("{seen}") };
+    let Value::Array(mail) = &seen["mail"] else {
+        panic!("{seen}")
+    };
     assert_eq!(mail.len(), 1, "{mail:?}");
     assert_eq!(mail[0]["subject"], "Welcome, Ada");
     assert_eq!(mail[0]["from"], "Starter <hello@example.com>");
-    assert!(mail[0]["text"].as_str().unwrap().contains("Ada"), "{mail:?}");
-    assert!(mail[0]["html"].as_str().unwrap().contains("Ada"), "{mail:?}");
+    assert!(
+        mail[0]["text"].as_str().unwrap().contains("Ada"),
+        "{mail:?}"
+    );
+    assert!(
+        mail[0]["html"].as_str().unwrap().contains("Ada"),
+        "{mail:?}"
+    );
 
     // The records the tokens were made from.
     let sub = seen["claims"]["id"]["sub"].as_str().unwrap();
@@ -65,7 +91,10 @@ fn a_person_signs_up_and_in_and_the_tokens_say_what_they_may_do() {
     );
     assert_eq!(record["Item"]["email"], json!({ "S": address }), "{record}");
     assert_eq!(record["Item"]["role"], json!({ "S": "admin" }), "{record}");
-    assert!(record["Item"]["pending"].is_null(), "nothing is owed any more: {record}");
+    assert!(
+        record["Item"]["pending"].is_null(),
+        "nothing is owed any more: {record}"
+    );
     let members = project.client(
         "dynamodb",
         "query",
@@ -76,7 +105,11 @@ fn a_person_signs_up_and_in_and_the_tokens_say_what_they_may_do() {
             "ExpressionAttributeValues": { ":domain": { "S": "DOMAIN#example.com" } },
         }),
     );
-    assert_eq!(members["Items"][0]["pk"]["S"], format!("USER#{sub}"), "{members}");
+    assert_eq!(
+        members["Items"][0]["pk"]["S"],
+        format!("USER#{sub}"),
+        "{members}"
+    );
     assert_eq!(members["Count"], 1, "{members}");
 }
 
@@ -84,18 +117,33 @@ fn a_person_signs_up_and_in_and_the_tokens_say_what_they_may_do() {
 fn a_protected_api_believes_the_token_alone() {
     let project = Project::starter();
     let outputs = project.deploy()["outputs"].clone();
-    let admin = sign_up(&project, &format!("eve-{}@example.com", project.account), "Eve");
+    let admin = sign_up(
+        &project,
+        &format!("eve-{}@example.com", project.account),
+        "Eve",
+    );
     // Nobody registered this domain: the default role, and no company.
-    let member = sign_up(&project, &format!("bob-{}@elsewhere.example", project.account), "Bob");
+    let member = sign_up(
+        &project,
+        &format!("bob-{}@elsewhere.example", project.account),
+        "Bob",
+    );
     for token in ["id", "access"] {
         let claims = &member["claims"][token];
-        assert_eq!(ours(claims), json!(["member", ["projects:read"], []]), "{claims}");
+        assert_eq!(
+            ours(claims),
+            json!(["member", ["projects:read"], []]),
+            "{claims}"
+        );
     }
 
     let mut api = start(
         protected_api()
             .env("ISSUER", outputs["issuer"].as_str().unwrap())
-            .env("CLIENT_ID", outputs["clients"]["web"]["client_id"].as_str().unwrap())
+            .env(
+                "CLIENT_ID",
+                outputs["clients"]["web"]["client_id"].as_str().unwrap(),
+            )
             .env("JWKS_URI", outputs["jwks_uri"].as_str().unwrap()),
     );
     let address = api.line();
@@ -114,16 +162,28 @@ fn a_protected_api_believes_the_token_alone() {
         let url = format!("{address}{path}");
         let answers = python("status.py", &[method, &url], &tokens);
         let codes = ["admin", "member", "none", "forged", "id"];
-        (codes.map(|name| answers[name][0].as_u64().unwrap()), answers)
+        (
+            codes.map(|name| answers[name][0].as_u64().unwrap()),
+            answers,
+        )
     };
     let (codes, read) = status("GET", "/projects");
     assert_eq!(codes, [200, 200, 401, 401, 401], "{read}");
     let (codes, written) = status("POST", "/projects");
     assert_eq!(codes, [201, 403, 401, 401, 401], "{written}");
     let challenge = written["member"][1].as_str().unwrap();
-    assert!(challenge.contains(r#"error="insufficient_scope""#), "{challenge}");
+    assert!(
+        challenge.contains(r#"error="insufficient_scope""#),
+        "{challenge}"
+    );
     assert!(challenge.contains("projects:write"), "{challenge}");
-    assert!(written["forged"][1].as_str().unwrap().contains(r#"error="invalid_token""#), "{written}");
+    assert!(
+        written["forged"][1]
+            .as_str()
+            .unwrap()
+            .contains(r#"error="invalid_token""#),
+        "{written}"
+    );
     let (_, me) = status("GET", "/me");
     let me: Value = serde_json::from_str(me["member"][2].as_str().unwrap()).unwrap();
     assert_eq!(ours(&me), json!(["member", ["projects:read"], []]), "{me}");
@@ -133,7 +193,13 @@ fn a_protected_api_believes_the_token_alone() {
 /// The example service, built if it isn't.
 fn protected_api() -> Command {
     let built = run(Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "-p", "protected-api", "--message-format=json"])
+        .args([
+            "build",
+            "--quiet",
+            "-p",
+            "protected-api",
+            "--message-format=json",
+        ])
         .current_dir(repository()))
     .expect(0);
     let executable = built
@@ -152,73 +218,139 @@ fn the_aws_cli_finds_what_the_project_file_says() {
         let mut command = python_tool("aws");
         command
             .args(["--endpoint-url", project.endpoint_url.as_deref().unwrap()])
-            .args(["--region", "eu-west-1", "--output", "json", "--no-cli-pager"])
+            .args(["--region", "eu-west-1", "--output", "json"])
             .env("AWS_ACCESS_KEY_ID", &project.account)
             .env("AWS_SECRET_ACCESS_KEY", "secret")
             .args(arguments);
         run(&mut command).expect(0).json()
     };
     for (name, keys) in [
-        ("permissions", json!([{ "AttributeName": "pk", "KeyType": "HASH" }])),
-        ("domains", json!([
-            { "AttributeName": "pk", "KeyType": "HASH" },
-            { "AttributeName": "sk", "KeyType": "RANGE" },
-        ])),
+        (
+            "permissions",
+            json!([{ "AttributeName": "pk", "KeyType": "HASH" }]),
+        ),
+        (
+            "domains",
+            json!([
+                { "AttributeName": "pk", "KeyType": "HASH" },
+                { "AttributeName": "sk", "KeyType": "RANGE" },
+            ]),
+        ),
     ] {
         let name = format!("starter-local-{name}");
         let table = ask(&["dynamodb", "describe-table", "--table-name", &name])["Table"].clone();
         assert_eq!(table["TableStatus"], "ACTIVE", "{table}");
         assert_eq!(table["KeySchema"], keys, "{table}");
-        assert_eq!(table["BillingModeSummary"]["BillingMode"], "PAY_PER_REQUEST", "{table}");
+        assert_eq!(
+            table["BillingModeSummary"]["BillingMode"], "PAY_PER_REQUEST",
+            "{table}"
+        );
         assert_eq!(table["DeletionProtectionEnabled"], true, "{table}");
         assert_eq!(table["SSEDescription"]["Status"], "ENABLED", "{table}");
-        let backups = ask(&["dynamodb", "describe-continuous-backups", "--table-name", &name]);
+        let backups = ask(&[
+            "dynamodb",
+            "describe-continuous-backups",
+            "--table-name",
+            &name,
+        ]);
         let recovery = &backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"];
-        assert_eq!(recovery["PointInTimeRecoveryStatus"], "ENABLED", "{backups}");
+        assert_eq!(
+            recovery["PointInTimeRecoveryStatus"], "ENABLED",
+            "{backups}"
+        );
     }
-    let domains = ask(&["dynamodb", "describe-table", "--table-name", "starter-local-domains"]);
-    assert_eq!(domains["Table"]["GlobalSecondaryIndexes"][0]["IndexName"], "by-domain", "{domains}");
+    let domains = ask(&[
+        "dynamodb",
+        "describe-table",
+        "--table-name",
+        "starter-local-domains",
+    ]);
+    assert_eq!(
+        domains["Table"]["GlobalSecondaryIndexes"][0]["IndexName"], "by-domain",
+        "{domains}"
+    );
 
     for (name, memory) in [("confirm-user", 256), ("generate-token", 512)] {
         let name = format!("starter-local-{name}");
-        let function = ask(&["lambda", "get-function-configuration", "--function-name", &name]);
+        let function = ask(&[
+            "lambda",
+            "get-function-configuration",
+            "--function-name",
+            &name,
+        ]);
         assert_eq!(function["Runtime"], "provided.al2023", "{function}");
         assert_eq!(function["MemorySize"], memory, "{function}");
         assert_eq!(function["State"], "Active", "{function}");
         assert!(function["Timeout"].as_u64().unwrap() <= 5, "{function}");
         let variables = &function["Environment"]["Variables"];
-        assert_eq!(variables["PERMISSIONS_TABLE"], "starter-local-permissions", "{function}");
+        assert_eq!(
+            variables["PERMISSIONS_TABLE"], "starter-local-permissions",
+            "{function}"
+        );
         let policy = ask(&["lambda", "get-policy", "--function-name", &name]);
         let policy: Value = serde_json::from_str(policy["Policy"].as_str().unwrap()).unwrap();
         let condition = policy["Statement"][0]["Condition"].to_string();
-        assert!(condition.contains(outputs["user_pool_arn"].as_str().unwrap()), "{policy}");
+        assert!(
+            condition.contains(outputs["user_pool_arn"].as_str().unwrap()),
+            "{policy}"
+        );
         assert!(condition.contains(&project.account), "{policy}");
         let logs = format!("/aws/lambda/{name}");
-        let logs = ask(&["logs", "describe-log-groups", "--log-group-name-prefix", &logs]);
-        assert!(logs["logGroups"][0]["retentionInDays"].as_u64().unwrap() > 0, "{logs}");
+        let logs = ask(&[
+            "logs",
+            "describe-log-groups",
+            "--log-group-name-prefix",
+            &logs,
+        ]);
+        assert!(
+            logs["logGroups"][0]["retentionInDays"].as_u64().unwrap() > 0,
+            "{logs}"
+        );
     }
 
     let id = outputs["user_pool_id"].as_str().unwrap();
-    let pool = ask(&["cognito-idp", "describe-user-pool", "--user-pool-id", id])["UserPool"].clone();
-    assert_eq!(pool["Name"], "starter-local", "{pool}");
+    let pool =
+        ask(&["cognito-idp", "describe-user-pool", "--user-pool-id", id])["UserPool"].clone();
+    assert_eq!(pool["Name"], "starter-local-users", "{pool}");
     assert_eq!(pool["UsernameAttributes"], json!(["email"]), "{pool}");
     assert_eq!(pool["AutoVerifiedAttributes"], json!(["email"]), "{pool}");
-    assert_eq!(pool["Policies"]["PasswordPolicy"]["MinimumLength"], 12, "{pool}");
+    assert_eq!(
+        pool["Policies"]["PasswordPolicy"]["MinimumLength"], 12,
+        "{pool}"
+    );
     assert_eq!(pool["DeletionProtection"], "ACTIVE", "{pool}");
     assert_eq!(pool["UserPoolTier"], "ESSENTIALS", "{pool}");
     assert_eq!(pool["UserPoolTags"]["saasauth:stage"], "local", "{pool}");
-    assert_eq!(pool["LambdaConfig"]["PreTokenGenerationConfig"]["LambdaVersion"], "V2_0", "{pool}");
-    assert!(pool["LambdaConfig"]["PostConfirmation"].is_string(), "{pool}");
+    assert_eq!(
+        pool["LambdaConfig"]["PreTokenGenerationConfig"]["LambdaVersion"], "V2_0",
+        "{pool}"
+    );
+    assert!(
+        pool["LambdaConfig"]["PostConfirmation"].is_string(),
+        "{pool}"
+    );
 
     let client = outputs["clients"]["web"]["client_id"].as_str().unwrap();
     let client = ["--user-pool-id", id, "--client-id", client];
     let client = ask(&[&["cognito-idp", "describe-user-pool-client"], &client[..]].concat());
     let client = &client["UserPoolClient"];
-    assert!(client["ClientSecret"].is_null(), "a browser keeps no secret: {client}");
-    assert_eq!(client["CallbackURLs"], json!(["http://localhost:3000/callback"]), "{client}");
-    assert_eq!(client["AccessTokenValidity"], 15, "{client}");
-    assert_eq!(client["TokenValidityUnits"]["AccessToken"], "minutes", "{client}");
-    assert_eq!(client["RefreshTokenValidity"], 30, "{client}");
+    assert!(
+        client["ClientSecret"].is_null(),
+        "a browser keeps no secret: {client}"
+    );
+    assert_eq!(
+        client["CallbackURLs"],
+        json!(["http://localhost:3000/callback"]),
+        "{client}"
+    );
+    for (token, seconds) in [
+        ("AccessToken", 15 * 60),
+        ("IdToken", 15 * 60),
+        ("RefreshToken", 30 * 86400),
+    ] {
+        assert_eq!(client["TokenValidityUnits"][token], "seconds", "{client}");
+        assert_eq!(client[format!("{token}Validity")], seconds, "{client}");
+    }
     assert_eq!(client["PreventUserExistenceErrors"], "ENABLED", "{client}");
     assert_eq!(client["EnableTokenRevocation"], true, "{client}");
 }

@@ -24,7 +24,11 @@ fn never(words: &[&str], applies: impl Fn(&str) -> bool) {
             }
         }
     }
-    assert!(found.is_empty(), "{words:?} must not be mentioned here:\n{}", found.join("\n"));
+    assert!(
+        found.is_empty(),
+        "{words:?} must not be mentioned here:\n{}",
+        found.join("\n")
+    );
 }
 
 /// Whether a source file belongs to a module.
@@ -34,20 +38,42 @@ fn of(path: &str, module: &str) -> bool {
 
 #[test]
 fn the_pure_core_knows_no_network_and_no_terminal() {
-    never(&["tokio", "aws_sdk", "aws_config", "indicatif", "reqwest", "async fn"], |path| {
-        ["project", "resource", "topology", "plan"].iter().any(|module| of(path, module))
-    });
+    never(
+        &[
+            "tokio",
+            "aws_sdk",
+            "aws_config",
+            "indicatif",
+            "reqwest",
+            "async fn",
+        ],
+        |path| {
+            ["project", "resource", "topology", "plan"]
+                .iter()
+                .any(|module| of(path, module))
+        },
+    );
 }
 
 #[test]
 fn only_aws_knows_the_sdk() {
-    never(&["aws_sdk_", "aws_config", "aws_smithy", "aws_types"], |path| !of(path, "aws"));
+    never(
+        &["aws_sdk_", "aws_config", "aws_smithy", "aws_types"],
+        |path| !of(path, "aws"),
+    );
 }
 
 #[test]
 fn only_ui_writes_to_the_terminal() {
-    let words =
-        ["println!", "eprintln!", "print!(", "eprint!(", "indicatif", "io::stdout", "io::stderr"];
+    let words = [
+        "println!",
+        "eprintln!",
+        "print!(",
+        "eprint!(",
+        "indicatif",
+        "io::stdout",
+        "io::stderr",
+    ];
     never(&words, |path| !of(path, "ui"));
 }
 
@@ -59,17 +85,41 @@ fn nothing_ends_the_process_but_main() {
 #[test]
 fn dependencies_point_down() {
     let above: [(&str, &[&str]); 8] = [
-        ("resource", &["project", "topology", "plan", "aws", "engine", "ui", "cli", "local"]),
-        ("project", &["topology", "plan", "aws", "engine", "ui", "cli", "local", "artifact"]),
-        ("topology", &["plan", "aws", "engine", "ui", "cli", "local", "artifact"]),
+        (
+            "resource",
+            &[
+                "project", "topology", "plan", "aws", "engine", "ui", "cli", "local",
+            ],
+        ),
+        (
+            "project",
+            &[
+                "topology", "plan", "aws", "engine", "ui", "cli", "local", "artifact",
+            ],
+        ),
+        (
+            "topology",
+            &["plan", "aws", "engine", "ui", "cli", "local", "artifact"],
+        ),
         ("plan", &["aws", "engine", "ui", "cli", "local", "artifact"]),
         ("aws", &["project", "plan", "engine", "ui", "cli", "local"]),
-        ("artifact", &["project", "resource", "topology", "plan", "aws", "engine", "ui", "cli", "local"]),
-        ("local", &["project", "topology", "plan", "aws", "engine", "ui", "cli"]),
+        (
+            "artifact",
+            &[
+                "project", "resource", "topology", "plan", "aws", "engine", "ui", "cli", "local",
+            ],
+        ),
+        (
+            "local",
+            &["project", "topology", "plan", "aws", "engine", "ui", "cli"],
+        ),
         ("engine", &["ui", "cli"]),
     ];
     for (module, above) in above {
-        let words: Vec<String> = above.iter().map(|above| format!("crate::{above}::")).collect();
+        let words: Vec<String> = above
+            .iter()
+            .map(|above| format!("crate::{above}::"))
+            .collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         never(&words, |path| of(path, module));
     }
@@ -82,6 +132,10 @@ fn every_module_of_these_tests_runs() {
         let module = path.components().next().unwrap();
         let module = module.as_os_str().to_str().unwrap().trim_end_matches(".rs");
         let included = module == "main" || main.contains(&format!("mod {module};"));
-        assert!(included, "`{}` is not part of the test binary", path.display());
+        assert!(
+            included,
+            "`{}` is not part of the test binary",
+            path.display()
+        );
     }
 }

@@ -6,13 +6,21 @@ use crate::support::{Calls, Project};
 
 /// The keys of a document, in order.
 fn keys(document: &Value) -> Vec<&str> {
-    document.as_object().unwrap().keys().map(String::as_str).collect()
+    document
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
 }
 
 /// What `diff --json` says, which must end with `code`.
 #[track_caller]
 fn diff(project: &Project, code: i32) -> Value {
-    project.run(&["diff", "--no-build", "--json", "--detailed-exitcode"]).expect(code).json()
+    project
+        .run(&["diff", "--no-build", "--json", "--detailed-exitcode"])
+        .expect(code)
+        .json()
 }
 
 /// `ID.path: before -> after` of every property in a plan.
@@ -23,7 +31,10 @@ fn properties(plan: &Value) -> Vec<String> {
         for property in change["properties"].as_array().unwrap() {
             let id = change["logical_id"].as_str().unwrap();
             let path = property["path"].as_str().unwrap();
-            properties.push(format!("{id}.{path}: {} -> {}", property["before"], property["after"]));
+            properties.push(format!(
+                "{id}.{path}: {} -> {}",
+                property["before"], property["after"]
+            ));
         }
     }
     properties
@@ -35,15 +46,36 @@ fn a_first_deploy_creates_everything_and_ends_with_the_outputs() {
     let deployed = project.run(&["deploy", "--no-build"]).expect(0);
     insta::with_settings!({filters => vec![
         (r"eu-west-1_\w+", "[pool]"),
-        (r"\b[a-z0-9]{26}\b", "[client]"),
+        (r"\b[A-Za-z0-9]{26}\b", "[client]"),
         (r"saasauth-\d+", "saasauth-[number]"),
         (r"127\.0\.0\.1:\d+", "[address]"),
     ]}, {
-        insta::assert_snapshot!(deployed.stdout);
+        insta::assert_snapshot!(deployed.stdout, @r"
+        stage              local
+        region             eu-west-1
+        user pool          [pool]
+        issuer             https://cognito-idp.eu-west-1.amazonaws.com/[pool]
+        keys               http://[address]/[pool]/.well-known/jwks.json
+        client web         [client]
+        hosted UI          https://saasauth-[number].auth.eu-west-1.amazoncognito.com
+        permissions table  starter-local-permissions
+        domains table      starter-local-domains
+        confirmUser        starter-local-confirm-user
+        generateToken      starter-local-generate-token
+        endpoint           http://[address]
+        ");
     });
-    assert!(deployed.stderr.contains("✓ Deployed local in "), "{deployed:?}");
+    assert!(
+        deployed.stderr.contains("✓ Deployed local in "),
+        "{deployed:?}"
+    );
     assert!(deployed.stderr.contains(": 23 created\n"), "{deployed:?}");
-    assert!(deployed.stderr.ends_with("`saasauth verify --stage local`\n"), "{deployed:?}");
+    assert!(
+        deployed
+            .stderr
+            .ends_with("`saasauth verify --stage local`\n"),
+        "{deployed:?}"
+    );
 }
 
 #[test]
@@ -51,11 +83,24 @@ fn the_json_documents_have_exactly_the_keys_of_the_contract() {
     let project = Project::starter();
     let plan = diff(&project, 2);
     assert_eq!(keys(&plan), ["stage", "engine", "changes", "summary"]);
-    assert_eq!((&plan["stage"], &plan["engine"]), (&json!("local"), &json!("direct")));
-    let change = ["logical_id", "type", "physical_id", "action", "reason", "properties"];
+    assert_eq!(
+        (&plan["stage"], &plan["engine"]),
+        (&json!("local"), &json!("direct"))
+    );
+    let change = [
+        "logical_id",
+        "type",
+        "physical_id",
+        "action",
+        "reason",
+        "properties",
+    ];
     for one in plan["changes"].as_array().unwrap() {
         assert_eq!(keys(one), change);
-        assert_eq!((&one["action"], &one["physical_id"]), (&json!("create"), &Value::Null));
+        assert_eq!(
+            (&one["action"], &one["physical_id"]),
+            (&json!("create"), &Value::Null)
+        );
         for property in one["properties"].as_array().unwrap() {
             assert_eq!(keys(property), ["path", "before", "after"]);
         }
@@ -64,9 +109,14 @@ fn the_json_documents_have_exactly_the_keys_of_the_contract() {
     assert_eq!(plan["summary"], all);
 
     let deployed = project.deploy();
-    let expected = ["stage", "engine", "changes", "summary", "outputs", "calls", "seconds"];
+    let expected = [
+        "stage", "engine", "changes", "summary", "outputs", "calls", "seconds",
+    ];
     assert_eq!(keys(&deployed), expected);
-    assert_eq!(deployed["changes"], plan["changes"], "deploy carries out what diff shows");
+    assert_eq!(
+        deployed["changes"], plan["changes"],
+        "deploy carries out what diff shows"
+    );
 
     let outputs = project.outputs();
     assert_eq!(outputs, deployed["outputs"]);
@@ -85,9 +135,15 @@ fn the_json_documents_have_exactly_the_keys_of_the_contract() {
         "endpoint_url",
     ];
     assert_eq!(keys(&outputs), expected);
-    assert_eq!(keys(&outputs["functions"]), ["confirm_user", "generate_token"]);
+    assert_eq!(
+        keys(&outputs["functions"]),
+        ["confirm_user", "generate_token"]
+    );
     assert_eq!(keys(&outputs["clients"]["web"]), ["client_id"]);
-    assert!(!outputs.to_string().contains("null"), "every output has a value: {outputs}");
+    assert!(
+        !outputs.to_string().contains("null"),
+        "every output has a value: {outputs}"
+    );
 }
 
 #[test]
@@ -111,13 +167,20 @@ fn one_changed_key_is_one_property_and_one_request() {
     let project = Project::starter();
     project.deploy();
     project.edit("memory_mb: 512", "memory_mb: 640");
-    assert_eq!(properties(&diff(&project, 2)), ["GenerateToken.MemorySize: 512 -> 640"]);
+    assert_eq!(
+        properties(&diff(&project, 2)),
+        ["GenerateToken.MemorySize: 512 -> 640"]
+    );
 
     let updated = project.run(&["deploy", "--no-build", "-v"]).expect(0);
     let calls = Calls::of(&updated);
     // Beside the update only the ledger is written: the lock, then the record with its release.
     let ledger = "TransactWriteItems";
-    assert_eq!(calls.writes(), [ledger, "UpdateFunctionConfiguration", ledger], "{updated:?}");
+    assert_eq!(
+        calls.writes(),
+        [ledger, "UpdateFunctionConfiguration", ledger],
+        "{updated:?}"
+    );
     let function = project.client(
         "lambda",
         "get_function_configuration",
@@ -136,21 +199,35 @@ fn a_new_attribute_is_added_to_the_pool_and_an_old_one_stays() {
         "    marketing_opt_in: { type: boolean }\n    seats: { type: number, min: 1, max: 99 }",
     );
     let deployed = project.deploy();
-    assert_eq!(deployed["outputs"], before["outputs"], "nothing was replaced");
+    assert_eq!(
+        deployed["outputs"], before["outputs"],
+        "nothing was replaced"
+    );
     let pool = project.client(
         "cognito-idp",
         "describe_user_pool",
         json!({ "UserPoolId": deployed["outputs"]["user_pool_id"] }),
     );
     let attributes = pool["UserPool"]["SchemaAttributes"].as_array().unwrap();
-    let seats = attributes.iter().find(|attribute| attribute["Name"] == "custom:seats");
+    let seats = attributes
+        .iter()
+        .find(|attribute| attribute["Name"] == "custom:seats");
     let seats = seats.unwrap_or_else(|| panic!("{pool}"));
     let bounds = json!({ "MinValue": "1", "MaxValue": "99" });
-    assert_eq!((&seats["AttributeDataType"], &seats["NumberAttributeConstraints"]), (&json!("Number"), &bounds));
+    assert_eq!(
+        (
+            &seats["AttributeDataType"],
+            &seats["NumberAttributeConstraints"]
+        ),
+        (&json!("Number"), &bounds)
+    );
     diff(&project, 0);
 
     // Cognito can't take one away again, and saying so comes before any write.
-    project.edit("    seats: { type: number, min: 1, max: 99 }", "    seats: { type: number, min: 2, max: 99 }");
+    project.edit(
+        "    seats: { type: number, min: 1, max: 99 }",
+        "    seats: { type: number, min: 2, max: 99 }",
+    );
     let refused = project.run(&["deploy", "--no-build"]).expect(3);
     assert!(refused.stderr.contains("seats"), "{refused:?}");
 }
@@ -158,21 +235,32 @@ fn a_new_attribute_is_added_to_the_pool_and_an_old_one_stays() {
 #[test]
 fn a_removed_role_takes_its_group_and_its_item_with_it() {
     let project = Project::starter();
-    project.edit("    member: [", "    auditor: [\"billing:read\"]\n    member: [");
+    project.edit(
+        "    member: [",
+        "    auditor: [\"billing:read\"]\n    member: [",
+    );
     let pool = project.deploy()["outputs"]["user_pool_id"].clone();
     let groups = || -> Vec<String> {
         let groups = project.client("cognito-idp", "list_groups", json!({ "UserPoolId": pool }));
         let groups = groups["Groups"].as_array().unwrap().clone();
-        let mut names: Vec<_> =
-            groups.iter().map(|group| group["GroupName"].as_str().unwrap().to_owned()).collect();
+        let mut names: Vec<_> = groups
+            .iter()
+            .map(|group| group["GroupName"].as_str().unwrap().to_owned())
+            .collect();
         names.sort();
         names
     };
     let roles = || -> Vec<String> {
-        let items = project.client("dynamodb", "scan", json!({ "TableName": "starter-local-permissions" }));
+        let items = project.client(
+            "dynamodb",
+            "scan",
+            json!({ "TableName": "starter-local-permissions" }),
+        );
         let items = items["Items"].as_array().unwrap().clone();
-        let mut keys: Vec<_> =
-            items.iter().map(|item| item["pk"]["S"].as_str().unwrap().to_owned()).collect();
+        let mut keys: Vec<_> = items
+            .iter()
+            .map(|item| item["pk"]["S"].as_str().unwrap().to_owned())
+            .collect();
         keys.sort();
         keys
     };
@@ -209,7 +297,10 @@ fn destroy_leaves_the_ledger_alone_and_the_next_deploy_starts_anew() {
     );
 
     let again = project.run(&["destroy", "-v"]).expect(0);
-    assert!(again.stderr.contains("nothing of stage `local` is there"), "{again:?}");
+    assert!(
+        again.stderr.contains("nothing of stage `local` is there"),
+        "{again:?}"
+    );
     assert_eq!(Calls::of(&again).writes(), [""; 0], "{again:?}");
 
     let second = project.deploy()["outputs"]["user_pool_id"].clone();
@@ -221,6 +312,13 @@ fn destroy_leaves_the_ledger_alone_and_the_next_deploy_starts_anew() {
 fn a_stage_that_is_not_deployed_has_no_outputs() {
     let project = Project::starter();
     let outputs = project.run(&["outputs"]);
-    assert_eq!((outputs.code, outputs.stdout.as_str()), (1, ""), "{outputs:?}");
-    assert!(outputs.stderr.contains("saasauth deploy --stage local"), "{outputs:?}");
+    assert_eq!(
+        (outputs.code, outputs.stdout.as_str()),
+        (1, ""),
+        "{outputs:?}"
+    );
+    assert!(
+        outputs.stderr.contains("saasauth deploy --stage local"),
+        "{outputs:?}"
+    );
 }

@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use crate::support::{Project, start};
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_secs()
 }
 
 /// Has somebody else hold the lock, since `since` and until `until`.
@@ -39,14 +42,20 @@ fn a_deploy_is_refused_while_somebody_else_holds_the_lock() {
     let held = project.ledger();
     let refused = project.run(&["deploy", "--no-build"]).expect(3);
     assert_eq!(refused.stdout, "");
-    for part in ["another deploy of stage `local` is under way", "`grace@laptop`", "hint: wait for it"] {
+    for part in [
+        "another deploy of stage `local` is under way",
+        "`grace@laptop`",
+        "hint: wait for it",
+    ] {
         assert!(refused.stderr.contains(part), "{part}: {refused:?}");
     }
     let refused = project.run(&["destroy"]).expect(3);
     assert!(refused.stderr.contains("`grace@laptop`"), "{refused:?}");
     assert_eq!(project.ledger(), held, "the lock is left alone");
     // Looking is free.
-    project.run(&["diff", "--no-build", "--detailed-exitcode"]).expect(2);
+    project
+        .run(&["diff", "--no-build", "--detailed-exitcode"])
+        .expect(2);
 }
 
 #[test]
@@ -67,13 +76,25 @@ fn of_two_deploys_at_once_one_creates_and_nothing_is_doubled() {
     let created = |output: &crate::support::Output| {
         output.code == 0 && output.json()["summary"]["create"] == 23
     };
-    assert_eq!(both.iter().filter(|output| created(output)).count(), 1, "{both:?}");
+    assert_eq!(
+        both.iter().filter(|output| created(output)).count(),
+        1,
+        "{both:?}"
+    );
     let other = both.iter().find(|output| !created(output)).unwrap();
-    let in_the_way = ["another deploy of stage `local`", "was deployed by somebody else in the meantime"];
+    let in_the_way = [
+        "another deploy of stage `local`",
+        "was deployed by somebody else in the meantime",
+    ];
     let refused = other.code == 3 && in_the_way.iter().any(|why| other.stderr.contains(why));
     // It may also have come late enough to find everything done.
     let idle = other.code == 0 && other.json()["summary"]["unchanged"] == 23;
     assert!(refused || idle, "{other:?}");
-    assert_eq!(project.inventory()["user_pools"], json!(["starter-local"]));
-    project.run(&["diff", "--no-build", "--detailed-exitcode"]).expect(0);
+    assert_eq!(
+        project.inventory()["user_pools"],
+        json!(["starter-local-users"])
+    );
+    project
+        .run(&["diff", "--no-build", "--detailed-exitcode"])
+        .expect(0);
 }

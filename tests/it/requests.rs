@@ -15,16 +15,29 @@ fn a_first_deploy_keeps_to_its_budget_of_requests() {
     let calls = Calls::of(&deployed);
     let list = calls.actions.len();
     assert!(list <= REQUESTS, "{list} requests\n{}", deployed.stderr);
-    assert!(calls.depth <= DEPTH, "depth {}\n{}", calls.depth, deployed.stderr);
+    assert!(
+        calls.depth <= DEPTH,
+        "depth {}\n{}",
+        calls.depth,
+        deployed.stderr
+    );
 }
 
 #[test]
 fn the_list_of_requests_is_what_the_other_end_saw() {
     let project = Project::starter();
     let deployed = project.run(&["deploy", "--no-build", "-v"]).expect(0);
-    let listed = count(Calls::of(&deployed).actions.into_iter().map(|(service, _)| endpoint(&service)));
+    let listed = count(
+        Calls::of(&deployed)
+            .actions
+            .into_iter()
+            .map(|(service, _)| endpoint(&service)),
+    );
     let seen = Cloud::shared().trace(&project.account);
-    let seen = count(seen.iter().map(|call| call["service"].as_str().unwrap().to_owned()));
+    let seen = count(
+        seen.iter()
+            .map(|call| call["service"].as_str().unwrap().to_owned()),
+    );
     assert_eq!(listed, seen, "{}", deployed.stderr);
 }
 

@@ -18,7 +18,9 @@ const STAGES: [(&str, &str); 8] = [
 
 fn template(file: &Path, stage: &str) -> String {
     let mut command = saasauth();
-    command.args(["synth", "--stage", stage, "--project-file"]).arg(file);
+    command
+        .args(["synth", "--stage", stage, "--project-file"])
+        .arg(file);
     run(&mut command).expect(0).stdout
 }
 
@@ -26,16 +28,26 @@ fn template(file: &Path, stage: &str) -> String {
 #[track_caller]
 fn lint(files: &[impl AsRef<std::ffi::OsStr>]) {
     let linted = run(python_tool("cfn-lint").args(files));
-    assert!(linted.code == 0 && linted.stdout.is_empty() && linted.stderr.is_empty(), "{linted:?}");
+    assert!(
+        linted.code == 0 && linted.stdout.is_empty() && linted.stderr.is_empty(),
+        "{linted:?}"
+    );
 }
 
 #[test]
 fn the_rendered_stacks_are_current() {
     let renew = std::env::var_os("UPDATE_GOLDEN").is_some();
     for (example, stage) in STAGES {
-        let file = repository().join("examples").join(example).join("saasauth.yaml");
+        let file = repository()
+            .join("examples")
+            .join(example)
+            .join("saasauth.yaml");
         let rendered = template(&file, stage);
-        assert_eq!(rendered, template(&file, stage), "the same project gives the same template");
+        assert_eq!(
+            rendered,
+            template(&file, stage),
+            "the same project gives the same template"
+        );
         let kept = repository().join(format!("stacks/examples/{example}-{stage}.json"));
         if renew {
             fs::create_dir_all(kept.parent().unwrap()).unwrap();
@@ -53,8 +65,15 @@ fn the_rendered_stacks_are_current() {
 #[test]
 fn cfn_lint_finds_nothing_in_the_rendered_stacks() {
     let folder = repository().join("stacks/examples");
-    let stacks: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(stacks.len(), STAGES.len(), "one per example and stage: {stacks:?}");
+    let stacks: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert_eq!(
+        stacks.len(),
+        STAGES.len(),
+        "one per example and stage: {stacks:?}"
+    );
     lint(&stacks);
 }
 

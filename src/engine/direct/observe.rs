@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::ledger::{Ledger, Record};
-use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, identity, trace};
+use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, identity, reference, trace};
 use crate::engine::outputs::Outputs;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::plan::{Observed, Recorded};
@@ -25,6 +25,15 @@ pub struct Found {
     pub caller: Caller,
     /// The level of the last request.
     pub level: u32,
+}
+
+/// Finds out who we are, and refuses an account the stage doesn't belong to. Asked before anything
+/// long, so that nobody waits for a build to learn that they aren't signed in.
+pub async fn identify(aws: &Aws, stage: &Stage) -> Result<Caller> {
+    let (caller, _) = trace::scope("observe", 0, aws.caller()).await;
+    let caller = caller.map_err(|fault| fault.while_doing(WHO))?;
+    check_account(stage, &caller)?;
+    Ok(caller)
 }
 
 /// Reads everything of a stage, in parallel. `digests` are those of the packages, by function.
@@ -283,11 +292,14 @@ async fn read_all(
 ) -> crate::aws::Result<BTreeMap<LogicalId, Live>> {
     let mut live = BTreeMap::new();
     let mut asked = BTreeSet::new();
-    if reads == Reads::Unknown {
-        for (id, record) in &ledger.records {
-            if record.physical_id.is_some() {
-                asked.insert(id.clone());
-            }
+    for (id, record) in &ledger.records {
+        let Some(physical_id) = &record.physical_id else {
+            continue;
+        };
+        // A child whose own ID is not recorded is found through its parent's, which is.
+        answers.reference(id, reference(record.kind, physical_id));
+        if reads == Reads::Unknown {
+            asked.insert(id.clone());
         }
     }
     loop {

@@ -36,7 +36,8 @@ pub async fn carry_out(
 ) -> Result<Outcome> {
     let mut records = observe::complete(aws, found);
     let unrecorded = adopted(&records, &found.ledger);
-    if plan.is_empty() && unrecorded.is_empty() {
+    let stale = stale(&records, &found.ledger, plan);
+    if plan.is_empty() && unrecorded.is_empty() && stale.is_empty() {
         return Ok(Outcome { records });
     }
     let (lock, level) = trace::scope("ledger", found.level, begin(aws, found, plan, events)).await;
@@ -58,6 +59,9 @@ pub async fn carry_out(
     };
     let mut written = unrecorded;
     written.extend(execution.written.clone());
+    written.retain(|id, _| !execution.removed.contains(id));
+    let mut removed = execution.removed.clone();
+    removed.extend(stale);
     let deploy = Deploy {
         command,
         owner: lock.owner.clone(),
@@ -68,11 +72,11 @@ pub async fn carry_out(
     let (finished, _) = trace::scope(
         "ledger",
         execution.level,
-        aws.finish(&lock, &written, &execution.removed, &deploy),
+        aws.finish(&lock, &written, &removed, &deploy),
     )
     .await;
     records.extend(written);
-    for id in &execution.removed {
+    for id in &removed {
         records.remove(id);
     }
     if let Some(error) = Error::together(execution.failures) {
@@ -93,6 +97,15 @@ fn adopted(records: &BTreeMap<LogicalId, Record>, ledger: &Ledger) -> BTreeMap<L
                 .is_none_or(|known| known.physical_id != record.physical_id)
         })
         .map(|(id, record)| (id.clone(), record.clone()))
+        .collect()
+}
+
+/// Recorded before it was made, never made, and not about to be: there is nothing behind it.
+fn stale(records: &BTreeMap<LogicalId, Record>, ledger: &Ledger, plan: &Plan) -> Vec<LogicalId> {
+    let known = ledger.records.keys();
+    known
+        .filter(|id| !records.contains_key(*id) && !plan.resources.contains_key(*id))
+        .cloned()
         .collect()
 }
 

@@ -23,9 +23,17 @@ impl Cloud {
             let directory = folder("cloud");
             // The local cloud belongs to a folder; what its project file says doesn't matter.
             fs::write(directory.join("saasauth.yaml"), "").unwrap();
-            let status = run(saasauth().args(["local", "start", "--json"]).current_dir(&directory));
-            let endpoint_url = status.expect(0).json()["endpoint_url"].as_str().unwrap().to_owned();
-            Self { endpoint_url, directory }
+            let status = run(saasauth()
+                .args(["local", "start", "--json"])
+                .current_dir(&directory));
+            let endpoint_url = status.expect(0).json()["endpoint_url"]
+                .as_str()
+                .unwrap()
+                .to_owned();
+            Self {
+                endpoint_url,
+                directory,
+            }
         })
     }
 

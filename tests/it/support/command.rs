@@ -33,8 +33,15 @@ impl Output {
 
 impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { code, stdout, stderr } = self;
-        write!(f, "exit code {code}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")
+        let Self {
+            code,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            f,
+            "exit code {code}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+        )
     }
 }
 
@@ -47,8 +54,14 @@ pub(crate) fn saasauth() -> Command {
 
 /// Takes away whatever would make a run depend on the shell that started the tests.
 pub(super) fn clean(command: &mut Command) {
-    const NAMES: [&str; 6] =
-        ["COLUMNS", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM"];
+    const NAMES: [&str; 6] = [
+        "COLUMNS",
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "CLICOLOR",
+        "CLICOLOR_FORCE",
+        "COLORTERM",
+    ];
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let ours = text.starts_with("SAASAUTH_") && text != "SAASAUTH_TOOLS_DIR";
@@ -114,7 +127,12 @@ impl Started {
             errors.read_to_end(&mut bytes).map(|_| bytes)
         });
         let mut stdout = Vec::new();
-        self.child.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
+        self.child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_end(&mut stdout)
+            .unwrap();
         let stderr = reader.join().unwrap().unwrap();
         let status = self.child.wait().unwrap();
         Output {
@@ -135,6 +153,9 @@ impl Drop for Started {
 
 /// Sends a signal to a process, which may be gone.
 pub(crate) fn signal(pid: u32, name: &str) {
-    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).stderr(Stdio::null()).status();
+    let sent = Command::new("kill")
+        .args(["-s", name, &pid.to_string()])
+        .stderr(Stdio::null())
+        .status();
     sent.unwrap();
 }

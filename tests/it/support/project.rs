@@ -28,7 +28,10 @@ impl Project {
     /// A copy of `examples/starter` with the triggers built, on the shared local cloud.
     pub(crate) fn starter() -> Self {
         let project = Self::alone();
-        Self { endpoint_url: Some(Cloud::shared().endpoint_url.clone()), ..project }
+        Self {
+            endpoint_url: Some(Cloud::shared().endpoint_url.clone()),
+            ..project
+        }
     }
 
     /// A copy of `examples/starter` with the triggers built, and a local cloud of its own.
@@ -53,7 +56,10 @@ impl Project {
         fs::write(project.file(), text).unwrap();
         project.edit(LAMBDAS, &format!("{}/lambdas/", repository().display()));
         // A prefix belongs to one user pool in the whole region, whatever the account.
-        project.edit("prefix: saasauth-starter-local", &format!("prefix: saasauth-{number}"));
+        project.edit(
+            "prefix: saasauth-starter-local",
+            &format!("prefix: saasauth-{number}"),
+        );
         project
     }
 
@@ -92,7 +98,9 @@ impl Project {
     /// Deploys, which must succeed, and returns the JSON document.
     #[track_caller]
     pub(crate) fn deploy(&self) -> Value {
-        self.run(&["deploy", "--no-build", "--json"]).expect(0).json()
+        self.run(&["deploy", "--no-build", "--json"])
+            .expect(0)
+            .json()
     }
 
     /// The outputs as a front end reads them.
@@ -104,13 +112,23 @@ impl Project {
     /// Sends one request with boto3.
     #[track_caller]
     pub(crate) fn client(&self, service: &str, operation: &str, parameters: Value) -> Value {
-        client(self.endpoint(), &self.account, service, operation, &parameters)
+        client(
+            self.endpoint(),
+            &self.account,
+            service,
+            operation,
+            &parameters,
+        )
     }
 
     /// The names of everything in the account.
     #[track_caller]
     pub(crate) fn inventory(&self) -> Value {
-        python("inventory.py", &[self.endpoint(), &self.account], &Value::Null)
+        python(
+            "inventory.py",
+            &[self.endpoint(), &self.account],
+            &Value::Null,
+        )
     }
 
     fn endpoint(&self) -> &str {
@@ -159,7 +177,9 @@ impl Calls {
             .stderr
             .lines()
             .skip_while(|line| !line.trim_start().starts_with("level  service"));
-        let header = lines.next().unwrap_or_else(|| panic!("no requests are listed: {output:?}"));
+        let header = lines
+            .next()
+            .unwrap_or_else(|| panic!("no requests are listed: {output:?}"));
         let column = |name: &str| header.find(name).unwrap();
         let (service, action, subject) = (column("service"), column("action"), column("subject"));
         let mut actions = Vec::new();
@@ -167,7 +187,10 @@ impl Calls {
             if let Some((count, depth)) = line.split_once(", depth ") {
                 let count = count.split(' ').next().unwrap();
                 assert_eq!(count, actions.len().to_string(), "the sum of the list");
-                return Self { actions, depth: depth.parse().unwrap() };
+                return Self {
+                    actions,
+                    depth: depth.parse().unwrap(),
+                };
             }
             let cell = |from: usize, to: usize| line[from..to].trim().to_owned();
             actions.push((cell(service, action), cell(action, subject)));

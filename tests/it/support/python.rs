@@ -25,8 +25,13 @@ const PACKAGES: [&str; 7] = [
 fn environment() -> &'static Path {
     static ENVIRONMENT: OnceLock<PathBuf> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(saasauth::tools::environment(&PACKAGES, "clients", &|_| {})).unwrap()
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime
+            .block_on(saasauth::tools::environment(&PACKAGES, "clients", &|_| {}))
+            .unwrap()
     })
 }
 
@@ -67,5 +72,9 @@ pub(crate) fn client(
     operation: &str,
     parameters: &Value,
 ) -> Value {
-    python("request.py", &[endpoint_url, account, service, operation], parameters)
+    python(
+        "request.py",
+        &[endpoint_url, account, service, operation],
+        parameters,
+    )
 }
