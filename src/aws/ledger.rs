@@ -331,20 +331,6 @@ impl Aws {
         Ok(())
     }
 
-    /// Lets a lock go without having changed anything.
-    pub async fn unlock(&self, token: &str) -> Result<()> {
-        self.dynamodb
-            .update_item()
-            .table_name(TABLE)
-            .set_key(Some(self.key(STATE)))
-            .update_expression("REMOVE lock_token, lock_owner, lock_since, lock_expires")
-            .condition_expression("lock_token = :token")
-            .expression_attribute_values(":token", text(token))
-            .send()
-            .await?;
-        Ok(())
-    }
-
     async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<()> {
         for chunk in actions.chunks(TRANSACTION) {
             self.dynamodb
