@@ -110,9 +110,11 @@ impl Fault {
 fn class(code: &str, message: &str) -> Class {
     match code {
         "ResourceNotFoundException"
+        | "ResourceNotFound"
         | "NoSuchEntity"
         | "NoSuchEntityException"
         | "NotFoundException"
+        | "ParameterNotFound"
         | "UserNotFoundException" => Class::NotFound,
         // Cognito answers DescribeUserPoolDomain of an unknown domain with an empty description, but
         // DeleteUserPoolDomain with this.
@@ -125,6 +127,7 @@ fn class(code: &str, message: &str) -> Class {
         | "EntityAlreadyExistsException"
         | "ResourceAlreadyExistsException"
         | "AlreadyExistsException"
+        | "ParameterAlreadyExists"
         | "GroupExistsException" => Class::AlreadyExists,
         "InvalidParameterException" if message.contains("Domain already") => Class::AlreadyExists,
         // DynamoDB and Lambda use one code both for a taken name and for a change under way.

@@ -39,18 +39,21 @@ pub struct Package {
 /// AWS, for one stage.
 #[derive(Debug, Clone)]
 pub struct Aws {
+    pub(super) cloudwatch: aws_sdk_cloudwatch::Client,
     pub(super) cognito: aws_sdk_cognitoidentityprovider::Client,
     pub(super) dynamodb: aws_sdk_dynamodb::Client,
     pub(super) iam: aws_sdk_iam::Client,
     pub(super) lambda: aws_sdk_lambda::Client,
     pub(super) logs: aws_sdk_cloudwatchlogs::Client,
     pub(super) ses: aws_sdk_sesv2::Client,
+    pub(super) ssm: aws_sdk_ssm::Client,
     pub(super) sts: aws_sdk_sts::Client,
     pub(super) tagging: aws_sdk_resourcegroupstagging::Client,
     pub(super) packages: BTreeMap<LogicalId, Package>,
     pub(super) last_read: Arc<LastRead>,
     pub(super) writes: Arc<super::item::Writes>,
     pub(super) identities: Arc<super::ses::ReadIdentities>,
+    pub(super) alarms: Arc<super::alarm::TakenNames>,
     caller: Arc<OnceCell<Caller>>,
     calls: Calls,
     owner: Owner,
@@ -101,18 +104,21 @@ impl Aws {
             };
         }
         Self {
+            cloudwatch: client!(aws_sdk_cloudwatch),
             cognito: client!(aws_sdk_cognitoidentityprovider),
             dynamodb: client!(aws_sdk_dynamodb),
             iam: client!(aws_sdk_iam),
             lambda: client!(aws_sdk_lambda),
             logs: client!(aws_sdk_cloudwatchlogs),
             ses: client!(aws_sdk_sesv2),
+            ssm: client!(aws_sdk_ssm),
             sts: client!(aws_sdk_sts),
             tagging: client!(aws_sdk_resourcegroupstagging),
             packages: BTreeMap::new(),
             last_read: Arc::default(),
             writes: Arc::default(),
             identities: Arc::default(),
+            alarms: Arc::default(),
             caller: Arc::default(),
             calls,
             owner,

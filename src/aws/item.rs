@@ -20,7 +20,7 @@ use crate::resource::{Item, Kind, Live, LogicalId};
 type Attributes = HashMap<String, AttributeValue>;
 
 /// BatchGetItem's limit.
-const KEYS_PER_READ: usize = 100;
+pub(super) const KEYS_PER_READ: usize = 100;
 
 /// TransactWriteItems's limit.
 const WRITES_PER_REQUEST: usize = 100;
@@ -107,7 +107,7 @@ impl Aws {
 
     /// The items there are, by physical ID. One missing table fails the whole request, so then each
     /// table is asked alone.
-    async fn read_chunk(&self, ids: &[&str]) -> Result<Vec<(String, Attributes)>> {
+    pub(super) async fn read_chunk(&self, ids: &[&str]) -> Result<Vec<(String, Attributes)>> {
         let mut tables: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for &id in ids {
             tables.entry(split(id).0).or_default().push(id);

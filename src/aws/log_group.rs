@@ -7,7 +7,9 @@ use futures::future::try_join_all;
 use serde_json::json;
 
 use super::classify::gone;
-use super::{Aws, Result, Wanted, identity, removed_tags, tag_list, trace, with_arn};
+use super::{
+    Aws, Result, Wanted, common_prefix, identity, removed_tags, tag_list, trace, with_arn,
+};
 use crate::resource::{Kind, Live, LogGroup, LogicalId, Tag};
 
 impl Aws {
@@ -136,16 +138,6 @@ impl Aws {
                 .map_err(Into::into),
         )
     }
-}
-
-/// Of the first and last of a sorted list, and so of all.
-fn common_prefix<'a>(first: &'a str, last: &str) -> &'a str {
-    let end = first
-        .char_indices()
-        .zip(last.chars())
-        .find(|((_, left), right)| left != right)
-        .map_or(first.len().min(last.len()), |((index, _), _)| index);
-    &first[..end]
 }
 
 /// The tag operations want the ARN without the `:*` that CloudFormation's `Arn` ends with.

@@ -5,9 +5,12 @@
 //! resets what is left out. What AWS returns is brought into our spelling here, so that the diff can
 //! compare without knowing any service.
 
+mod alarm;
 pub mod classify;
 mod clients;
 mod counts;
+pub mod directory;
+mod event_invoke;
 mod function;
 mod item;
 mod last_read;
@@ -15,6 +18,7 @@ mod log_group;
 #[cfg(test)]
 mod replay;
 mod role;
+pub mod secrets;
 mod ses;
 mod table;
 pub mod trace;
@@ -78,6 +82,8 @@ pub fn identity(id: &str, kind: Kind, declared: &Value) -> Option<String> {
         Kind::Function => text("/FunctionName"),
         // The statement's name is ours to choose, so it is the logical ID.
         Kind::Permission => Some(format!("{}|{id}", text("/FunctionName")?)),
+        Kind::EventInvokeConfig => pair("/FunctionName", "/Qualifier"),
+        Kind::Alarm => text("/AlarmName"),
         Kind::EmailIdentity => text("/EmailIdentity"),
         Kind::ConfigurationSet => text("/Name"),
         Kind::Template => text("/Template/TemplateName"),
@@ -96,7 +102,7 @@ fn parts(physical_id: &str) -> (&str, &str) {
 /// What `Ref` returns for a resource with this physical ID.
 pub fn reference(kind: Kind, physical_id: &str) -> &str {
     match kind {
-        Kind::RolePolicy | Kind::Item => physical_id,
+        Kind::RolePolicy | Kind::EventInvokeConfig | Kind::Item => physical_id,
         Kind::Permission
         | Kind::UserPoolClient
         | Kind::UserPoolDomain
@@ -137,6 +143,16 @@ fn tag_list<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Value, O
         .map(|(key, value)| serde_json::json!({ "Key": key, "Value": value }))
         .collect();
     (list, owner)
+}
+
+/// Of the first and last of a sorted list, and so of all.
+fn common_prefix<'a>(first: &'a str, last: &str) -> &'a str {
+    let end = first
+        .char_indices()
+        .zip(last.chars())
+        .find(|((_, left), right)| left != right)
+        .map_or(first.len().min(last.len()), |((index, _), _)| index);
+    &first[..end]
 }
 
 /// Keys of tags that are live but no longer declared.
@@ -186,6 +202,7 @@ impl Aws {
     async fn read_kind(&self, kind: Kind, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
         match kind {
             Kind::LogGroup => return self.read_log_groups(wanted).await,
+            Kind::Alarm => return self.read_alarms(wanted).await,
             Kind::Item => return self.read_items(wanted).await,
             Kind::UserPoolGroup => return self.read_user_pool_groups(wanted).await,
             _ => {}
@@ -218,6 +235,7 @@ impl Aws {
             Kind::Table => self.read_table(&physical_id).await,
             Kind::Function => self.read_function(&physical_id).await,
             Kind::Permission => self.read_permission(&physical_id).await,
+            Kind::EventInvokeConfig => self.read_event_invoke_config(&physical_id).await,
             Kind::EmailIdentity => self.read_email_identity(&physical_id).await,
             Kind::ConfigurationSet => self.read_configuration_set(&physical_id).await,
             Kind::Template => self.read_template(&physical_id).await,
@@ -225,7 +243,7 @@ impl Aws {
             Kind::UserPoolClient => self.read_user_pool_client(&physical_id).await,
             Kind::UserPoolDomain => self.read_user_pool_domain(&physical_id).await,
             Kind::UserPoolResourceServer => self.read_resource_server(&physical_id).await,
-            Kind::LogGroup | Kind::Item | Kind::UserPoolGroup => {
+            Kind::LogGroup | Kind::Alarm | Kind::Item | Kind::UserPoolGroup => {
                 let found = Box::pin(self.read_kind(wanted.kind, &[wanted])).await?;
                 Ok(found.into_iter().next().map(|(_, live)| live))
             }
@@ -248,6 +266,8 @@ impl Aws {
             Resource::Item(one) => self.put_item(one).await,
             Resource::Function(one) => self.create_function(id, one, waiting).await,
             Resource::Permission(one) => self.create_permission(id, one).await,
+            Resource::EventInvokeConfig(one) => self.create_event_invoke_config(one).await,
+            Resource::Alarm(one) => self.create_alarm(one).await,
             Resource::EmailIdentity(one) => self.create_email_identity(one).await,
             Resource::ConfigurationSet(one) => self.create_configuration_set(one).await,
             Resource::Template(one) => self.create_template(one).await,
@@ -333,6 +353,8 @@ impl Aws {
             Resource::Item(one) => self.put_item(one).await.map(drop),
             Resource::Function(one) => self.update_function(id, one, live, changed, waiting).await,
             Resource::Permission(one) => self.update_permission(id, one).await,
+            Resource::EventInvokeConfig(one) => self.update_event_invoke_config(one).await,
+            Resource::Alarm(one) => self.update_alarm(one, live, changed).await,
             Resource::EmailIdentity(one) => self.update_email_identity(one, live).await,
             Resource::ConfigurationSet(one) => {
                 self.update_configuration_set(one, live, changed).await
@@ -356,6 +378,8 @@ impl Aws {
             Kind::Item => self.delete_item(physical_id).await,
             Kind::Function => self.delete_function(physical_id).await,
             Kind::Permission => self.delete_permission(physical_id).await,
+            Kind::EventInvokeConfig => self.delete_event_invoke_config(physical_id).await,
+            Kind::Alarm => self.delete_alarm(physical_id).await,
             Kind::EmailIdentity => self.delete_email_identity(physical_id).await,
             Kind::ConfigurationSet => self.delete_configuration_set(physical_id).await,
             Kind::Template => self.delete_template(physical_id).await,

@@ -4,6 +4,8 @@
 //! It sits below the SDK's serialisation, so a test sees what goes over the wire, and needs none of
 //! the SDK's test features, which would have every SDK crate compiled a second time.
 
+pub(super) mod cbor;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
@@ -25,14 +27,14 @@ use crate::resource::Owner;
 pub(super) struct Sent {
     /// `GET /2015-03-31/functions/x`, or the operation where a header names it.
     pub(super) what: String,
-    /// The body when it is JSON.
+    /// The body when it is JSON or CBOR.
     pub(super) body: Value,
 }
 
 /// The answers still to give, and what was sent so far.
 #[derive(Debug, Clone)]
 pub(super) struct Replay {
-    answers: Arc<Mutex<VecDeque<(u16, String)>>>,
+    answers: Arc<Mutex<VecDeque<(u16, Vec<u8>)>>>,
     sent: Arc<Mutex<Vec<Sent>>>,
 }
 
@@ -63,15 +65,25 @@ impl HttpConnector for Replay {
                 format!("{} {path}", request.method())
             }
         };
-        let body = serde_json::from_slice(request.body().bytes().unwrap_or_default());
+        let body = request.body().bytes().unwrap_or_default();
+        let is_cbor = request.headers().get("smithy-protocol") == Some(CBOR);
+        let body = if is_cbor {
+            cbor::decode(body)
+        } else {
+            serde_json::from_slice(body).unwrap_or_default()
+        };
         self.sent.lock().expect("not poisoned").push(Sent {
             what: what.clone(),
-            body: body.unwrap_or_default(),
+            body,
         });
         let answer = self.answers.lock().expect("not poisoned").pop_front();
         let (status, body) = answer.unwrap_or_else(|| panic!("no answer is left for {what}"));
         let status = status.try_into().expect("a status");
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
+        let mut response = HttpResponse::new(status, SdkBody::from(body));
+        if is_cbor {
+            response.headers_mut().insert("smithy-protocol", CBOR);
+        }
+        HttpConnectorFuture::ready(Ok(response))
     }
 }
 
@@ -86,10 +98,26 @@ pub(super) fn error(status: u16, code: &str, message: &str) -> (u16, String) {
     (status, body.to_string())
 }
 
+/// What a service says that speaks CBOR, as CloudWatch does.
+const CBOR: &str = "rpc-v2-cbor";
+
 /// Clients that get these answers, for project `acme`, stage `dev`.
 pub(super) fn aws(answers: impl IntoIterator<Item = (u16, String)>) -> (Aws, Replay) {
+    answering(
+        answers
+            .into_iter()
+            .map(|(status, body)| (status, body.into_bytes())),
+    )
+}
+
+/// As [`aws`], for a service that speaks CBOR.
+pub(super) fn aws_over_cbor(answers: impl IntoIterator<Item = Value>) -> (Aws, Replay) {
+    answering(answers.into_iter().map(|body| (200, cbor::encode(&body))))
+}
+
+fn answering(answers: impl Iterator<Item = (u16, Vec<u8>)>) -> (Aws, Replay) {
     let replay = Replay {
-        answers: Arc::new(Mutex::new(answers.into_iter().collect())),
+        answers: Arc::new(Mutex::new(answers.collect())),
         sent: Arc::default(),
     };
     let connector = SharedHttpConnector::new(replay.clone());

@@ -15,6 +15,9 @@ pub(super) struct CheckArgs {}
 pub(super) fn run(_: CheckArgs, context: &Context) -> Result<ExitCode> {
     let project = context.project()?;
     let stages: Vec<&str> = project.stage_names().collect();
+    for warning in &project.warnings {
+        context.ui.warning(warning);
+    }
     if context.global.json {
         context
             .ui

@@ -137,10 +137,10 @@ impl Context {
 
     /// Asks the person something. Reading a line blocks its thread until Enter, so it has its own,
     /// and Ctrl-C is heard meanwhile.
-    pub(super) async fn ask(
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&Ui) -> Result<bool> + Send + 'static,
-    ) -> Result<bool> {
+        question: impl FnOnce(&Ui) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let ui = Arc::clone(&self.ui);
         let asked = tokio::task::spawn_blocking(move || question(&ui));
         interruptible(async {

@@ -50,6 +50,9 @@ pub(super) async fn prepare(context: &Context, options: &PlanOptions) -> Result<
     let project = context.project()?;
     let stage = context.stage(&project)?;
     check_engine(&stage)?;
+    for warning in &project.warnings {
+        context.ui.warning(warning);
+    }
     let progress = context.ui.progress();
     let events = |event| progress.handle(event);
     let packages = async {

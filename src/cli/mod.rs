@@ -13,8 +13,12 @@ mod diff;
 mod init;
 mod local;
 mod outputs;
+mod repair;
 mod schema;
+mod secret;
+mod site;
 mod synth;
+mod user;
 mod verify;
 
 use std::ffi::OsString;
@@ -101,6 +105,9 @@ enum Command {
     Destroy(destroy::DestroyArgs),
     Outputs(outputs::OutputsArgs),
     Verify(verify::VerifyArgs),
+    User(user::UserArgs),
+    Repair(repair::RepairArgs),
+    Secret(secret::SecretArgs),
     Local(local::LocalArgs),
     Synth(synth::SynthArgs),
     Schema(schema::SchemaArgs),
@@ -145,6 +152,9 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode> {
         Command::Destroy(args) => Box::pin(destroy::run(args, context)).await,
         Command::Outputs(args) => Box::pin(outputs::run(args, context)).await,
         Command::Verify(args) => Box::pin(verify::run(args, context)).await,
+        Command::User(args) => Box::pin(user::run(args, context)).await,
+        Command::Repair(args) => Box::pin(repair::run(args, context)).await,
+        Command::Secret(args) => Box::pin(secret::run(args, context)).await,
         Command::Local(args) => Box::pin(local::run(args, context)).await,
         Command::Synth(args) => synth::run(args, context),
         Command::Schema(args) => schema::run(args, context),

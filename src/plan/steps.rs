@@ -124,6 +124,7 @@ fn delete_rank(kind: Kind) -> u8 {
     match kind {
         Kind::Item
         | Kind::Permission
+        | Kind::EventInvokeConfig
         | Kind::UserPoolClient
         | Kind::UserPoolDomain
         | Kind::UserPoolGroup
@@ -145,7 +146,7 @@ fn blocks(child: Kind, parent: Kind) -> bool {
             | (Kind::UserPoolResourceServer, Kind::UserPool)
             // DeleteRole fails while the role has inline policies.
             | (Kind::RolePolicy, Kind::Role)
-            | (Kind::Permission, Kind::Function)
+            | (Kind::Permission | Kind::EventInvokeConfig, Kind::Function)
             | (Kind::Item, Kind::Table)
     )
 }

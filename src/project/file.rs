@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::stage::{
     Architecture, ClientKind, Engine, MfaMethod, MfaMode, PasswordRule, Plan, SignInName, Target,
-    VerifyBy, VerifyHow,
+    TokenScopes, VerifyBy, VerifyHow,
 };
 use super::tree::At;
 
@@ -46,12 +46,17 @@ pub struct File {
     pub hosted_ui: Option<At<HostedUi>>,
     /// Roles and their permissions.
     pub access: Option<Access>,
+    /// What tokens say of a user. How long they last, each client says.
+    pub tokens: Option<TokenClaims>,
     /// Companies by mail domain; their users join them at sign-up.
     pub domains: Option<BTreeMap<Name, Domain>>,
     /// Your own mail sender, through SES. Without it Cognito sends, at most 50 mails a day.
     pub email: Option<At<Email>>,
     /// Marketing platforms that receive users who opted in.
     pub marketing: Option<At<Marketing>>,
+    /// Alarms for the two functions: errors, throttling, and answers near Cognito's limit of 5 s.
+    /// None without this key; `{}` makes them without telling anybody.
+    pub alarms: Option<Alarms>,
     /// The two Lambda functions.
     pub triggers: Option<Triggers>,
     /// What the functions are built for: `arm64` (the default) or `x86_64`.
@@ -87,12 +92,16 @@ pub struct Stage {
     pub hosted_ui: Option<At<HostedUi>>,
     /// Roles and their permissions.
     pub access: Option<Access>,
+    /// What tokens say of a user.
+    pub tokens: Option<TokenClaims>,
     /// Companies by mail domain.
     pub domains: Option<BTreeMap<Name, Domain>>,
     /// Your own mail sender, through SES.
     pub email: Option<At<Email>>,
     /// Marketing platforms that receive users who opted in.
     pub marketing: Option<At<Marketing>>,
+    /// Alarms for the two functions; `{}` makes them without telling anybody.
+    pub alarms: Option<Alarms>,
     /// The two Lambda functions.
     pub triggers: Option<Triggers>,
     /// What the functions are built for: `arm64` or `x86_64`.
@@ -252,6 +261,19 @@ pub struct Access {
     pub roles: Option<BTreeMap<Name, Vec<At<String>>>>,
 }
 
+/// What tokens say of a user, beside the role.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenClaims {
+    /// Whether access tokens carry the permissions as OAuth scopes as well: `none` (the default) or
+    /// `permissions`.
+    pub scopes: Option<At<TokenScopes>>,
+    /// How many bytes of a token role, permissions and domains may take, 512 to 8192. What exceeds
+    /// it is left out, and the token says so. Default: 4096.
+    #[schemars(range(min = 512, max = 8192))]
+    pub budget: Option<At<u32>>,
+}
+
 /// A company whose users join it at sign-up.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -277,6 +299,21 @@ pub struct Email {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Welcome {
+    /// The subject line.
+    pub subject: Option<At<String>>,
+    /// The file with the HTML body.
+    pub html: Option<At<String>>,
+    /// The file with the plain-text body.
+    pub text: Option<At<String>>,
+    /// The same in other languages, by the user's attribute `locale`: a language such as `de`, or a
+    /// language and a region such as `pt-BR`.
+    pub locales: Option<BTreeMap<Name, At<LocalWelcome>>>,
+}
+
+/// The welcome email in another language.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LocalWelcome {
     /// The subject line.
     pub subject: Option<At<String>>,
     /// The file with the HTML body.
@@ -311,6 +348,14 @@ pub struct Mailchimp {
     pub list: Option<At<String>>,
     /// The API key, as `ssm:/name`.
     pub api_key: Option<At<String>>,
+    /// Whether a user counts only after confirming in the platform's own mail. Default: true.
+    pub double_opt_in: Option<bool>,
+    /// Tags every user gets.
+    pub tags: Option<Vec<At<String>>>,
+    /// The platform's fields, each with the attribute that fills it.
+    pub fields: Option<BTreeMap<Name, At<String>>>,
+    /// Another address of the platform's API: a regional host, a proxy, a test.
+    pub endpoint: Option<At<String>>,
 }
 
 /// HubSpot contacts.
@@ -319,6 +364,10 @@ pub struct Mailchimp {
 pub struct Hubspot {
     /// A private app's access token, as `ssm:/name`.
     pub token: Option<At<String>>,
+    /// The platform's fields, each with the attribute that fills it.
+    pub fields: Option<BTreeMap<Name, At<String>>>,
+    /// Another address of the platform's API: a regional host, a proxy, a test.
+    pub endpoint: Option<At<String>>,
 }
 
 /// A Beehiiv publication.
@@ -329,6 +378,14 @@ pub struct Beehiiv {
     pub publication: Option<At<String>>,
     /// The API key, as `ssm:/name`.
     pub api_key: Option<At<String>>,
+    /// Whether a user counts only after confirming in the platform's own mail. Default: true.
+    pub double_opt_in: Option<bool>,
+    /// Tags every user gets.
+    pub tags: Option<Vec<At<String>>>,
+    /// The platform's fields, each with the attribute that fills it.
+    pub fields: Option<BTreeMap<Name, At<String>>>,
+    /// Another address of the platform's API: a regional host, a proxy, a test.
+    pub endpoint: Option<At<String>>,
 }
 
 /// A Kit (once ConvertKit) form.
@@ -339,6 +396,14 @@ pub struct Kit {
     pub form: Option<At<String>>,
     /// The API key, as `ssm:/name`.
     pub api_key: Option<At<String>>,
+    /// Whether a user counts only after confirming in the platform's own mail. Default: true.
+    pub double_opt_in: Option<bool>,
+    /// Tags every user gets.
+    pub tags: Option<Vec<At<String>>>,
+    /// The platform's fields, each with the attribute that fills it.
+    pub fields: Option<BTreeMap<Name, At<String>>>,
+    /// Another address of the platform's API: a regional host, a proxy, a test.
+    pub endpoint: Option<At<String>>,
 }
 
 /// A receiver of signed requests.
@@ -375,4 +440,12 @@ pub struct Trigger {
     pub timeout_seconds: Option<At<u32>>,
     /// How long its logs are kept, one of CloudWatch's steps. Default: 30.
     pub log_retention_days: Option<At<u32>>,
+}
+
+/// Alarms for the two functions.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Alarms {
+    /// The SNS topic that is told, by its ARN; it lives in the stage's region.
+    pub topic: Option<At<String>>,
 }

@@ -120,6 +120,7 @@ fn parse(source: &Source, directory: &Path) -> Result<Project> {
 
     let mut mistakes = Mistakes::new(declared.len());
     mistakes.of_the_file(header.errors);
+    let mut warnings = Mistakes::new(declared.len());
     let mut resolved = BTreeMap::new();
     for stage_name in declared {
         let over = tree
@@ -130,20 +131,18 @@ fn parse(source: &Source, directory: &Path) -> Result<Project> {
             tree::typed(&laid).map_err(|mistyped| explain(source, &mistyped))?;
         let mut report = validate::Report::new(source, directory);
         let stage = validate::stage(&name, &stage_name, &typed, &mut report);
-        mistakes.of_stage(
-            source,
-            &stage_name,
-            over.map(|node| node.span),
-            report.errors,
-        );
+        let part = over.map(|node| node.span);
+        mistakes.of_stage(source, &stage_name, part, report.errors);
+        warnings.of_stage(source, &stage_name, part, report.warnings);
         resolved.insert(stage_name, stage);
     }
-    match mistakes.together() {
+    match Error::together(mistakes.sorted()) {
         Some(error) => Err(error),
         None => Ok(Project {
             path: source.path.clone(),
             directory: directory.to_path_buf(),
             name: name.value,
+            warnings: warnings.sorted(),
             stages: resolved,
         }),
     }
@@ -375,10 +374,11 @@ impl Mistakes {
         }
     }
 
-    fn together(mut self) -> Option<Error> {
+    /// All of them in the file's order, those that not every stage has with the stages that do.
+    fn sorted(mut self) -> Vec<Error> {
         self.found.sort_by_key(|found| position(&found.error));
         let stages = self.stages;
-        Error::together(self.found.into_iter().map(|found| {
+        let errors = self.found.into_iter().map(|found| {
             if found.own || found.in_stages.len() == stages {
                 return found.error;
             }
@@ -386,7 +386,8 @@ impl Mistakes {
             found
                 .error
                 .with_cause(format!("so it stands in stage {names}"))
-        }))
+        });
+        errors.collect()
     }
 }
 

@@ -2,19 +2,22 @@
 //!
 //! `source` knows the text, `tree` the YAML in it, `file` the keys, `stages` how a stage is laid
 //! over the rest, `validate` the rules, `stage` what comes out. `load` runs them in that order.
+//! `template` knows the language of emails, `permission` what a permission covers.
 //!
 //! Offline: it reads the project file and the files that names, and nothing else. It never prints.
 
 pub mod file;
+pub mod permission;
 pub mod schema;
 pub mod source;
 pub mod stage;
+pub mod template;
 pub mod tree;
 pub mod validate;
 
 mod load;
 mod stages;
-mod words;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +25,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::error::Error;
 pub use load::{FILE_NAME, find, load};
 pub use schema::schema;
 
@@ -34,6 +38,8 @@ pub struct Project {
     pub directory: PathBuf,
     /// The project's name.
     pub name: String,
+    /// What is allowed and probably not meant, in the file's order.
+    pub warnings: Vec<Error>,
     /// Every stage by name.
     stages: BTreeMap<String, stage::Stage>,
 }

@@ -35,12 +35,16 @@ pub struct Stage {
     pub hosted_ui: Option<HostedUi>,
     /// Roles and their permissions.
     pub access: Access,
+    /// What tokens say of a user.
+    pub tokens: TokenClaims,
     /// Companies by mail domain, in lower case.
     pub domains: BTreeMap<String, Domain>,
     /// The mail sender; without one Cognito's own sender is used and there is no welcome email.
     pub email: Option<Email>,
     /// Marketing platforms that receive users who opted in.
     pub marketing: Option<Marketing>,
+    /// Alarms for the two functions, when wanted.
+    pub alarms: Option<Alarms>,
     /// The two Lambda functions.
     pub triggers: Triggers,
     /// What the functions are built for; for [`Target::Local`] the host's own.
@@ -316,6 +320,26 @@ pub struct Access {
     pub roles: BTreeMap<String, Vec<String>>,
 }
 
+/// What tokens say of a user, beside the role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TokenClaims {
+    /// What the scopes of access tokens hold of ours.
+    pub scopes: TokenScopes,
+    /// Bytes of a token that our claims may take.
+    pub budget: u32,
+}
+
+/// What the scopes of access tokens hold of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenScopes {
+    /// Nothing.
+    #[default]
+    None,
+    /// The user's permissions.
+    Permissions,
+}
+
 /// A company whose users join it at sign-up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Domain {
@@ -336,9 +360,18 @@ pub struct Email {
     pub welcome: Option<Welcome>,
 }
 
-/// The email a confirmed user receives; an SES template, whose variables read `{{name}}`.
+/// The email a confirmed user receives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Welcome {
+    /// For everybody whose language has no variant.
+    pub standard: Mail,
+    /// Variants by language tag, such as `de` or `pt-BR`.
+    pub locales: BTreeMap<String, Mail>,
+}
+
+/// An SES template, whose variables read `{{name}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mail {
     /// The subject line.
     pub subject: String,
     /// The HTML body: the file's contents.
@@ -348,19 +381,33 @@ pub struct Welcome {
 }
 
 /// Marketing platforms that receive users who opted in.
+///
+/// Written out as JSON, this is what confirmUser reads from its environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Marketing {
     /// The attribute that says so; a boolean, or a string `true`.
     pub opt_in: String,
+    /// Where they go.
+    pub platforms: Platforms,
+}
+
+/// The platforms in use.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Platforms {
     /// A Mailchimp audience.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mailchimp: Option<Mailchimp>,
     /// HubSpot contacts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hubspot: Option<Hubspot>,
     /// A Beehiiv publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub beehiiv: Option<Beehiiv>,
     /// A Kit (once ConvertKit) form.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kit: Option<Kit>,
     /// Any other receiver, by a signed request.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Webhook>,
 }
 
@@ -371,6 +418,17 @@ pub struct Mailchimp {
     pub list: String,
     /// The API key.
     pub api_key: Secret,
+    /// Whether a user counts only after confirming in the platform's own mail.
+    pub double_opt_in: bool,
+    /// Tags every user gets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The platform's fields, each with the attribute (as the file names it) that fills it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
+    /// Another address of the platform's API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
 }
 
 /// HubSpot contacts.
@@ -378,6 +436,12 @@ pub struct Mailchimp {
 pub struct Hubspot {
     /// A private app's access token.
     pub token: Secret,
+    /// The platform's fields, each with the attribute (as the file names it) that fills it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
+    /// Another address of the platform's API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
 }
 
 /// A Beehiiv publication.
@@ -387,6 +451,17 @@ pub struct Beehiiv {
     pub publication: String,
     /// The API key.
     pub api_key: Secret,
+    /// Whether a user counts only after confirming in the platform's own mail.
+    pub double_opt_in: bool,
+    /// Tags every user gets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The platform's fields, each with the attribute (as the file names it) that fills it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
+    /// Another address of the platform's API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
 }
 
 /// A Kit (once ConvertKit) form.
@@ -396,6 +471,17 @@ pub struct Kit {
     pub form: String,
     /// The API key.
     pub api_key: Secret,
+    /// Whether a user counts only after confirming in the platform's own mail.
+    pub double_opt_in: bool,
+    /// Tags every user gets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The platform's fields, each with the attribute (as the file names it) that fills it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
+    /// Another address of the platform's API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
 }
 
 /// A receiver of signed requests.
@@ -412,19 +498,33 @@ pub struct Webhook {
 pub struct Secret(pub String);
 
 impl Marketing {
-    /// Every secret the platforms need.
+    /// Every secret the platforms need, in their order.
     pub fn secrets(&self) -> Vec<&Secret> {
+        let Platforms {
+            mailchimp,
+            hubspot,
+            beehiiv,
+            kit,
+            webhook,
+        } = &self.platforms;
         [
-            self.mailchimp.as_ref().map(|platform| &platform.api_key),
-            self.hubspot.as_ref().map(|platform| &platform.token),
-            self.beehiiv.as_ref().map(|platform| &platform.api_key),
-            self.kit.as_ref().map(|platform| &platform.api_key),
-            self.webhook.as_ref().map(|platform| &platform.secret),
+            mailchimp.as_ref().map(|platform| &platform.api_key),
+            hubspot.as_ref().map(|platform| &platform.token),
+            beehiiv.as_ref().map(|platform| &platform.api_key),
+            kit.as_ref().map(|platform| &platform.api_key),
+            webhook.as_ref().map(|platform| &platform.secret),
         ]
         .into_iter()
         .flatten()
         .collect()
     }
+}
+
+/// Alarms for the two functions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Alarms {
+    /// The SNS topic that is told, by its ARN.
+    pub topic: Option<String>,
 }
 
 /// The two Lambda functions.

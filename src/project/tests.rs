@@ -134,7 +134,15 @@ fn starter_stages_differ_where_they_say() {
     assert!(prod.protect && !local.protect);
     let email = prod.email.as_ref().unwrap();
     assert_eq!(email.from_address, "hello@example.com");
-    assert!(email.welcome.as_ref().unwrap().html.contains("{{name}}"));
+    assert!(
+        email
+            .welcome
+            .as_ref()
+            .unwrap()
+            .standard
+            .html
+            .contains("{{name}}")
+    );
     let company = &prod.sign_in.attributes["company"];
     assert!(!company.standard);
     assert_eq!(
@@ -155,6 +163,19 @@ fn full_uses_every_key() {
     );
     assert!(dev.marketing.is_none(), "null takes a setting away");
     assert_eq!(prod.marketing.as_ref().unwrap().secrets().len(), 5);
+    let mailchimp = prod
+        .marketing
+        .as_ref()
+        .unwrap()
+        .platforms
+        .mailchimp
+        .as_ref();
+    assert_eq!(mailchimp.unwrap().fields["COMPANY"], "company");
+    let topic = prod.alarms.as_ref().unwrap().topic.as_deref();
+    assert_eq!(topic, Some("arn:aws:sns:eu-west-1:123456789012:operations"));
+    assert_eq!(prod.tokens.scopes, TokenScopes::Permissions);
+    let welcome = prod.email.as_ref().unwrap().welcome.as_ref().unwrap();
+    assert_eq!(welcome.locales.keys().collect::<Vec<_>>(), ["de", "pt-BR"]);
     assert!(matches!(prod.hosted_ui, Some(HostedUi::Domain { .. })));
     assert_eq!(
         (prod.engine, prod.region.as_str()),
@@ -302,6 +323,64 @@ fn a_mistake_of_one_stage_names_it() {
     let error = folder.load(text).unwrap_err();
     assert_eq!(error.causes, ["so it stands in stage `prod`"]);
     assert!(error.others.is_empty());
+}
+
+#[test]
+fn a_role_beyond_the_budget_is_allowed_and_warned_of() {
+    let folder = Folder::new("budget");
+    let permissions: Vec<String> = (0..20)
+        .map(|n| format!("\"resource-{n:02}:read\""))
+        .collect();
+    let role = |budget: &str| {
+        let text = format!(
+            "{SMALL}access:\n  roles:\n    member: []\n    wide: [\"*:*\", \"a:read\"]\n    many: [{}]\n{budget}\n",
+            permissions.join(", ")
+        );
+        folder.load(text).unwrap().warnings
+    };
+    assert!(role("").is_empty(), "the default budget is enough");
+    let warnings = role("tokens: { budget: 512 }");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let place = warnings[0].place.as_ref().unwrap();
+    assert_eq!((place.line, place.column, place.width), (9, 5, 4));
+    let bytes = (r#"{"domains":[],"permissions":[],"role":"many"}"#.len() + 20 * 19 - 1) * 4;
+    let bytes = bytes.div_ceil(3);
+    assert_eq!(
+        warnings[0].message,
+        format!(
+            "the role `many` takes {bytes} bytes of a token, and `tokens.budget` is 512: its users' tokens lack permissions"
+        )
+    );
+    // A scope per permission, of 16 bytes and a blank.
+    let warnings =
+        role("stages: { dev: { tokens: { scopes: permissions, budget: 700 } }, prod: {} }");
+    assert_eq!(warnings[0].causes, ["so it stands in stage `dev`"]);
+}
+
+#[test]
+fn marketing_is_written_out_as_the_function_reads_it() {
+    let folder = Folder::new("marketing");
+    let text = format!(
+        "{SMALL}sign_in: {{ attributes: {{ news: {{ type: boolean }}, name: {{}} }} }}\nmarketing:\n  opt_in: news\n  kit: {{ form: \"1\", api_key: \"ssm:/kit\", fields: {{ N: name }}, endpoint: \"http://localhost:9/\" }}\n  webhook: {{ url: \"https://a.b/c\", secret: \"ssm:/hook\" }}\n"
+    );
+    let project = folder.load(text).unwrap();
+    let marketing = project.stage("dev").unwrap().marketing.as_ref().unwrap();
+    assert_eq!(
+        serde_json::to_value(marketing).unwrap(),
+        serde_json::json!({
+            "opt_in": "news",
+            "platforms": {
+                "kit": {
+                    "form": "1",
+                    "api_key": "/kit",
+                    "double_opt_in": true,
+                    "fields": { "N": "name" },
+                    "endpoint": "http://localhost:9",
+                },
+                "webhook": { "url": "https://a.b/c", "secret": "/hook" },
+            },
+        })
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Words for hints: the nearest of several names, and lists a person reads.
 
 /// The candidate a person most likely meant, if any is near.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     found: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
@@ -21,12 +21,12 @@ pub(super) fn nearest<'a>(
 }
 
 /// "`a`, `b` or `c`".
-pub(super) fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     list(names, "or")
 }
 
 /// "`a`, `b` and `c`".
-pub(super) fn all_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn all_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     list(names, "and")
 }
 
@@ -40,7 +40,7 @@ fn list<'a>(names: impl IntoIterator<Item = &'a str>, last: &str) -> String {
 }
 
 /// The hint for a name that isn't among those there are.
-pub(super) fn hint<'a>(
+pub(crate) fn hint<'a>(
     found: &str,
     candidates: impl IntoIterator<Item = &'a str> + Clone,
 ) -> String {

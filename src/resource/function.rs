@@ -1,4 +1,4 @@
-//! `AWS::Lambda::Function` and `AWS::Lambda::Permission`.
+//! `AWS::Lambda::Function`, `AWS::Lambda::Permission` and `AWS::Lambda::EventInvokeConfig`.
 
 use std::collections::BTreeMap;
 
@@ -102,6 +102,35 @@ pub(super) const PERMISSION: Rules = Rules {
         ("Principal", Mutability::Replace),
         ("SourceArn", Mutability::Replace),
         ("SourceAccount", Mutability::Replace),
+    ],
+    replacement: Replacement::DeleteFirst,
+    deferred: &[],
+};
+
+/// `AWS::Lambda::EventInvokeConfig`: how often and how long an asynchronous invocation is tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct EventInvokeConfig<S = Expr> {
+    /// The function's name.
+    pub function_name: S,
+    /// `$LATEST`, or a version or alias.
+    pub qualifier: String,
+    /// Attempts after the first, 0 to 2; Lambda waits one minute before the first and two before the second.
+    pub maximum_retry_attempts: u32,
+    /// How long an event may wait in Lambda's queue, 60 to 21600: while the function is throttled,
+    /// Lambda keeps trying for this long.
+    pub maximum_event_age_in_seconds: u32,
+}
+
+/// The qualifier of the function itself, beside its versions.
+pub const LATEST: &str = "$LATEST";
+
+pub(super) const EVENT_INVOKE_CONFIG: Rules = Rules {
+    type_name: "AWS::Lambda::EventInvokeConfig",
+    compare: &[],
+    mutability: &[
+        ("FunctionName", Mutability::Replace),
+        ("Qualifier", Mutability::Replace),
     ],
     replacement: Replacement::DeleteFirst,
     deferred: &[],

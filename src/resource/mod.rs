@@ -7,6 +7,7 @@
 //!
 //! This module knows shapes and rules. It never talks to AWS and never decides what should exist.
 
+pub mod alarm;
 pub mod expr;
 pub mod function;
 pub mod log_group;
@@ -24,8 +25,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use alarm::Alarm;
 pub use expr::{Answers, Expr, LogicalId, Reference, Tag};
-pub use function::{Code, Environment, Function, Permission};
+pub use function::{Code, Environment, EventInvokeConfig, Function, Permission};
 pub use log_group::LogGroup;
 pub use policy::{PolicyDocument, Statement};
 pub use role::{Role, RolePolicy};
@@ -54,6 +56,10 @@ pub enum Kind {
     Function,
     /// `AWS::Lambda::Permission`.
     Permission,
+    /// `AWS::Lambda::EventInvokeConfig`.
+    EventInvokeConfig,
+    /// `AWS::CloudWatch::Alarm`.
+    Alarm,
     /// `AWS::SES::EmailIdentity`.
     EmailIdentity,
     /// `AWS::SES::ConfigurationSet`.
@@ -74,7 +80,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every type.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::LogGroup,
         Self::Role,
         Self::RolePolicy,
@@ -82,6 +88,8 @@ impl Kind {
         Self::Item,
         Self::Function,
         Self::Permission,
+        Self::EventInvokeConfig,
+        Self::Alarm,
         Self::EmailIdentity,
         Self::ConfigurationSet,
         Self::Template,
@@ -102,6 +110,8 @@ impl Kind {
             Self::Item => &table::ITEM,
             Self::Function => &function::FUNCTION,
             Self::Permission => &function::PERMISSION,
+            Self::EventInvokeConfig => &function::EVENT_INVOKE_CONFIG,
+            Self::Alarm => &alarm::ALARM,
             Self::EmailIdentity => &ses::EMAIL_IDENTITY,
             Self::ConfigurationSet => &ses::CONFIGURATION_SET,
             Self::Template => &ses::TEMPLATE,
@@ -142,8 +152,8 @@ impl Kind {
             Self::UserPoolClient | Self::UserPoolGroup | Self::UserPoolResourceServer => {
                 Some(Self::UserPool)
             }
-            // A function's resource policy is part of it.
-            Self::Permission => Some(Self::Function),
+            // A function's resource policy and settings are part of it.
+            Self::Permission | Self::EventInvokeConfig => Some(Self::Function),
             Self::Item => Some(Self::Table),
             _ => None,
         }
@@ -167,6 +177,10 @@ pub enum Resource<S = Expr> {
     Function(Function<S>),
     /// `AWS::Lambda::Permission`.
     Permission(Permission<S>),
+    /// `AWS::Lambda::EventInvokeConfig`.
+    EventInvokeConfig(EventInvokeConfig<S>),
+    /// `AWS::CloudWatch::Alarm`.
+    Alarm(Alarm),
     /// `AWS::SES::EmailIdentity`.
     EmailIdentity(EmailIdentity),
     /// `AWS::SES::ConfigurationSet`.
@@ -199,6 +213,8 @@ impl<S: expr::Phase> Resource<S> {
             Self::Item(_) => Kind::Item,
             Self::Function(_) => Kind::Function,
             Self::Permission(_) => Kind::Permission,
+            Self::EventInvokeConfig(_) => Kind::EventInvokeConfig,
+            Self::Alarm(_) => Kind::Alarm,
             Self::EmailIdentity(_) => Kind::EmailIdentity,
             Self::ConfigurationSet(_) => Kind::ConfigurationSet,
             Self::Template(_) => Kind::Template,
@@ -220,6 +236,8 @@ impl<S: expr::Phase> Resource<S> {
             Self::Item(resource) => document(resource),
             Self::Function(resource) => document(resource),
             Self::Permission(resource) => document(resource),
+            Self::EventInvokeConfig(resource) => document(resource),
+            Self::Alarm(resource) => document(resource),
             Self::EmailIdentity(resource) => document(resource),
             Self::ConfigurationSet(resource) => document(resource),
             Self::Template(resource) => document(resource),
@@ -252,6 +270,8 @@ impl Resolved {
             Kind::Item => Self::Item(read(kind, properties)?),
             Kind::Function => Self::Function(read(kind, properties)?),
             Kind::Permission => Self::Permission(read(kind, properties)?),
+            Kind::EventInvokeConfig => Self::EventInvokeConfig(read(kind, properties)?),
+            Kind::Alarm => Self::Alarm(read(kind, properties)?),
             Kind::EmailIdentity => Self::EmailIdentity(read(kind, properties)?),
             Kind::ConfigurationSet => Self::ConfigurationSet(read(kind, properties)?),
             Kind::Template => Self::Template(read(kind, properties)?),

@@ -240,7 +240,8 @@ pub struct LambdaConfig<S = Expr> {
 pub struct PreTokenGenerationConfig<S = Expr> {
     /// ARN of the function.
     pub lambda_arn: S,
-    /// `V2_0` reaches the access token too; it needs the plan Essentials or Plus.
+    /// `V2_0` reaches the access token too, `V3_0` those of machines as well; both need the plan
+    /// Essentials or Plus.
     pub lambda_version: String,
 }
 

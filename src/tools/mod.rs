@@ -32,8 +32,8 @@ pub struct Tool {
     pub executable: &'static str,
     /// Which versions found on PATH will do.
     pub accepts: Accepts,
-    /// Another package it can't work without.
-    pub companion: Option<Companion>,
+    /// Other packages it can't work without.
+    pub companions: &'static [Companion],
 }
 
 /// Which versions of a tool found on PATH will do.
@@ -64,12 +64,21 @@ pub const MINISTACK: Tool = Tool {
     version: "1.5.33",
     executable: "ministack",
     accepts: Accepts::Pinned,
-    // Without it MiniStack makes signatures up, and no token verifies.
-    companion: Some(Companion {
-        package: "cryptography",
-        version: "50.0.2",
-        executable: None,
-    }),
+    companions: &[
+        // Without it MiniStack makes signatures up, and no token verifies.
+        Companion {
+            package: "cryptography",
+            version: "50.0.2",
+            executable: None,
+        },
+        // Without it MiniStack can't read what the SDK sends to CloudWatch. The last version that
+        // every Python can run without compiling anything.
+        Companion {
+            package: "cbor2",
+            version: "5.7.1",
+            executable: None,
+        },
+    ],
 };
 
 /// The builder of Lambda binaries, with the linker that lets it aim at any architecture.
@@ -81,11 +90,11 @@ pub const CARGO_LAMBDA: Tool = Tool {
     version: "1.9.2",
     executable: "cargo-lambda",
     accepts: Accepts::Since(1, 8),
-    companion: Some(Companion {
+    companions: &[Companion {
         package: "ziglang",
         version: "0.17.1",
         executable: Some("zig"),
-    }),
+    }],
 };
 
 /// The executable of `tool`, installed first when PATH has no fitting one.
@@ -101,10 +110,11 @@ pub async fn ensure(tool: &Tool, say: Say<'_>) -> Result<PathBuf> {
         return Ok(found);
     }
     let mut packages = vec![format!("{}=={}", tool.package, tool.version)];
-    if let Some(companion) = tool.companion {
-        packages.push(format!("{}=={}", companion.package, companion.version));
-    }
-    let directory = format!("{}-{}", tool.package, tool.version);
+    let companions = tool.companions.iter();
+    packages.extend(companions.map(|one| format!("{}=={}", one.package, one.version)));
+    // Two versions of saasauth may want different companions, and each may be running its own.
+    let fingerprint = environment::fingerprint(&packages);
+    let directory = format!("{}-{}-{fingerprint}", tool.package, tool.version);
     let label = format!("{} {}", tool.name, tool.version);
     let environment = shelf.install(&directory, &label, &packages, say).await?;
     Ok(executable(&environment, tool.executable))
@@ -147,7 +157,7 @@ async fn on_path(tool: &Tool, search: &OsStr) -> Option<PathBuf> {
         Accepts::Since(major, minor) => numbers(&version)? >= (major, minor),
     };
     // Without its linker cargo-lambda would go and install one by itself, with whatever it finds.
-    let complete = tool.companion.is_none_or(|companion| {
+    let complete = tool.companions.iter().all(|companion| {
         installed_version(&found, companion.package).is_some()
             || companion
                 .executable
@@ -266,16 +276,22 @@ mod tests {
     #[tokio::test]
     async fn takes_the_emulator_from_path_in_the_pinned_version_alone() {
         let pinned = Folder::new();
-        let complete = [("ministack", MINISTACK.version), ("cryptography", "46.0.1")];
+        let complete = [
+            ("ministack", MINISTACK.version),
+            ("cryptography", "46.0.1"),
+            ("cbor2", "5.6.5"),
+        ];
         let bin = installation(&pinned, &complete, "");
         assert!(on_path(&MINISTACK, bin.as_os_str()).await.is_some());
-        let bare = Folder::new();
-        let bin = installation(&bare, &complete[..1], "");
-        assert_eq!(
-            on_path(&MINISTACK, bin.as_os_str()).await,
-            None,
-            "can't sign tokens"
-        );
+        for (lacking, known) in [("can't sign tokens", 1), ("can't read CBOR", 2)] {
+            let bare = Folder::new();
+            let bin = installation(&bare, &complete[..known], "");
+            assert_eq!(
+                on_path(&MINISTACK, bin.as_os_str()).await,
+                None,
+                "{lacking}"
+            );
+        }
         let later = Folder::new();
         let bin = installation(&later, &[("ministack", "1.6.0")], "");
         assert_eq!(on_path(&MINISTACK, bin.as_os_str()).await, None);

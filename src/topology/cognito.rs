@@ -182,7 +182,12 @@ fn user_pool(builder: &Builder<'_>) -> UserPool {
             post_confirmation: Expr::attribute(CONFIRM_USER, "Arn"),
             pre_token_generation_config: PreTokenGenerationConfig {
                 lambda_arn: Expr::attribute(GENERATE_TOKEN, "Arn"),
-                lambda_version: "V2_0".to_owned(),
+                // The later one adds the tokens of machines, which are no business of a stage without.
+                lambda_version: match resource_server(stage) {
+                    Some(_) => "V3_0",
+                    None => "V2_0",
+                }
+                .to_owned(),
             },
         }),
         user_pool_tags: builder
@@ -258,19 +263,29 @@ fn declare_sms_role(builder: &mut Builder<'_>) {
     builder.add("SmsPolicy", Resource::RolePolicy(policy));
 }
 
-fn declare_resource_server(builder: &mut Builder<'_>) {
-    let scopes: BTreeSet<&str> = builder
-        .stage
+/// The permissions that machines may ask for.
+fn machine_scopes(stage: &Stage) -> BTreeSet<&str> {
+    let machines = stage
         .clients
         .values()
-        .filter(|client| client.kind == ClientKind::Machine)
+        .filter(|client| client.kind == ClientKind::Machine);
+    machines
         .flat_map(|client| client.scopes.iter().map(String::as_str))
-        .collect();
-    if scopes.is_empty() {
+        .collect()
+}
+
+/// The identifier of the resource server whose scopes are permissions, where machines ask for some.
+pub(super) fn resource_server(stage: &Stage) -> Option<&str> {
+    (!machine_scopes(stage).is_empty()).then_some(stage.project.as_str())
+}
+
+fn declare_resource_server(builder: &mut Builder<'_>) {
+    let Some(identifier) = resource_server(builder.stage) else {
         return;
-    }
+    };
+    let scopes = machine_scopes(builder.stage);
     let server = UserPoolResourceServer {
-        identifier: builder.stage.project.clone(),
+        identifier: identifier.to_owned(),
         name: builder.name("api"),
         user_pool_id: Expr::reference(USER_POOL),
         scopes: scopes

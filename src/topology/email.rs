@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::{Builder, Identity};
-use crate::project::stage::Welcome;
+use crate::project::stage::{Mail, Welcome};
+use crate::project::template::variables;
 use crate::resource::ses::{
     ConfigurationSet, EmailIdentity, ReputationOptions, SuppressionOptions, Template,
     TemplateContent,
 };
 use crate::resource::user_pool::EmailConfiguration;
-use crate::resource::{Expr, Resource};
+use crate::resource::{Expr, LogicalId, Resource};
 
 /// Logical ID of the SES identity.
 pub const IDENTITY: &str = "EmailIdentity";
@@ -44,15 +45,18 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
     };
     builder.add(CONFIGURATION_SET, Resource::ConfigurationSet(set));
     if let Some(welcome) = &email.welcome {
-        let template = Template {
-            template: TemplateContent {
-                template_name: welcome_template(builder),
-                subject_part: welcome.subject.clone(),
-                html_part: welcome.html.clone(),
-                text_part: welcome.text.clone(),
-            },
-        };
-        builder.add(WELCOME_TEMPLATE, Resource::Template(template));
+        let templates: Vec<_> = templates(builder, welcome).collect();
+        for (id, template_name, mail) in templates {
+            let template = Template {
+                template: TemplateContent {
+                    template_name,
+                    subject_part: mail.subject.clone(),
+                    html_part: mail.html.clone(),
+                    text_part: mail.text.clone(),
+                },
+            };
+            builder.add(id, Resource::Template(template));
+        }
     }
     if !sender_is_ready(builder) {
         builder.unverified_sender = Some(email.identity.clone());
@@ -71,26 +75,31 @@ pub(super) fn welcome_template(builder: &Builder<'_>) -> String {
     builder.name("welcome")
 }
 
-/// Every `{{variable}}` of the welcome email, sorted, with commas between. SES sends nothing when the
-/// data lacks one, so the function must know which to fill with nothing.
+/// The templates of the welcome email: logical ID, name in SES, and contents. A variant is called like the
+/// standard one, with its language at the end.
+pub(super) fn templates<'a>(
+    builder: &Builder<'_>,
+    welcome: &'a Welcome,
+) -> impl Iterator<Item = (LogicalId, String, &'a Mail)> {
+    let name = welcome_template(builder);
+    let standard = (WELCOME_TEMPLATE.to_owned(), name.clone(), &welcome.standard);
+    let variants = welcome.locales.iter().map(move |(locale, mail)| {
+        let id = super::id(WELCOME_TEMPLATE, locale);
+        (id, format!("{name}-{locale}"), mail)
+    });
+    std::iter::once(standard).chain(variants)
+}
+
+/// Every `{{variable}}` of the welcome email in any language, sorted, with commas between. SES sends
+/// nothing when the data lacks one, so the function must know which to fill with nothing.
 pub(super) fn welcome_fields(welcome: &Welcome) -> String {
-    let parts = [
-        Some(&welcome.subject),
-        Some(&welcome.html),
-        welcome.text.as_ref(),
-    ];
-    let fields: BTreeSet<&str> = parts
-        .into_iter()
+    let mails = std::iter::once(&welcome.standard).chain(welcome.locales.values());
+    let fields: BTreeSet<&str> = mails
+        .flat_map(|mail| [Some(&mail.subject), Some(&mail.html), mail.text.as_ref()])
         .flatten()
         .flat_map(|part| variables(part))
         .collect();
     fields.into_iter().collect::<Vec<_>>().join(",")
-}
-
-fn variables(text: &str) -> impl Iterator<Item = &str> {
-    text.split("{{")
-        .skip(1)
-        .filter_map(|rest| Some(rest.split_once("}}")?.0.trim()))
 }
 
 /// Cognito refuses a pool whose sender SES hasn't verified, and the identity has to exist before it

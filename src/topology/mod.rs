@@ -6,9 +6,11 @@
 //! it costs no edge.
 
 mod access;
+mod alarms;
 mod cognito;
 mod email;
 mod names;
+mod permissions;
 mod triggers;
 
 use std::collections::BTreeMap;
@@ -112,6 +114,7 @@ pub fn build(stage: &Stage, facts: &Facts) -> Topology {
     access::declare(&mut builder);
     email::declare(&mut builder);
     triggers::declare(&mut builder);
+    alarms::declare(&mut builder);
     cognito::declare(&mut builder);
     Topology {
         project: stage.project.clone(),

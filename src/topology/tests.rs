@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::project;
+use crate::resource::Alarm;
 
 /// The example that uses every resource type.
 pub(crate) fn whole() -> Topology {
@@ -94,4 +95,159 @@ fn a_shared_identity_is_used_but_not_declared() {
         pool["EmailConfiguration"]["EmailSendingAccount"],
         "DEVELOPER"
     );
+}
+
+/// The variables of a function of the whole example.
+fn variables(function: &str) -> serde_json::Value {
+    whole().resources[function].resource.properties()["Environment"]["Variables"].clone()
+}
+
+#[test]
+fn the_functions_are_told_what_the_file_says() {
+    let confirm_user = variables(CONFIRM_USER);
+    assert_eq!(confirm_user["WELCOME_TEMPLATE"], "full-prod-welcome");
+    assert_eq!(confirm_user["WELCOME_LOCALES"], "de,pt-BR");
+    assert_eq!(
+        confirm_user["WELCOME_FIELDS"], "company,email,name",
+        "of all languages, and blocks are no fields"
+    );
+    let marketing = confirm_user["MARKETING"].as_str().expect("it is text");
+    let marketing: serde_json::Value = serde_json::from_str(marketing).expect("it is JSON");
+    assert_eq!(marketing["opt_in"], "marketing_opt_in");
+    assert_eq!(
+        marketing["platforms"]["mailchimp"]["api_key"],
+        "/full/mailchimp-key"
+    );
+    let generate_token = variables(GENERATE_TOKEN);
+    assert_eq!(
+        generate_token["CONFIRM_USER_FUNCTION"],
+        "full-prod-confirm-user"
+    );
+    assert_eq!(generate_token["TOKEN_SCOPES"], "permissions");
+    assert_eq!(generate_token["CLAIMS_BUDGET"], "4096");
+    assert_eq!(generate_token["RESOURCE_SERVER"], "full", "it has machines");
+    assert_eq!(generate_token["MARKETING"], serde_json::Value::Null);
+}
+
+#[test]
+fn every_language_has_its_template() {
+    let topology = whole();
+    for (id, name, subject) in [
+        ("WelcomeTemplate", "full-prod-welcome", "welcome aboard"),
+        ("WelcomeTemplateDe", "full-prod-welcome-de", "Willkommen"),
+        (
+            "WelcomeTemplatePtBR",
+            "full-prod-welcome-pt-BR",
+            "Boas-vindas",
+        ),
+    ] {
+        let template = &topology.resources[id].resource.properties()["Template"];
+        assert_eq!(template["TemplateName"], name);
+        let part = template["SubjectPart"].as_str().expect("it has a subject");
+        assert!(part.contains(subject), "{part}");
+    }
+}
+
+/// Every action of a role with the ends of the ARNs it is allowed on.
+fn allowed(topology: &Topology, policy: &str) -> BTreeMap<String, Vec<String>> {
+    let document = topology.resources[policy].resource.properties();
+    let mut allowed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for statement in document["PolicyDocument"]["Statement"]
+        .as_array()
+        .expect("there are statements")
+    {
+        for action in statement["Action"].as_array().expect("a list") {
+            let action = action.as_str().expect("a name").to_owned();
+            for resource in statement["Resource"].as_array().expect("a list") {
+                let parts = resource["Fn::Join"][1]
+                    .as_array()
+                    .expect("an ARN put together");
+                let end = parts.last().and_then(serde_json::Value::as_str);
+                allowed
+                    .entry(action.clone())
+                    .or_default()
+                    .push(end.expect("it ends with its name").to_owned());
+            }
+        }
+    }
+    allowed
+}
+
+#[test]
+fn the_functions_may_touch_only_what_is_theirs() {
+    let topology = whole();
+    let confirm_user = allowed(&topology, "ConfirmUserPolicy");
+    assert_eq!(
+        confirm_user["ssm:GetParameter"],
+        [
+            ":parameter/full/beehiiv-key",
+            ":parameter/full/hubspot-token",
+            ":parameter/full/kit-key",
+            ":parameter/full/mailchimp-key",
+            ":parameter/full/webhook-secret",
+        ]
+    );
+    assert_eq!(
+        confirm_user["ses:SendTemplatedEmail"],
+        [
+            ":identity/full.example",
+            ":configuration-set/full-prod-email",
+            ":template/full-prod-welcome",
+            ":template/full-prod-welcome-de",
+            ":template/full-prod-welcome-pt-BR",
+        ]
+    );
+    let generate_token = allowed(&topology, "GenerateTokenPolicy");
+    for role in [&confirm_user, &generate_token] {
+        assert_eq!(
+            role["lambda:InvokeFunction"],
+            [":function:full-prod-confirm-user"]
+        );
+        for (action, resources) in role {
+            assert!(!action.contains('*'), "{action}");
+            let wide = resources.iter().find(|resource| {
+                // A log group's streams are below it.
+                resource.trim_end_matches(":*").contains('*')
+            });
+            assert_eq!(wide, None, "{action}");
+        }
+    }
+    assert!(!generate_token.contains_key("ssm:GetParameter"));
+    let quiet = allowed(&example("minimal", "dev"), "ConfirmUserPolicy");
+    for action in ["ssm:GetParameter", "ses:SendEmail"] {
+        assert!(!quiet.contains_key(action), "{action}");
+    }
+}
+
+#[test]
+fn alarms_are_made_where_the_file_wants_them() {
+    let topology = whole();
+    let alarms: Vec<&Alarm> = topology
+        .resources
+        .values()
+        .filter_map(|node| match &node.resource {
+            Resource::Alarm(alarm) => Some(alarm),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(alarms.len(), 6);
+    for alarm in &alarms {
+        assert_eq!(
+            alarm.alarm_actions,
+            ["arn:aws:sns:eu-west-1:123456789012:operations"]
+        );
+        assert!(alarm.alarm_name.starts_with(&alarm.dimensions[0].value));
+        assert_ne!(
+            alarm.statistic.is_some(),
+            alarm.extended_statistic.is_some()
+        );
+    }
+    let thresholds = |id: &str| match &topology.resources[id].resource {
+        Resource::Alarm(alarm) => alarm.threshold,
+        _ => panic!("{id} is an alarm"),
+    };
+    assert_eq!(thresholds("ConfirmUserDurationAlarm"), 4500);
+    assert_eq!(thresholds("GenerateTokenDurationAlarm"), 2700, "it has 3 s");
+    let none = example("starter", "prod");
+    assert!(!none.resources.keys().any(|id| id.ends_with("Alarm")));
 }

@@ -1,11 +1,13 @@
-//! The two functions, their roles, permissions and logs.
+//! The two functions: environment, role, logs, and who may invoke them.
 
 use std::collections::BTreeMap;
 
 use super::access::{DOMAINS_TABLE, PERMISSIONS_TABLE};
-use super::{Builder, cognito, email};
-use crate::project::stage::{Architecture, Stage, Trigger};
-use crate::resource::function::{ARTIFACT_BUCKET, Code, Environment, Function, Permission};
+use super::{Builder, cognito, email, permissions};
+use crate::project::stage::{Architecture, Stage, TokenScopes, Trigger};
+use crate::resource::function::{
+    ARTIFACT_BUCKET, Code, Environment, EventInvokeConfig, Function, LATEST, Permission,
+};
 use crate::resource::{
     Expr, LogGroup, LogicalId, PolicyDocument, Resource, Role, RolePolicy, Statement,
 };
@@ -34,59 +36,96 @@ pub fn functions(stage: &Stage) -> [(&'static str, &'static str, &Trigger); 2] {
 
 pub(super) fn declare(builder: &mut Builder<'_>) {
     let stage = builder.stage;
-    let mut environment = tables(builder);
-    environment.insert(
+    let mut shared = tables(builder);
+    shared.insert(
         "DEFAULT_ROLE".to_owned(),
         Expr::from(stage.access.default_role.as_str()),
     );
-
+    let confirm_user = builder.name("confirm-user");
     let generate_token = Spec {
         id: GENERATE_TOKEN,
         thing: "generate-token",
         description: "Adds role, permissions and domains to the tokens of a user",
         trigger: &stage.triggers.generate_token,
-        environment: environment.clone(),
-        statements: generate_token_statements(builder),
+        environment: of_generate_token(builder, shared.clone(), &confirm_user),
+        statements: permissions::generate_token(builder, &confirm_user),
     };
-
-    if let Some((sender, welcome)) = stage
-        .email
-        .as_ref()
-        .and_then(|sender| Some((sender, sender.welcome.as_ref()?)))
-    {
-        environment.insert(
-            "WELCOME_FIELDS".to_owned(),
-            Expr::from(email::welcome_fields(welcome)),
-        );
-        environment.insert("EMAIL_FROM".to_owned(), Expr::from(sender.from.as_str()));
-        environment.insert(
-            "WELCOME_TEMPLATE".to_owned(),
-            Expr::from(email::welcome_template(builder)),
-        );
-        environment.insert(
-            "CONFIGURATION_SET".to_owned(),
-            Expr::from(email::configuration_set(builder)),
-        );
-    }
-    if let Some(marketing) = &stage.marketing {
-        builder.note(
-            "marketing: the opt-in is kept with the user; no address is sent to a platform yet",
-        );
-        environment.insert(
-            "OPT_IN_ATTRIBUTE".to_owned(),
-            Expr::from(cognito::attribute_name(stage, &marketing.opt_in)),
-        );
-    }
     let confirm_user = Spec {
         id: CONFIRM_USER,
         thing: "confirm-user",
         description: "Writes the record of a confirmed user and welcomes them",
         trigger: &stage.triggers.confirm_user,
-        environment,
-        statements: confirm_user_statements(builder),
+        environment: of_confirm_user(builder, shared),
+        statements: permissions::confirm_user(builder, &confirm_user),
     };
     declare_function(builder, confirm_user);
     declare_function(builder, generate_token);
+
+    // Deliveries run in asynchronous invocations of confirmUser; what fails for a while is tried again.
+    // Two attempts and six hours are the most Lambda has.
+    let retries = EventInvokeConfig {
+        function_name: Expr::reference(CONFIRM_USER),
+        qualifier: LATEST.to_owned(),
+        maximum_retry_attempts: 2,
+        maximum_event_age_in_seconds: 21_600,
+    };
+    builder.add(
+        format!("{CONFIRM_USER}Retries"),
+        Resource::EventInvokeConfig(retries),
+    );
+}
+
+type Variables = BTreeMap<String, Expr>;
+
+fn set(variables: &mut Variables, name: &str, value: impl Into<String>) {
+    variables.insert(name.to_owned(), Expr::from(value.into()));
+}
+
+fn of_generate_token(
+    builder: &Builder<'_>,
+    mut variables: Variables,
+    confirm_user: &str,
+) -> Variables {
+    let stage = builder.stage;
+    set(&mut variables, "CONFIRM_USER_FUNCTION", confirm_user);
+    set(
+        &mut variables,
+        "CLAIMS_BUDGET",
+        stage.tokens.budget.to_string(),
+    );
+    if stage.tokens.scopes == TokenScopes::Permissions {
+        set(&mut variables, "TOKEN_SCOPES", "permissions");
+    }
+    if let Some(server) = cognito::resource_server(stage) {
+        set(&mut variables, "RESOURCE_SERVER", server);
+    }
+    variables
+}
+
+fn of_confirm_user(builder: &Builder<'_>, mut variables: Variables) -> Variables {
+    let stage = builder.stage;
+    if let Some(sender) = &stage.email
+        && let Some(welcome) = &sender.welcome
+    {
+        let fields = email::welcome_fields(welcome);
+        set(&mut variables, "WELCOME_FIELDS", fields);
+        set(&mut variables, "EMAIL_FROM", sender.from.as_str());
+        let template = email::welcome_template(builder);
+        set(&mut variables, "WELCOME_TEMPLATE", template);
+        let set_name = email::configuration_set(builder);
+        set(&mut variables, "CONFIGURATION_SET", set_name);
+        if !welcome.locales.is_empty() {
+            let locales: Vec<&str> = welcome.locales.keys().map(String::as_str).collect();
+            set(&mut variables, "WELCOME_LOCALES", locales.join(","));
+        }
+    }
+    if let Some(marketing) = &stage.marketing {
+        // Names of secrets, never secrets: whoever may read the function may read its environment.
+        // Our structs hold strings, booleans, lists and string-keyed maps; none can fail.
+        let settings = serde_json::to_string(marketing).unwrap_or_default();
+        set(&mut variables, "MARKETING", settings);
+    }
+    variables
 }
 
 /// What differs between the two functions.
@@ -95,7 +134,7 @@ struct Spec<'a> {
     thing: &'static str,
     description: &'static str,
     trigger: &'a Trigger,
-    environment: BTreeMap<String, Expr>,
+    environment: Variables,
     statements: Vec<Statement>,
 }
 
@@ -113,12 +152,7 @@ fn declare_function(builder: &mut Builder<'_>, spec: Spec<'_>) {
     builder.add(role_id.clone(), Resource::Role(role));
 
     let mut statements = spec.statements;
-    // The log group is declared, so the function may not create one; it would have no retention.
-    statements.push(Statement::allow(
-        "WriteLogs",
-        &["logs:CreateLogStream", "logs:PutLogEvents"],
-        vec![Expr::arn("logs", format!("log-group:{log_group_name}:*"))],
-    ));
+    statements.push(permissions::write_logs(&log_group_name));
     let policy = RolePolicy {
         policy_name: name.clone(),
         role_name: Expr::reference(role_id.as_str()),
@@ -173,7 +207,7 @@ fn declare_function(builder: &mut Builder<'_>, spec: Spec<'_>) {
 
 /// Table names are literals, not references: the functions need the names, not the tables, so
 /// neither waits for the other.
-fn tables(builder: &Builder<'_>) -> BTreeMap<String, Expr> {
+fn tables(builder: &Builder<'_>) -> Variables {
     debug_assert!(builder.resources.contains_key(PERMISSIONS_TABLE));
     debug_assert!(builder.resources.contains_key(DOMAINS_TABLE));
     BTreeMap::from([
@@ -186,62 +220,4 @@ fn tables(builder: &Builder<'_>) -> BTreeMap<String, Expr> {
             Expr::from(builder.name("domains")),
         ),
     ])
-}
-
-fn table_arn(builder: &Builder<'_>, thing: &str) -> Expr {
-    Expr::arn("dynamodb", format!("table/{}", builder.name(thing)))
-}
-
-fn confirm_user_statements(builder: &Builder<'_>) -> Vec<Statement> {
-    let mut statements = vec![
-        Statement::allow(
-            "WriteUser",
-            &["dynamodb:PutItem", "dynamodb:UpdateItem"],
-            vec![table_arn(builder, "permissions")],
-        ),
-        Statement::allow(
-            "JoinDomain",
-            &["dynamodb:GetItem", "dynamodb:PutItem"],
-            vec![table_arn(builder, "domains")],
-        ),
-    ];
-    if let Some(sender) = builder
-        .stage
-        .email
-        .as_ref()
-        .filter(|email| email.welcome.is_some())
-    {
-        statements.push(Statement::allow(
-            "SendWelcome",
-            &["ses:SendEmail", "ses:SendTemplatedEmail"],
-            vec![
-                Expr::arn("ses", format!("identity/{}", sender.identity)),
-                Expr::arn(
-                    "ses",
-                    format!("configuration-set/{}", email::configuration_set(builder)),
-                ),
-                Expr::arn(
-                    "ses",
-                    format!("template/{}", email::welcome_template(builder)),
-                ),
-            ],
-        ));
-    }
-    statements
-}
-
-fn generate_token_statements(builder: &Builder<'_>) -> Vec<Statement> {
-    vec![
-        Statement::allow(
-            "ReadOrMakeUser",
-            // PutItem makes the record of a user nobody confirmed: one made by an administrator.
-            &["dynamodb:GetItem", "dynamodb:PutItem"],
-            vec![table_arn(builder, "permissions")],
-        ),
-        Statement::allow(
-            "ReadDomains",
-            &["dynamodb:Query"],
-            vec![table_arn(builder, "domains")],
-        ),
-    ]
 }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
+use super::style::WARNING;
 use crate::error::{Error, Kind, Place};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -18,10 +19,10 @@ const FRAME: Style = AnsiColor::Blue.on_default();
 /// The writer strips the styles where they aren't wanted, as `anstream` does.
 pub(crate) fn render(error: &Error) -> String {
     let mut text = String::new();
-    one(&mut text, error);
+    one(&mut text, "error", ERROR, error);
     for other in &error.others {
         text.push('\n');
-        one(&mut text, other);
+        one(&mut text, "error", ERROR, other);
     }
     if !error.others.is_empty() {
         let count = error.others.len() + 1;
@@ -37,13 +38,20 @@ pub(crate) fn render(error: &Error) -> String {
     text
 }
 
-fn one(text: &mut String, error: &Error) {
+/// Renders what an error would be if it kept anything from working, in the same way.
+pub(crate) fn render_warning(warning: &Error) -> String {
+    let mut text = String::new();
+    one(&mut text, "warning", WARNING, warning);
+    text
+}
+
+fn one(text: &mut String, word: &str, style: Style, error: &Error) {
     line(
         text,
-        format_args!("{ERROR}error{ERROR:#}: {}", error.message),
+        format_args!("{style}{word}{style:#}: {}", error.message),
     );
     if let Some(place) = &error.place {
-        excerpt(text, place);
+        excerpt(text, place, style);
     }
     for cause in &error.causes {
         line(text, format_args!("{CAUSE}caused by{CAUSE:#}: {cause}"));
@@ -57,7 +65,7 @@ fn one(text: &mut String, error: &Error) {
 }
 
 /// The line with the mistake, marked.
-fn excerpt(text: &mut String, place: &Place) {
+fn excerpt(text: &mut String, place: &Place, style: Style) {
     let Place {
         file,
         line: number,
@@ -87,7 +95,7 @@ fn excerpt(text: &mut String, place: &Place) {
     );
     line(
         text,
-        format_args!("{FRAME}{gutter} |{FRAME:#} {indent}{ERROR}{marks}{ERROR:#}"),
+        format_args!("{FRAME}{gutter} |{FRAME:#} {indent}{style}{marks}{style:#}"),
     );
 }
 

@@ -22,6 +22,7 @@ use serde::Serialize;
 
 use self::plan::Layout;
 pub use self::progress::Progress;
+pub use self::prompt::Hidden;
 use self::prompt::Prompt;
 use self::streams::{Streams, lock};
 use self::style::{BAD, BOLD, GOOD, HINT, WARNING, paint};
@@ -138,6 +139,11 @@ impl Ui {
             .write_note(&format!("{}: {line}\n", paint(WARNING, "warning")));
     }
 
+    /// Warns of something in the project file, at its place.
+    pub fn warning(&self, warning: &Error) {
+        self.streams.write_note(&error::render_warning(warning));
+    }
+
     /// Shows an error and those found beside it.
     pub fn error(&self, error: &Error) {
         self.streams.write_note(&error::render(error));
@@ -222,6 +228,22 @@ impl Ui {
             self.streams.write_note(&line);
         };
         Ok(lock(&self.prompt).answer(question, &hint, ask)? == expected)
+    }
+
+    /// Reads a secret: from standard input when something is piped in, else from the person, whose
+    /// typing [`Ui::hide_typing`] hides. Refused where nobody can answer.
+    pub fn secret(&self, question: &str, hint: &str) -> Result<String> {
+        let ask = || {
+            self.streams
+                .write_note(&format!("{}: ", paint(BOLD, question)))
+        };
+        let is_terminal = io::stdin().is_terminal();
+        lock(&self.prompt).secret(question, hint, is_terminal, ask)
+    }
+
+    /// Hides what is typed until the returned value is dropped.
+    pub fn hide_typing(&self) -> Hidden {
+        Hidden::new()
     }
 
     /// Starts showing events: live on a terminal, as lines elsewhere, not at all under `--json` or

@@ -260,11 +260,7 @@ mod tests {
         let mut stage = stage();
         stage.marketing = Some(Marketing {
             opt_in: "marketing_opt_in".to_owned(),
-            mailchimp: None,
-            hubspot: None,
-            beehiiv: None,
-            kit: None,
-            webhook: None,
+            platforms: Default::default(),
         });
         assert_eq!(user(&stage).attributes["custom:marketing_opt_in"], "false");
     }

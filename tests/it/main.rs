@@ -21,4 +21,5 @@ mod neighbours;
 mod requests;
 mod synth;
 mod terminal;
+mod users;
 mod verify;

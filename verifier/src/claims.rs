@@ -24,10 +24,18 @@ pub struct Claims {
     pub email: Option<String>,
     /// Absent from tokens made without the trigger, such as a machine's.
     pub role: Option<String>,
-    /// What the user may do: the role's permissions and the user's own.
+    /// What the user may do: the role's permissions and the user's own. A part of it when
+    /// [`permissions_ref`](Self::permissions_ref) is there.
     pub permissions: Vec<String>,
-    /// The company domains the user belongs to.
+    /// There when the user holds more permissions than a token carries: the key (`pk`) of the user's
+    /// record in the Permissions table, whose `role` and `permissions` say everything.
+    pub permissions_ref: Option<String>,
+    /// The company domains the user belongs to. A part of them when
+    /// [`domains_ref`](Self::domains_ref) is there.
     pub domains: Vec<String>,
+    /// There when the user belongs to more domains than a token carries: the key (`pk`) of the user's
+    /// memberships in the Domains table.
+    pub domains_ref: Option<String>,
     /// OAuth scopes, separated by spaces as they came; empty in an ID token.
     pub scope: String,
     /// Which kind of token this is.
@@ -41,8 +49,13 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Whether the permissions cover `permission`: `*` covers everything, `projects:*` whatever begins
-    /// with `projects:`, anything else itself alone.
+    /// Whether the token shows that its user may do this: `*` and `*:*` cover everything, `projects:*`
+    /// whatever begins with `projects:`, `*:read` that one action on every resource, anything else itself
+    /// alone.
+    ///
+    /// It fails closed. With [`permissions_ref`](Self::permissions_ref) the token carries a part of the
+    /// permissions, and what that part doesn't cover is refused, though the user may hold it. An API that
+    /// must know asks the table by the reference; nothing here does.
     pub fn allows(&self, permission: &str) -> bool {
         self.permissions.iter().any(|held| covers(held, permission))
     }
@@ -54,10 +67,16 @@ impl Claims {
 }
 
 fn covers(held: &str, wanted: &str) -> bool {
-    match held.strip_suffix('*') {
-        Some(prefix) if prefix.is_empty() || prefix.ends_with(':') => wanted.starts_with(prefix),
-        _ => held == wanted,
+    if held == wanted || matches!(held, "*" | "*:*") {
+        return true;
     }
+    if let Some(action) = held.strip_prefix("*:") {
+        return wanted
+            .split_once(':')
+            .is_some_and(|(_, wanted)| wanted == action);
+    }
+    held.strip_suffix('*')
+        .is_some_and(|prefix| prefix.ends_with(':') && wanted.starts_with(prefix))
 }
 
 /// The claims under the names the two kinds of token give them.
@@ -71,8 +90,10 @@ struct Wire {
     role: Option<String>,
     #[serde(default)]
     permissions: Vec<String>,
+    permissions_ref: Option<String>,
     #[serde(default)]
     domains: Vec<String>,
+    domains_ref: Option<String>,
     #[serde(default)]
     scope: String,
     token_use: TokenUse,
@@ -102,7 +123,9 @@ impl<'de> Deserialize<'de> for Claims {
             email: wire.email,
             role: wire.role,
             permissions: wire.permissions,
+            permissions_ref: wire.permissions_ref,
             domains: wire.domains,
+            domains_ref: wire.domains_ref,
             scope: wire.scope,
             token_use: wire.token_use,
             client_id: client_id.ok_or_else(|| D::Error::custom("it names no client"))?,
@@ -130,6 +153,12 @@ mod tests {
             ("proj*", "projects:read", false),
             ("*", "anything:at:all", true),
             ("projects:read", "projects:*", false),
+            ("*:*", "projects:read", true),
+            ("*:read", "projects:read", true),
+            ("*:read", "projects:write", false),
+            ("*:read", "projects:files:read", false),
+            ("*:read", "read", false),
+            ("*:read", "projects:*", false),
         ] {
             assert_eq!(covers(held, wanted), expected, "{held} covers {wanted}");
         }
@@ -166,5 +195,38 @@ mod tests {
             "sub": "s", "client_id": "c", "token_use": "access", "exp": 1, "permissions": "*",
         });
         assert!(serde_json::from_value::<Claims>(text).is_err());
+    }
+
+    fn access(claims: Value) -> serde_json::Result<Claims> {
+        let mut token = json!({ "sub": "s", "client_id": "c", "token_use": "access", "exp": 1 });
+        let claims = claims.as_object().expect("claims are an object").clone();
+        token
+            .as_object_mut()
+            .expect("a token is an object")
+            .extend(claims);
+        serde_json::from_value(token)
+    }
+
+    #[test]
+    fn what_a_cut_token_does_not_show_is_refused() {
+        let cut = access(json!({
+            "permissions": ["billing:*"], "permissions_ref": "USER#s", "domains_ref": "USER#s",
+        }))
+        .expect("the references are claims");
+        assert_eq!(cut.permissions_ref.as_deref(), Some("USER#s"));
+        assert_eq!(cut.domains_ref.as_deref(), Some("USER#s"));
+        assert!(cut.allows("billing:read"), "what it shows is true");
+        assert!(!cut.allows("projects:read"), "what it lacks is unknown");
+
+        let nothing_left = access(json!({ "permissions_ref": "USER#s" })).expect("it is a token");
+        assert!(!nothing_left.allows("projects:read"));
+
+        let whole = access(json!({ "permissions": ["billing:*"] })).expect("it is a token");
+        assert_eq!((whole.permissions_ref, whole.domains_ref), (None, None));
+    }
+
+    #[test]
+    fn a_reference_of_the_wrong_shape_is_no_claim() {
+        assert!(access(json!({ "permissions": ["*"], "permissions_ref": true })).is_err());
     }
 }

@@ -7,7 +7,7 @@
 //! and <https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-token-generation.html>.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// A trigger event. The same value, its response filled, is the trigger's answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,24 +83,11 @@ impl UserAttributes {
     }
 }
 
-impl Event {
-    /// Answers a PreTokenGeneration event (version 2 or later): the claims go into both tokens.
-    ///
-    /// `groupOverrideDetails` stays out: given empty, it could take the user's groups away.
-    pub fn add_claims(&mut self, claims: &Map<String, Value>) {
-        let section = json!({ "claimsToAddOrOverride": claims });
-        self.response = json!({
-            "claimsAndScopeOverrideDetails": {
-                "idTokenGeneration": section,
-                "accessTokenGeneration": section,
-            }
-        });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use serde_json::json;
 
     use super::*;
 
@@ -150,22 +137,5 @@ mod tests {
             let attributes = UserAttributes(Map::from_iter([("email_verified".to_owned(), value)]));
             assert_eq!(attributes.email_is_verified(), verified);
         }
-    }
-
-    #[test]
-    fn claims_go_into_both_tokens_and_groups_are_left_alone() {
-        let mut event: Event = serde_json::from_str(PRE_TOKEN).expect("it is an event");
-        event.add_claims(&Map::from_iter([(
-            "domains".to_owned(),
-            json!(["acme.com"]),
-        )]));
-        let details = &event.response["claimsAndScopeOverrideDetails"];
-        for token in ["idTokenGeneration", "accessTokenGeneration"] {
-            assert_eq!(
-                details[token]["claimsToAddOrOverride"]["domains"],
-                json!(["acme.com"])
-            );
-        }
-        assert_eq!(details.get("groupOverrideDetails"), None);
     }
 }

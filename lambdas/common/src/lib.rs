@@ -4,7 +4,11 @@
 pub mod aws;
 pub mod event;
 pub mod failure;
+pub mod handover;
+pub mod http;
 pub mod log;
+pub mod metric;
+pub mod pending;
 pub mod permission;
 pub mod record;
 

@@ -109,7 +109,8 @@ fn redacted(value: Value) -> Value {
     }
 }
 
-fn redact(text: &str) -> String {
+/// The text with every address and phone number in it replaced.
+pub fn redact(text: &str) -> String {
     let is_private = |word: &str| {
         let digits = word.chars().filter(char::is_ascii_digit).count();
         word.contains('@') || (word.contains('+') && digits >= 7)

@@ -2,7 +2,7 @@
 //!
 //! | table | `pk` | `sk` | holds |
 //! |---|---|---|---|
-//! | Permissions | `USER#<sub>` | | `email`, `attributes`, `role`, `permissions` beyond the role's, `created_at`, `pending` |
+//! | Permissions | `USER#<sub>` | | `email`, `attributes`, `role`, `permissions` beyond the role's, `created_at`, [`pending`](crate::pending), `deliveries` |
 //! | Permissions | `ROLE#<name>` | | `permissions` |
 //! | Domains | `USER#<sub>` | `DOMAIN#<domain>` | `role` |
 //! | Domains | `DOMAIN#<domain>` | `META` | `role` |
@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::event::UserAttributes;
+use crate::pending::{DELIVERIES, PENDING};
 
 /// An item as DynamoDB carries it.
 pub type Item = HashMap<String, AttributeValue>;
@@ -93,10 +94,9 @@ impl UserRecord {
             item.insert("email".to_owned(), text(email));
         }
         if !self.pending.is_empty() {
-            item.insert(
-                "pending".to_owned(),
-                AttributeValue::Ss(self.pending.clone()),
-            );
+            item.insert(PENDING.to_owned(), AttributeValue::Ss(self.pending.clone()));
+            // Empty, so that the state of one delivery can be written without touching the others'.
+            item.insert(DELIVERIES.to_owned(), AttributeValue::M(HashMap::new()));
         }
         item
     }
@@ -159,6 +159,7 @@ mod tests {
         assert_eq!(text(&item, "role"), Some("member"));
         assert_eq!(text(&item, "created_at"), Some("1970-01-02T00:00:00Z"));
         assert_eq!(texts(&item, "pending"), ["welcome"]);
+        assert_eq!(item["deliveries"], AttributeValue::M(HashMap::new()));
         let attributes = item["attributes"].as_m().expect("attributes are a map");
         assert_eq!(text(attributes, "company"), Some("Engines"));
         assert_eq!(item["permissions"], AttributeValue::L(Vec::new()));

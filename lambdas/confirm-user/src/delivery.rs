@@ -1,164 +1,207 @@
-//! What a new user is owed beyond the record, and how each is delivered. A platform more is an arm more.
+//! What a new user is owed beyond the record: the welcome mail, and a word to each marketing platform.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use aws_sdk_sesv2::types::{Destination, EmailContent, Template};
-use serde_json::Value;
-use trigger_common::log::aws_failure;
-use trigger_common::record::UserRecord;
+use trigger_common::record::{Item, text};
 
+use crate::platform::Platform;
 use crate::settings::{Settings, WelcomeMail};
 
-/// Something owed to a new user.
+/// The name of the welcome mail in `pending`; platforms go by their own.
+pub const WELCOME: &str = "welcome";
+
+/// Whom something is delivered to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    pub sub: String,
+    /// Absent for users who sign in by phone or username alone.
+    pub email: Option<String>,
+    /// Under the project file's names.
+    pub attributes: BTreeMap<String, String>,
+    pub role: String,
+    /// RFC 3339.
+    pub created_at: String,
+}
+
+/// Something owed to a new user, and how to deliver it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// The welcome mail, through SES.
-    Welcome,
+pub enum Delivery<'a> {
+    Welcome(&'a WelcomeMail),
+    Platform(&'a Platform),
 }
 
-impl Delivery {
-    /// Its name in the record's `pending` set.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Welcome => "welcome",
+/// How a delivery ended well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    Delivered,
+    /// The person left this platform earlier, and is not brought back.
+    LeftAlone,
+}
+
+/// Why a delivery was not made. The reason goes into the log and onto the record: it holds neither
+/// addresses nor secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// It may work later; not before this time has passed, if the other side named one.
+    Passing {
+        reason: String,
+        after: Option<Duration>,
+    },
+    /// It will not work until somebody changes something.
+    Lasting { reason: String },
+    /// The same, and a rotated secret may be what has changed.
+    Unauthorised { reason: String },
+}
+
+impl Failure {
+    pub(crate) fn passing(reason: impl Into<String>) -> Self {
+        Self::Passing {
+            reason: reason.into(),
+            after: None,
         }
     }
 
-    /// What this project owes this user.
-    pub fn owed(settings: &Settings, record: &UserRecord) -> Vec<Self> {
-        let welcome = settings.welcome.is_some() && record.email.is_some();
-        welcome.then_some(Self::Welcome).into_iter().collect()
-    }
-
-    /// Delivers it. The error is what the log says about it.
-    pub(crate) async fn perform(
-        self,
-        ses: &aws_sdk_sesv2::Client,
-        settings: &Settings,
-        record: &UserRecord,
-    ) -> Result<(), Value> {
-        match (self, &settings.welcome, &record.email) {
-            (Self::Welcome, Some(mail), Some(email)) => {
-                send_welcome(ses, mail, record, email).await
-            }
-            // Owed by an earlier deployment, no longer by this one.
-            (Self::Welcome, ..) => Ok(()),
+    pub(crate) fn lasting(reason: impl Into<String>) -> Self {
+        Self::Lasting {
+            reason: reason.into(),
         }
     }
 }
 
-async fn send_welcome(
-    ses: &aws_sdk_sesv2::Client,
-    mail: &WelcomeMail,
-    record: &UserRecord,
-    email: &str,
-) -> Result<(), Value> {
-    let data = Value::from_iter(template_data(mail, record, email));
-    let template = Template::builder()
-        .template_name(&mail.template)
-        .template_data(data.to_string())
-        .build();
-    ses.send_email()
-        .from_email_address(&mail.from)
-        .set_configuration_set_name(mail.configuration_set.clone())
-        .destination(Destination::builder().to_addresses(email).build())
-        .content(EmailContent::builder().template(template).build())
-        .send()
-        .await
-        .map(drop)
-        .map_err(|error| aws_failure(&error))
+impl Person {
+    /// The user of a record.
+    pub fn from_item(sub: &str, item: &Item) -> Self {
+        let attributes = item.get("attributes").and_then(|map| map.as_m().ok());
+        Self {
+            sub: sub.to_owned(),
+            email: text(item, "email").map(str::to_owned),
+            attributes: attributes
+                .into_iter()
+                .flatten()
+                .filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())))
+                .collect(),
+            role: text(item, "role").unwrap_or_default().to_owned(),
+            created_at: text(item, "created_at").unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// The values of these platform fields; what the user has not given is left out.
+    pub(crate) fn fields<'a>(
+        &'a self,
+        map: &'a BTreeMap<String, String>,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        map.iter().filter_map(|(field, attribute)| {
+            let value = match attribute.as_str() {
+                "email" => self.email.as_deref()?,
+                name => self.attributes.get(name)?,
+            };
+            Some((field.as_str(), value)).filter(|(_, value)| !value.is_empty())
+        })
+    }
 }
 
-/// What the template may name: the user's attributes and `email`, every field the template declares, and
-/// a `name` in any case, since a greeting nearly always has one.
-fn template_data<'a>(
-    mail: &'a WelcomeMail,
-    record: &'a UserRecord,
-    email: &'a str,
-) -> BTreeMap<&'a str, &'a str> {
-    let local_part = email.split('@').next().unwrap_or(email);
-    let mut data: BTreeMap<&str, &str> = mail
-        .fields
-        .iter()
-        .map(|field| (field.as_str(), ""))
-        .collect();
-    data.insert("name", local_part);
-    data.extend(
-        record
-            .attributes
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str())),
-    );
-    data.insert("email", email);
-    data
+impl Settings {
+    /// The names of what this project owes such a user.
+    pub fn owed(&self, email: Option<&str>, attributes: &BTreeMap<String, String>) -> Vec<String> {
+        let welcome = self.welcome.iter().filter(|_| email.is_some());
+        let told = self.marketing.iter().filter(|marketing| {
+            let answer = attributes.get(&marketing.opt_in).map(String::as_str);
+            answer == Some("true")
+        });
+        welcome
+            .map(|_| WELCOME)
+            .chain(
+                told.flat_map(|marketing| &marketing.platforms)
+                    .filter(|platform| email.is_some() || !platform.is_mailing_list())
+                    .map(Platform::name),
+            )
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// How to make the delivery of this name; `None` when an earlier deployment owed it and this one
+    /// does not.
+    pub fn delivery(&self, name: &str) -> Option<Delivery<'_>> {
+        if name == WELCOME {
+            return self.welcome.as_ref().map(Delivery::Welcome);
+        }
+        let platforms = self.marketing.iter().flat_map(|all| &all.platforms);
+        let mut named = platforms.filter(|platform| platform.name() == name);
+        named.next().map(Delivery::Platform)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
+    use crate::settings::Marketing;
 
-    fn mail() -> WelcomeMail {
-        WelcomeMail {
-            from: "hello@acme.com".to_owned(),
-            template: "welcome".to_owned(),
-            configuration_set: None,
-            fields: vec!["company".to_owned()],
-        }
-    }
-
-    fn record(attributes: &[(&str, &str)]) -> UserRecord {
-        UserRecord {
-            sub: "s-1".to_owned(),
-            email: Some("ada@acme.com".to_owned()),
-            attributes: attributes
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
-            role: "member".to_owned(),
-            created_at: SystemTime::UNIX_EPOCH,
-            pending: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn a_template_finds_every_field_it_may_name() {
-        let (mail, nameless) = (mail(), record(&[]));
-        let data = template_data(&mail, &nameless, "ada@acme.com");
-        assert_eq!(data["name"], "ada");
-        assert_eq!(data["company"], "");
-        assert_eq!(data["email"], "ada@acme.com");
-    }
-
-    #[test]
-    fn the_users_own_attributes_win() {
-        let (mail, named) = (mail(), record(&[("name", "Ada"), ("company", "Engines")]));
-        let data = template_data(&mail, &named, "ada@acme.com");
-        assert_eq!((data["name"], data["company"]), ("Ada", "Engines"));
-    }
-
-    #[test]
-    fn nothing_is_owed_without_a_template_or_an_address() {
-        let with_mail = Settings {
+    fn settings() -> Settings {
+        let marketing = r#"{"opt_in":"news","platforms":{
+            "hubspot":{"token":"/h"},"webhook":{"url":"https://a.test","secret":"/s"}}}"#;
+        Settings {
             permissions_table: "p".to_owned(),
             domains_table: "d".to_owned(),
             default_role: "member".to_owned(),
-            welcome: Some(mail()),
-        };
-        let without_mail = Settings {
-            welcome: None,
-            ..with_mail.clone()
-        };
-        let by_phone = UserRecord {
-            email: None,
-            ..record(&[])
-        };
+            function: None,
+            welcome: Some(WelcomeMail {
+                from: "hello@acme.com".to_owned(),
+                template: "welcome".to_owned(),
+                locales: Vec::new(),
+                configuration_set: None,
+                fields: Vec::new(),
+            }),
+            marketing: Some(Marketing::from_json(marketing)),
+        }
+    }
+
+    fn attributes(news: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([("news".to_owned(), news.to_owned())])
+    }
+
+    #[test]
+    fn only_who_opted_in_is_told_of() {
+        let (settings, email) = (settings(), Some("ada@acme.com"));
         assert_eq!(
-            Delivery::owed(&with_mail, &record(&[])),
-            [Delivery::Welcome]
+            settings.owed(email, &attributes("true")),
+            ["welcome", "hubspot", "webhook"]
         );
-        assert_eq!(Delivery::owed(&without_mail, &record(&[])), []);
-        assert_eq!(Delivery::owed(&with_mail, &by_phone), []);
+        for answer in ["false", "", "yes", "TRUE"] {
+            assert_eq!(settings.owed(email, &attributes(answer)), ["welcome"]);
+        }
+        assert_eq!(settings.owed(email, &BTreeMap::new()), ["welcome"]);
+    }
+
+    #[test]
+    fn without_an_address_there_is_nothing_to_mail() {
+        let owed = settings().owed(None, &attributes("true"));
+        assert_eq!(owed, ["webhook"]);
+    }
+
+    #[test]
+    fn what_is_no_longer_owed_has_no_delivery() {
+        let settings = settings();
+        assert!(settings.delivery("hubspot").is_some());
+        assert_eq!(settings.delivery("mailchimp"), None);
+    }
+
+    #[test]
+    fn fields_carry_what_the_user_gave() {
+        let person = Person {
+            sub: "s".to_owned(),
+            email: Some("ada@acme.com".to_owned()),
+            attributes: BTreeMap::from([
+                ("name".to_owned(), "Ada".to_owned()),
+                ("company".to_owned(), String::new()),
+            ]),
+            role: String::new(),
+            created_at: String::new(),
+        };
+        let map =
+            ["name", "company", "plan", "email"].map(|name| (name.to_uppercase(), name.to_owned()));
+        let map = BTreeMap::from(map);
+        let fields: Vec<_> = person.fields(&map).collect();
+        assert_eq!(fields, [("EMAIL", "ada@acme.com"), ("NAME", "Ada")]);
     }
 }

@@ -2,15 +2,17 @@
 
 use generate_token::{GenerateToken, Settings};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use trigger_common::{Event, Log, aws, failure};
+use trigger_common::aws::Aws;
+use trigger_common::{Event, Log, failure};
 
 // One invocation at a time is all a function instance ever sees: more threads would only cost start-up.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_variables(&failure::variable)?;
-    let config = aws::sdk_config(&failure::variable)?;
-    let trigger = GenerateToken::new(aws_sdk_dynamodb::Client::new(&config), settings);
-    // Lambda runs the start of a process at full speed: the connection is opened here, not in a sign-in.
+    let aws = Aws::from_variables(&failure::variable, false)?;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&aws.config);
+    let trigger = GenerateToken::new(dynamodb, aws.signed, settings);
+    // Lambda runs the start of a process at full speed: the connections are opened here, not in a sign-in.
     trigger.prefetch(&Log::init()).await;
     run(service_fn(async |event: LambdaEvent<Event>| {
         let log = Log::new(&event.context.request_id);

@@ -1,6 +1,12 @@
-//! The handler against scripted answers of DynamoDB.
+//! The handler against scripted answers of DynamoDB, and a real HTTP server in Lambda's place.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::operation::get_item::{GetItemError, GetItemOutput};
@@ -9,8 +15,9 @@ use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::error::{ConditionalCheckFailedException, ResourceNotFoundException};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use generate_token::{GenerateToken, Settings};
-use serde_json::{Value, json};
+use generate_token::{DISABLED, GenerateToken, Settings};
+use serde_json::{Map, Value, json};
+use trigger_common::aws::Aws;
 use trigger_common::record::text;
 use trigger_common::{Event, Log, TriggerError};
 
@@ -23,24 +30,44 @@ fn event() -> Event {
     .expect("the fixture is an event")
 }
 
-fn trigger(rules: &[&Rule]) -> GenerateToken {
-    let settings = Settings {
+fn settings() -> Settings {
+    Settings {
         permissions_table: "permissions".to_owned(),
         domains_table: "domains".to_owned(),
         default_role: "member".to_owned(),
+        permissions_as_scopes: false,
+        claims_budget: 4096,
+        confirm_user_function: None,
+        resource_server: None,
+    }
+}
+
+fn trigger(rules: &[&Rule]) -> GenerateToken {
+    trigger_with(rules, settings(), "http://127.0.0.1:9")
+}
+
+/// `endpoint` stands for every service but DynamoDB.
+fn trigger_with(rules: &[&Rule], settings: Settings, endpoint: &str) -> GenerateToken {
+    let environment = |name: &str| match name {
+        "AWS_REGION" => Some("eu-west-1".to_owned()),
+        "AWS_ENDPOINT_URL" => Some(endpoint.to_owned()),
+        _ => Some("test".to_owned()),
     };
+    let aws = Aws::from_variables(&environment, false).expect("the environment is whole");
     GenerateToken::new(
         mock_client!(aws_sdk_dynamodb, RuleMode::MatchAny, rules),
+        aws.signed,
         settings,
     )
 }
 
+async fn answer(trigger: &GenerateToken, event: Event) -> Value {
+    let answer = trigger.handle(event, &Log::new("r-1")).await;
+    answer.expect("it answers").response["claimsAndScopeOverrideDetails"].clone()
+}
+
 async fn claims(trigger: &GenerateToken) -> Value {
-    let answer = trigger
-        .handle(event(), &Log::new("r-1"))
-        .await
-        .expect("it answers");
-    let details = &answer.response["claimsAndScopeOverrideDetails"];
+    let details = answer(trigger, event()).await;
     let id = &details["idTokenGeneration"]["claimsToAddOrOverride"];
     assert_eq!(
         id,
@@ -241,6 +268,24 @@ async fn a_role_is_read_once_a_minute_and_prefetched() {
     assert_eq!(role.num_calls(), 2, "a minute old");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_role_nobody_asks_for_is_not_read_again() {
+    let unused = item("ROLE#member", None, &["projects:read"]);
+    let used = item("ROLE#admin", None, &["*"]);
+    let trigger = trigger(&[
+        &item(SUB_KEY, Some("admin"), &[]),
+        &unused,
+        &used,
+        &domains(&[]),
+    ]);
+    trigger.prefetch(&Log::init()).await;
+    for _ in 0..3 {
+        claims(&trigger).await;
+        tokio::time::advance(Duration::from_secs(61)).await;
+    }
+    assert_eq!((used.num_calls(), unused.num_calls()), (3, 2));
+}
+
 #[tokio::test]
 async fn a_machines_token_is_left_alone() {
     let mut machine = event();
@@ -248,6 +293,299 @@ async fn a_machines_token_is_left_alone() {
     machine.request.user_attributes.0.clear();
     let answer = trigger(&[]).handle(machine.clone(), &Log::new("r-1")).await;
     assert_eq!(answer, Ok(machine));
+}
+
+#[tokio::test]
+async fn a_machines_scopes_become_permissions_and_nothing_else() {
+    let mut machine = event();
+    machine.trigger_source = "TokenGeneration_ClientCredentials".to_owned();
+    machine.request.user_attributes.0.clear();
+    machine.request.rest.insert(
+        "scopes".to_owned(),
+        json!([
+            "acme/projects:read",
+            "acme/projects:*",
+            "other/billing:*",
+            "acmeprojects:x"
+        ]),
+    );
+    let settings = Settings {
+        resource_server: Some("acme".to_owned()),
+        ..settings()
+    };
+    let trigger = trigger_with(&[], settings, "http://127.0.0.1:9");
+    assert_eq!(
+        answer(&trigger, machine).await,
+        json!({ "accessTokenGeneration": {
+            "claimsToAddOrOverride": { "permissions": ["projects:*"] },
+        } })
+    );
+}
+
+#[tokio::test]
+async fn groups_are_copied_when_there_are_any_and_left_out_otherwise() {
+    let admin = item(SUB_KEY, Some("member"), &[]);
+    let member = item("ROLE#member", None, &[]);
+    let trigger = trigger(&[&admin, &member, &domains(&[])]);
+    let groups = event().request.rest["groupConfiguration"].clone();
+    assert_eq!(
+        answer(&trigger, event()).await["groupOverrideDetails"],
+        groups
+    );
+
+    let empty = json!({ "groupsToOverride": [], "iamRolesToOverride": [], "preferredRole": null });
+    for nothing in [Some(empty), Some(Value::Null), None] {
+        let mut event = event();
+        event.request.rest.remove("groupConfiguration");
+        if let Some(nothing) = nothing {
+            event
+                .request
+                .rest
+                .insert("groupConfiguration".to_owned(), nothing);
+        }
+        let details = answer(&trigger, event).await;
+        assert_eq!(details.get("groupOverrideDetails"), None);
+    }
+}
+
+#[tokio::test]
+async fn permissions_become_scopes_of_the_access_token_when_asked() {
+    let rules = [
+        &item(SUB_KEY, Some("member"), &["openid", "with blank"]),
+        &item("ROLE#member", None, &["projects:read", "billing:*"]),
+        &domains(&[]),
+    ];
+    let details = answer(&trigger(&rules), event()).await;
+    assert_eq!(details["accessTokenGeneration"].get("scopesToAdd"), None);
+
+    let settings = Settings {
+        permissions_as_scopes: true,
+        ..settings()
+    };
+    let trigger = trigger_with(&rules, settings, "http://127.0.0.1:9");
+    let details = answer(&trigger, event()).await;
+    assert_eq!(
+        details["accessTokenGeneration"]["scopesToAdd"],
+        json!(["billing:*", "projects:read"])
+    );
+    assert_eq!(details["idTokenGeneration"].get("scopesToAdd"), None);
+}
+
+#[tokio::test]
+async fn claims_beyond_the_budget_are_cut_in_both_tokens() {
+    let wide: Vec<String> = (0..400).map(|n| format!("resource-{n:03}:read")).collect();
+    let role = mock!(DynamoDb::get_item)
+        .match_requests(|request| {
+            request.key().and_then(|key| text(key, "pk")) == Some("ROLE#member")
+        })
+        .then_output(move || {
+            let permissions = wide.iter().cloned().map(AttributeValue::S).collect();
+            GetItemOutput::builder()
+                .item("permissions", AttributeValue::L(permissions))
+                .build()
+        });
+    let trigger = trigger(&[
+        &item(SUB_KEY, Some("member"), &["all:*"]),
+        &role,
+        &domains(&[]),
+    ]);
+    let claims = claims(&trigger).await;
+    assert_eq!(claims["permissions_ref"], SUB_KEY);
+    let kept = claims["permissions"].as_array().expect("it is a list");
+    assert!((50..401).contains(&kept.len()), "{}", kept.len());
+    assert!(kept.contains(&json!("all:*")));
+    assert!(claims.to_string().len() <= 3072, "4096 in base64url");
+}
+
+/// Answers every read of the user's record with this item.
+fn record(fields: Vec<(&'static str, AttributeValue)>) -> Rule {
+    let fields: HashMap<String, AttributeValue> = fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    mock!(DynamoDb::get_item)
+        .match_requests(|request| request.key().and_then(|key| text(key, "pk")) == Some(SUB_KEY))
+        .sequence()
+        .output(move || {
+            GetItemOutput::builder()
+                .set_item(Some(fields.clone()))
+                .build()
+        })
+        .repeatedly()
+        .build()
+}
+
+#[tokio::test]
+async fn a_disabled_or_blocked_user_gets_no_token_from_any_source() {
+    for status in ["disabled", "blocked"] {
+        for source in ["Authentication", "RefreshTokens"] {
+            let mut event = event();
+            event.trigger_source = format!("TokenGeneration_{source}");
+            let trigger = trigger(&[
+                &record(vec![("status", AttributeValue::S(status.to_owned()))]),
+                &item("ROLE#member", None, &["*"]),
+                &domains(&[]),
+            ]);
+            let refused = trigger.handle(event, &Log::new("r-1")).await;
+            assert_eq!(refused, Err(DISABLED));
+        }
+    }
+}
+
+/// A request's head in lower case, and its body.
+type Request = (String, Map<String, Value>);
+
+/// Reads one request; `None` when the connection is closed.
+fn read_request(reader: &mut impl BufRead) -> Option<Request> {
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if line == "\r\n" {
+            break;
+        }
+        let line = line.to_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        head.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((head, serde_json::from_slice(&body).ok()?))
+}
+
+/// A server in Lambda's place, for one request: the address, and what it was sent.
+fn lambda(status: &'static str, after: Duration) -> (String, Receiver<Request>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let (send, receive) = channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody connects");
+        let mut reader = BufReader::new(stream.try_clone().expect("a handle can be cloned"));
+        let request = read_request(&mut reader).expect("a request comes");
+        std::thread::sleep(after);
+        // The trigger may have hung up by now.
+        let _ = write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+        let _ = send.send(request);
+    });
+    (format!("http://{address}"), receive)
+}
+
+/// A server in DynamoDB's place that answers requests in pairs only: one alone waits for good. Its
+/// address, and how many connections were opened.
+fn dynamodb_in_pairs() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let opened = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&opened);
+    let pair = Arc::new(Barrier::new(2));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("it connects");
+            count.fetch_add(1, Ordering::SeqCst);
+            let pair = Arc::clone(&pair);
+            std::thread::spawn(move || {
+                let mut reader =
+                    BufReader::new(stream.try_clone().expect("a handle can be cloned"));
+                while let Some((head, _)) = read_request(&mut reader) {
+                    pair.wait();
+                    let body = if head.contains("x-amz-target: dynamodb_20120810.query") {
+                        r#"{"Items":[]}"#
+                    } else {
+                        r#"{"Item":{"role":{"S":"member"},"permissions":{"L":[]}}}"#
+                    };
+                    let length = body.len();
+                    let _ = write!(
+                        stream,
+                        "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}"
+                    );
+                }
+            });
+        }
+    });
+    (format!("http://{address}"), opened)
+}
+
+#[tokio::test]
+async fn a_warm_sign_in_is_one_round_trip_over_connections_already_open() {
+    let (endpoint, opened) = dynamodb_in_pairs();
+    let environment = |name: &str| match name {
+        "AWS_REGION" => Some("eu-west-1".to_owned()),
+        "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
+        _ => Some("test".to_owned()),
+    };
+    let aws = Aws::from_variables(&environment, false).expect("the environment is whole");
+    let dynamodb = DynamoDb::new(&aws.config);
+    let trigger = GenerateToken::new(dynamodb, aws.signed, settings());
+    trigger.prefetch(&Log::init()).await;
+    for _ in 0..3 {
+        // A read after another, or one too many, would wait for its pair until the request fails.
+        assert_eq!(claims(&trigger).await["role"], "member");
+    }
+    assert_eq!(opened.load(Ordering::SeqCst), 2);
+}
+
+fn owed(created_at: &str) -> Rule {
+    record(vec![
+        ("role", AttributeValue::S("member".to_owned())),
+        ("created_at", AttributeValue::S(created_at.to_owned())),
+        ("pending", AttributeValue::Ss(vec!["welcome".to_owned()])),
+    ])
+}
+
+async fn sign_in(record: Rule, endpoint: &str) -> Value {
+    let settings = Settings {
+        confirm_user_function: Some("acme-dev-confirm-user".to_owned()),
+        ..settings()
+    };
+    let role = item("ROLE#member", None, &["projects:read"]);
+    let trigger = trigger_with(&[&record, &role, &domains(&[])], settings, endpoint);
+    claims(&trigger).await
+}
+
+#[tokio::test]
+async fn a_forgotten_delivery_is_handed_over_at_sign_in() {
+    let (endpoint, requests) = lambda("202 Accepted", Duration::ZERO);
+    let claims = sign_in(owed("2026-01-01T00:00:00Z"), &endpoint).await;
+    assert_eq!(claims["permissions"], json!(["projects:read"]));
+    let (head, body) = requests
+        .recv_timeout(Duration::from_secs(5))
+        .expect("the function is invoked");
+    assert!(
+        head.starts_with("post /2015-03-31/functions/acme-dev-confirm-user/invocations "),
+        "{head}"
+    );
+    assert!(head.contains("x-amz-invocation-type: event"), "{head}");
+    assert!(head.contains("authorization: aws4-hmac-sha256"), "{head}");
+    let sub = SUB_KEY.trim_start_matches("USER#");
+    assert_eq!(
+        Value::from(body),
+        json!({ "saasauth": "deliver", "sub": sub })
+    );
+}
+
+#[tokio::test]
+async fn a_delivery_still_under_way_is_left_alone() {
+    let (endpoint, requests) = lambda("202 Accepted", Duration::ZERO);
+    let now = aws_sdk_dynamodb::primitives::DateTime::from(SystemTime::now()).to_string();
+    sign_in(owed(&now), &endpoint).await;
+    assert!(requests.try_recv().is_err(), "nobody is invoked");
+}
+
+#[tokio::test]
+async fn no_hand_over_costs_anybody_a_sign_in() {
+    let (refusing, _requests) = lambda("500 Internal Server Error", Duration::ZERO);
+    let (slow, _slow_requests) = lambda("202 Accepted", Duration::from_secs(30));
+    for endpoint in [refusing.as_str(), slow.as_str(), "http://127.0.0.1:9"] {
+        let began = Instant::now();
+        let claims = sign_in(owed("2026-01-01T00:00:00Z"), endpoint).await;
+        assert_eq!(claims["role"], "member");
+        // Loosely: the bound is a fifth of a second, and the server's answer half a minute away.
+        assert!(began.elapsed() < Duration::from_secs(10), "{endpoint}");
+    }
 }
 
 #[tokio::test]

@@ -8,5 +8,5 @@ mod observe;
 mod session;
 
 pub use execute::{Execution, Interrupt};
-pub use observe::{Found, complete, identify, observe, observe_owned, read_outputs};
+pub use observe::{Found, check_account, complete, identify, observe, observe_owned, read_outputs};
 pub use session::{Outcome, carry_out};

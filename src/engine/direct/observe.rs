@@ -186,7 +186,8 @@ fn base_answers(stage: &Stage, caller: &Caller) -> Answers {
     answers
 }
 
-fn check_account(stage: &Stage, caller: &Caller) -> Result<()> {
+/// Refuses credentials of another account than the stage's.
+pub fn check_account(stage: &Stage, caller: &Caller) -> Result<()> {
     match &stage.account {
         Some(account) if *account != caller.account && stage.target == Target::Aws => {
             Err(Error::refused(format!(

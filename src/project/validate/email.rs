@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::{Report, hosts};
-use crate::project::file;
+use crate::project::file::{self, LocalWelcome};
 use crate::project::source::{Source, Span};
-use crate::project::stage::{Email, SignIn, Welcome};
+use crate::project::stage::{Email, Mail, SignIn, Welcome};
+use crate::project::template::{self, Flaw, Template};
 use crate::project::tree::At;
 use crate::project::words;
 
@@ -14,6 +15,9 @@ const MAX_TEMPLATE: usize = 500 * 1024;
 
 /// A line of a mail header (RFC 5322, section 2.1.1).
 const MAX_SUBJECT: usize = 998;
+
+/// A template is called `PROJECT-STAGE-welcome-LOCALE`, in 64 characters.
+const MAX_LOCALE: usize = 11;
 
 pub(super) fn email(
     file: &file::Stage,
@@ -128,8 +132,97 @@ fn check_identity(identity: &At<String>, from: Option<&str>, report: &mut Report
 
 fn welcome(at: &At<file::Welcome>, sign_in: &SignIn, report: &mut Report<'_>) -> Welcome {
     let welcome = &at.value;
+    let standard = mail(
+        [&welcome.subject, &welcome.html, &welcome.text],
+        at.span,
+        sign_in,
+        report,
+    );
+    let locales = welcome.locales.as_ref();
+    if let Some(first) = locales.and_then(|locales| locales.keys().next())
+        && !sign_in.attributes.contains_key("locale")
+    {
+        report.add(
+            first.span,
+            "no attribute says which language a user reads",
+            "add `locale: {}` under `sign_in.attributes`",
+        );
+    }
+    let variants = locales.into_iter().flatten().map(|(locale, at)| {
+        check_locale(locale, report);
+        let LocalWelcome {
+            subject,
+            html,
+            text,
+        } = &at.value;
+        let mail = mail([subject, html, text], at.span, sign_in, report);
+        (locale.value.clone(), mail)
+    });
+    Welcome {
+        standard,
+        locales: variants.collect(),
+    }
+}
+
+/// Reports what is no language tag in its usual spelling (BCP 47): a language, and possibly a script and
+/// a region. Longer ones would not fit into the template's name.
+fn check_locale(locale: &At<String>, report: &mut Report<'_>) {
+    let usual = usual_tag(&locale.value);
+    if usual.as_ref() == Some(&locale.value) {
+        return;
+    }
+    let hint = match usual {
+        Some(usual) => format!("write `{usual}`"),
+        None => {
+            "write a language such as `de`, or a language and a region such as `pt-BR`".to_owned()
+        }
+    };
+    let message = format!("`{}` is no language tag", locale.value);
+    report.add(locale.span, message, hint);
+}
+
+/// A language tag in its usual spelling: `pt-BR`, `zh-Hant-TW`. `None` when it is none.
+fn usual_tag(text: &str) -> Option<String> {
+    let spelled = |part: &str, upper: bool| {
+        if upper {
+            part.to_ascii_uppercase()
+        } else {
+            part.to_ascii_lowercase()
+        }
+    };
+    let letters = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let text = text.replace('_', "-");
+    let mut parts = text.split('-').peekable();
+    let language = parts.next()?;
+    if !((2..=3).contains(&language.len()) && letters(language)) {
+        return None;
+    }
+    let mut tag = spelled(language, false);
+    if let Some(script) = parts.next_if(|part| part.len() == 4 && letters(part)) {
+        let (first, rest) = script.split_at(1);
+        tag.push('-');
+        tag.push_str(&spelled(first, true));
+        tag.push_str(&spelled(rest, false));
+    }
+    let is_region =
+        |part: &&str| part.len() == 2 && letters(part) || part.len() == 3 && digits(part);
+    if let Some(region) = parts.next_if(is_region) {
+        tag.push('-');
+        tag.push_str(&spelled(region, true));
+    }
+    (parts.next().is_none() && tag.len() <= MAX_LOCALE).then_some(tag)
+}
+
+/// One template, from its subject and the files of its bodies.
+fn mail(
+    [subject, html, text]: [&Option<At<String>>; 3],
+    owner: Span,
+    sign_in: &SignIn,
+    report: &mut Report<'_>,
+) -> Mail {
     let hint = "add `subject: \"Welcome, {{name}}\"`";
-    let subject = report.required(welcome.subject.as_ref(), "subject", at.span, hint);
+    let subject = report.required(subject.as_ref(), "subject", owner, hint);
     if subject.value.contains(['\n', '\r']) || subject.value.chars().count() > MAX_SUBJECT {
         report.add(
             subject.span,
@@ -137,21 +230,18 @@ fn welcome(at: &At<file::Welcome>, sign_in: &SignIn, report: &mut Report<'_>) ->
             format!("use one line of {MAX_SUBJECT} characters at most"),
         );
     }
-    for mistake in template_mistakes(&subject.value, sign_in) {
+    for flaw in flaws(&subject.value, sign_in) {
         // Escapes in quoted YAML move columns, so the whole subject is marked.
-        report.add(subject.span, mistake.message, mistake.hint);
+        report.add(subject.span, flaw.message, flaw.hint);
     }
     let hint = "add `html: emails/welcome.html`, the file with the body";
-    let html = report.required(welcome.html.as_ref(), "html", at.span, hint);
+    let html = report.required(html.as_ref(), "html", owner, hint);
     let html = body(&html, sign_in, report);
-    let text = welcome
-        .text
-        .as_ref()
-        .map(|text| body(text, sign_in, report));
+    let text = text.as_ref().map(|text| body(text, sign_in, report));
     let size = subject.value.len() + html.len() + text.as_ref().map_or(0, String::len);
     if size > MAX_TEMPLATE {
         report.add(
-            at.span,
+            owner,
             format!("the welcome email has {} KB", size / 1024),
             format!(
                 "SES allows {} KB; link to images instead",
@@ -159,7 +249,7 @@ fn welcome(at: &At<file::Welcome>, sign_in: &SignIn, report: &mut Report<'_>) ->
             ),
         );
     }
-    Welcome {
+    Mail {
         subject: subject.value,
         html,
         text,
@@ -207,64 +297,30 @@ fn body(path: &At<String>, sign_in: &SignIn, report: &mut Report<'_>) -> String 
         .unwrap_or(Path::new(""))
         .join(&path.value);
     let source = Source::new(&shown, text);
-    for mistake in template_mistakes(&source.text, sign_in) {
-        report.add_in(&source, mistake.span, mistake.message, mistake.hint);
+    for flaw in flaws(&source.text, sign_in) {
+        report.add_in(&source, flaw.span, flaw.message, flaw.hint);
     }
     source.text
 }
 
-struct TemplateMistake {
-    span: Span,
-    message: String,
-    hint: String,
-}
-
-/// What is wrong with the `{{…}}` of an SES template. A variable SES isn't given at sending makes
-/// it drop the email, silently for the user, so every one must be an attribute.
-fn template_mistakes(text: &str, sign_in: &SignIn) -> Vec<TemplateMistake> {
-    let mut mistakes = Vec::new();
-    let mut at = 0;
-    while let Some(open) = text[at..].find("{{").map(|found| at + found) {
-        let Some(close) = text[open..].find("}}").map(|found| open + found) else {
-            mistakes.push(TemplateMistake {
-                span: Span {
-                    start: open,
-                    end: open + 2,
-                },
-                message: "`{{` is never closed".to_owned(),
-                hint: "close it with `}}`".to_owned(),
-            });
-            break;
-        };
-        at = close + 2;
-        let inside = text[open + 2..close].trim_matches(['{', ' ', '\t']);
-        if let Some(variable) = variable(inside)
-            && !sign_in.attributes.contains_key(variable)
-        {
-            mistakes.push(TemplateMistake {
-                span: Span {
-                    start: open,
-                    end: at,
-                },
-                message: format!(
-                    "the welcome email uses `{{{{{variable}}}}}`, which is no attribute"
-                ),
-                hint: words::hint(variable, sign_in.attributes.keys().map(String::as_str)),
-            });
-        }
-    }
-    mistakes
-}
-
-/// The variable of a tag's inside; `None` for ends, `else` and comments.
-fn variable(inside: &str) -> Option<&str> {
-    if inside.starts_with(['/', '!']) || inside == "else" {
-        return None;
-    }
-    match inside.strip_prefix('#') {
-        Some(block) => block.split_whitespace().nth(1),
-        None => Some(inside),
-    }
+/// What is wrong with a template. A variable SES isn't given at sending makes it drop the email, silently
+/// for the user, so every one must be an attribute.
+fn flaws(text: &str, sign_in: &SignIn) -> Vec<Flaw> {
+    let Template {
+        variables,
+        mut flaws,
+        ..
+    } = template::parse(text);
+    let unknown = variables
+        .into_iter()
+        .filter(|(_, variable)| !sign_in.attributes.contains_key(*variable));
+    flaws.extend(unknown.map(|(span, variable)| Flaw {
+        span,
+        message: format!("the welcome email uses `{{{{{variable}}}}}`, which is no attribute"),
+        hint: words::hint(variable, sign_in.attributes.keys().map(String::as_str)),
+    }));
+    flaws.sort_by_key(|flaw| flaw.span.start);
+    flaws
 }
 
 #[cfg(test)]
@@ -272,11 +328,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_of_tags() {
-        assert_eq!(variable("name"), Some("name"));
-        assert_eq!(variable("#if company"), Some("company"));
-        assert_eq!(variable("/if"), None);
-        assert_eq!(variable("else"), None);
-        assert_eq!(variable("! a note"), None);
+    fn language_tags_have_one_spelling() {
+        for (text, usual) in [
+            ("de", Some("de")),
+            ("DE", Some("de")),
+            ("pt_br", Some("pt-BR")),
+            ("zh-hant-tw", Some("zh-Hant-TW")),
+            ("es-419", Some("es-419")),
+            ("german", None),
+            ("de-DE-1996", None),
+            ("d", None),
+            ("", None),
+            ("de-", None),
+            ("yue-Hant-419", None),
+        ] {
+            assert_eq!(usual_tag(text).as_deref(), usual, "{text}");
+        }
     }
 }

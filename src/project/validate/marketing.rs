@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use super::secrets::{WrongName, parameter_name};
 use super::{Report, hosts};
 use crate::project::file;
 use crate::project::source::Span;
 use crate::project::stage::{
-    AttributeKind, Beehiiv, Client, ClientKind, Hubspot, Kit, Mailchimp, Marketing, Secret, SignIn,
-    Webhook,
+    AttributeKind, Beehiiv, Client, ClientKind, Hubspot, Kit, Mailchimp, Marketing, Platforms,
+    Secret, SignIn, Webhook,
 };
 use crate::project::tree::At;
 use crate::project::words;
 
-/// SSM's limits for a parameter's name.
-const MAX_PARAMETER: usize = 1011;
-const MAX_LEVELS: usize = 15;
+/// Lambda gives all of a function's environment 4 KB; this leaves a quarter to everything else.
+const MAX_SETTINGS: usize = 3 * 1024;
 
 pub(super) fn marketing(
     file: &file::Stage,
@@ -27,12 +27,43 @@ pub(super) fn marketing(
     let opt_in = opt_in(marketing, at.span, sign_in, clients, report);
     let resolved = Marketing {
         opt_in,
+        platforms: platforms(marketing, sign_in, report),
+    };
+    if resolved.secrets().is_empty() {
+        report.add(
+            at.span,
+            "`marketing` names no platform",
+            "add `mailchimp`, `hubspot`, `beehiiv`, `kit` or `webhook`, or remove `marketing`",
+        );
+    }
+    // Our structs hold strings, booleans, lists and string-keyed maps; none can fail.
+    let size = serde_json::to_string(&resolved).map_or(0, |text| text.len());
+    if size > MAX_SETTINGS {
+        report.add(
+            at.span,
+            format!("the marketing settings take {size} bytes"),
+            format!(
+                "a function's environment has room for {MAX_SETTINGS}; map fewer fields, or shorten tags"
+            ),
+        );
+    }
+    Some(resolved)
+}
+
+fn platforms(marketing: &file::Marketing, sign_in: &SignIn, report: &mut Report<'_>) -> Platforms {
+    Platforms {
         mailchimp: marketing.mailchimp.as_ref().map(|at| Mailchimp {
             list: identifier(at.value.list.as_ref(), "list", at.span, report),
             api_key: secret(at.value.api_key.as_ref(), "api_key", at.span, report),
+            double_opt_in: at.value.double_opt_in.unwrap_or(true),
+            tags: tags(at.value.tags.as_deref(), report),
+            fields: fields(at.value.fields.as_ref(), sign_in, report),
+            endpoint: endpoint(at.value.endpoint.as_ref(), report),
         }),
         hubspot: marketing.hubspot.as_ref().map(|at| Hubspot {
             token: secret(at.value.token.as_ref(), "token", at.span, report),
+            fields: fields(at.value.fields.as_ref(), sign_in, report),
+            endpoint: endpoint(at.value.endpoint.as_ref(), report),
         }),
         beehiiv: marketing.beehiiv.as_ref().map(|at| Beehiiv {
             publication: identifier(
@@ -42,24 +73,78 @@ pub(super) fn marketing(
                 report,
             ),
             api_key: secret(at.value.api_key.as_ref(), "api_key", at.span, report),
+            double_opt_in: at.value.double_opt_in.unwrap_or(true),
+            tags: tags(at.value.tags.as_deref(), report),
+            fields: fields(at.value.fields.as_ref(), sign_in, report),
+            endpoint: endpoint(at.value.endpoint.as_ref(), report),
         }),
         kit: marketing.kit.as_ref().map(|at| Kit {
             form: identifier(at.value.form.as_ref(), "form", at.span, report),
             api_key: secret(at.value.api_key.as_ref(), "api_key", at.span, report),
+            double_opt_in: at.value.double_opt_in.unwrap_or(true),
+            tags: tags(at.value.tags.as_deref(), report),
+            fields: fields(at.value.fields.as_ref(), sign_in, report),
+            endpoint: endpoint(at.value.endpoint.as_ref(), report),
         }),
         webhook: marketing.webhook.as_ref().map(|at| Webhook {
             url: webhook_url(at.value.url.as_ref(), at.span, report),
             secret: secret(at.value.secret.as_ref(), "secret", at.span, report),
         }),
-    };
-    if resolved.secrets().is_empty() {
-        report.add(
-            at.span,
-            "`marketing` names no platform",
-            "add `mailchimp`, `hubspot`, `beehiiv`, `kit` or `webhook`, or remove `marketing`",
-        );
     }
-    Some(resolved)
+}
+
+fn tags(tags: Option<&[At<String>]>, report: &mut Report<'_>) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    for tag in tags.unwrap_or_default() {
+        if tag.value.trim().is_empty() {
+            report.add(tag.span, "a tag is empty", "name it, or remove it");
+        } else if seen.contains(&tag.value) {
+            report.add(
+                tag.span,
+                format!("the tag `{}` stands here twice", tag.value),
+                "remove one",
+            );
+        }
+        seen.push(tag.value.clone());
+    }
+    seen
+}
+
+fn fields(
+    fields: Option<&BTreeMap<file::Name, At<String>>>,
+    sign_in: &SignIn,
+    report: &mut Report<'_>,
+) -> BTreeMap<String, String> {
+    let mut resolved = BTreeMap::new();
+    for (field, attribute) in fields.into_iter().flatten() {
+        if field.value.trim().is_empty() {
+            report.add(
+                field.span,
+                "a field has no name",
+                "write the platform's name of it, such as `FNAME: name`",
+            );
+        }
+        let name = attribute.value.as_str();
+        if !sign_in.attributes.contains_key(name) {
+            report.add(
+                attribute.span,
+                format!(
+                    "the field `{}` takes `{name}`, which is no attribute",
+                    field.value
+                ),
+                words::hint(name, sign_in.attributes.keys().map(String::as_str)),
+            );
+        }
+        resolved.insert(field.value.clone(), attribute.value.clone());
+    }
+    resolved
+}
+
+fn endpoint(value: Option<&At<String>>, report: &mut Report<'_>) -> Option<String> {
+    let at = value?;
+    check_receiver(at, report);
+    // Paths are put behind it.
+    Some(at.value.trim_end_matches('/').to_owned())
 }
 
 fn opt_in(
@@ -135,6 +220,12 @@ fn webhook_url(value: Option<&At<String>>, owner: Span, report: &mut Report<'_>)
     if at.value.trim().is_empty() {
         return at.value;
     }
+    check_receiver(&at, report);
+    at.value
+}
+
+/// Reports a URL that no request with somebody's data may go to.
+fn check_receiver(at: &At<String>, report: &mut Report<'_>) {
     let fine = hosts::url(&at.value).is_some_and(|url| {
         !url.host.is_empty() && (url.scheme == "https" || url.scheme == "http" && url.is_loopback())
     });
@@ -145,7 +236,6 @@ fn webhook_url(value: Option<&At<String>>, owner: Span, report: &mut Report<'_>)
             "write an `https://` URL; plain http is for localhost only",
         );
     }
-    at.value
 }
 
 /// A reference to a secret. What stands there instead is never repeated in the message.
@@ -168,30 +258,18 @@ fn secret(value: Option<&At<String>>, key: &str, owner: Span, report: &mut Repor
         }
         return Secret(String::new());
     };
-    let levels = name.matches('/').count();
-    let fine = name.starts_with('/')
-        && !name.ends_with('/')
-        && !name.contains("//")
-        && name.len() <= MAX_PARAMETER
-        && levels <= MAX_LEVELS
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "/_.-".contains(c));
-    let reserved = ["/aws", "/ssm"]
-        .iter()
-        .any(|word| name.to_lowercase().starts_with(word));
-    if !fine {
-        report.add(
+    match parameter_name(name) {
+        Ok(()) => {}
+        Err(WrongName::Misspelled) => report.add(
             at.span,
             format!("`{key}` is no parameter's name"),
             "write `ssm:/name/of/it` in letters, digits and `/_.-`",
-        );
-    } else if reserved {
-        report.add(
+        ),
+        Err(WrongName::Reserved) => report.add(
             at.span,
             format!("the parameter `{name}` starts with a reserved word"),
             "SSM keeps names starting with `/aws` and `/ssm`; pick another",
-        );
+        ),
     }
     Secret(name.to_owned())
 }

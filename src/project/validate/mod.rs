@@ -2,12 +2,15 @@
 //! value can't be used unchecked; what it returns beside a reported mistake is thrown away.
 
 mod access;
+mod alarms;
 mod clients;
 mod email;
 mod hosts;
 mod marketing;
 mod naming;
+mod secrets;
 mod sign_in;
+mod tokens;
 mod triggers;
 
 use std::path::Path;
@@ -18,7 +21,9 @@ use super::stage::{Architecture, Engine, Stage, Target};
 use super::tree::At;
 use crate::error::{Error, Kind};
 
+pub(crate) use access::is_permission;
 pub(super) use naming::{header, stage_names};
+pub(crate) use secrets::{WrongName, parameter_name};
 
 /// The stage on this machine; there in every project.
 pub const LOCAL: &str = "local";
@@ -28,6 +33,7 @@ pub(super) struct Report<'a> {
     source: &'a Source,
     directory: &'a Path,
     pub(super) errors: Vec<Error>,
+    pub(super) warnings: Vec<Error>,
 }
 
 impl<'a> Report<'a> {
@@ -36,6 +42,7 @@ impl<'a> Report<'a> {
             source,
             directory,
             errors: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -45,6 +52,14 @@ impl<'a> Report<'a> {
             .at(self.source.place(span))
             .with_hint(hint);
         self.errors.push(error);
+    }
+
+    /// Notes what is allowed and probably not meant.
+    fn warn(&mut self, span: Span, message: impl Into<String>, hint: impl Into<String>) {
+        let warning = Error::new(Kind::Project, message)
+            .at(self.source.place(span))
+            .with_hint(hint);
+        self.warnings.push(warning);
     }
 
     /// Notes a mistake in another file, which the project file names.
@@ -96,6 +111,8 @@ pub(super) fn stage(
     let target = naming::target(name, file, report);
     let sign_in = sign_in::sign_in(file, report);
     let access = access::access(file, project.span, report);
+    let tokens = tokens::tokens(file, report);
+    tokens::warn_of_large_roles(file, &access, tokens, report);
     let domains = access::domains(file, &access, report);
     let hosted_ui = clients::hosted_ui(file, report);
     let clients = clients::clients(file, project.span, &sign_in, report);
@@ -122,9 +139,11 @@ pub(super) fn stage(
         clients,
         hosted_ui,
         access,
+        tokens,
         domains,
         email,
         marketing,
+        alarms: alarms::alarms(file, report),
         triggers: triggers::triggers(file, project.span, report),
         architecture: if local {
             Architecture::of_host()

@@ -1,0 +1,163 @@
+//! `AWS::Lambda::EventInvokeConfig`.
+
+use aws_sdk_lambda::types::DestinationConfig;
+use serde_json::json;
+
+use super::classify::{Class, found, gone};
+use super::wait::{PROPAGATION, UNWATCHED, retry};
+use super::{Aws, Fault, Result, live, parts};
+use crate::resource::{EventInvokeConfig, Kind, Live};
+
+/// A function that takes a change refuses another, this one among them.
+const CURES: &[(Class, &str)] = &[(Class::Busy, "the function to finish an earlier change")];
+
+impl Aws {
+    pub(super) async fn read_event_invoke_config(&self, physical_id: &str) -> Result<Option<Live>> {
+        let (function_name, qualifier) = parts(physical_id);
+        let answer = self
+            .lambda
+            .get_function_event_invoke_config()
+            .function_name(function_name)
+            .qualifier(qualifier)
+            .send()
+            .await;
+        let answer = found(answer.map_err(Fault::from))?;
+        Ok(answer.map(|answer| {
+            let properties = json!({
+                "FunctionName": function_name,
+                "Qualifier": qualifier,
+                "MaximumRetryAttempts": answer.maximum_retry_attempts(),
+                "MaximumEventAgeInSeconds": answer.maximum_event_age_in_seconds(),
+            });
+            live(Kind::EventInvokeConfig, physical_id, properties)
+        }))
+    }
+
+    pub(super) async fn create_event_invoke_config(
+        &self,
+        one: &EventInvokeConfig<String>,
+    ) -> Result<Live> {
+        self.put_event_invoke_config(one, None).await?;
+        let physical_id = format!("{}|{}", one.function_name, one.qualifier);
+        Ok(self.made(Kind::EventInvokeConfig, physical_id, one))
+    }
+
+    pub(super) async fn update_event_invoke_config(
+        &self,
+        one: &EventInvokeConfig<String>,
+    ) -> Result<()> {
+        let now = self
+            .lambda
+            .get_function_event_invoke_config()
+            .function_name(&one.function_name)
+            .qualifier(&one.qualifier)
+            .send()
+            .await?;
+        self.put_event_invoke_config(one, now.destination_config)
+            .await
+    }
+
+    /// The request resets what it leaves out; a destination that somebody set goes along.
+    async fn put_event_invoke_config(
+        &self,
+        one: &EventInvokeConfig<String>,
+        destination: Option<DestinationConfig>,
+    ) -> Result<()> {
+        let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+        let request = self
+            .lambda
+            .put_function_event_invoke_config()
+            .function_name(&one.function_name)
+            .qualifier(&one.qualifier)
+            .maximum_retry_attempts(number(one.maximum_retry_attempts))
+            .maximum_event_age_in_seconds(number(one.maximum_event_age_in_seconds))
+            .set_destination_config(destination);
+        retry(PROPAGATION, UNWATCHED, CURES, || {
+            let request = request.clone();
+            async { Ok(request.send().await?) }
+        })
+        .await?;
+        Ok(())
+    }
+
+    pub(super) async fn delete_event_invoke_config(&self, physical_id: &str) -> Result<()> {
+        let (function_name, qualifier) = parts(physical_id);
+        let request = self
+            .lambda
+            .delete_function_event_invoke_config()
+            .function_name(function_name)
+            .qualifier(qualifier);
+        let deleted = retry(PROPAGATION, UNWATCHED, CURES, || {
+            let request = request.clone();
+            async { Ok(request.send().await?) }
+        });
+        gone(deleted.await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::replay::{self, error, ok};
+    use crate::resource::function::LATEST;
+
+    fn declared() -> EventInvokeConfig<String> {
+        EventInvokeConfig {
+            function_name: "f".to_owned(),
+            qualifier: LATEST.to_owned(),
+            maximum_retry_attempts: 2,
+            maximum_event_age_in_seconds: 21_600,
+        }
+    }
+
+    #[tokio::test]
+    async fn it_waits_for_the_function_and_reads_back_as_declared() {
+        let (aws, replay) = replay::aws([
+            error(409, "ResourceConflictException", "The function is pending"),
+            ok(json!({})),
+            ok(json!({ "MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 21_600 })),
+            error(
+                404,
+                "ResourceNotFoundException",
+                "The function f doesn't have an EventInvokeConfig",
+            ),
+        ]);
+        let made = aws
+            .create_event_invoke_config(&declared())
+            .await
+            .expect("made");
+        assert_eq!(made.physical_id, "f|$LATEST");
+        let live = aws
+            .read_event_invoke_config(&made.physical_id)
+            .await
+            .expect("answered")
+            .expect("it is there");
+        assert_eq!(live.properties, made.properties);
+        let gone = aws.read_event_invoke_config("f|$LATEST").await;
+        assert_eq!(gone.expect("absence is no error"), None);
+        let sent = replay.finish();
+        assert_eq!(
+            sent[1].what,
+            "PUT /2019-09-25/functions/f/event-invoke-config?Qualifier=%24LATEST"
+        );
+        assert_eq!(
+            sent[1].body,
+            json!({ "MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 21_600 })
+        );
+    }
+
+    #[tokio::test]
+    async fn an_update_keeps_a_destination_somebody_set() {
+        let destination = json!({ "OnFailure": { "Destination": "arn:queue" } });
+        let (aws, replay) = replay::aws([
+            ok(json!({ "MaximumRetryAttempts": 0, "DestinationConfig": destination })),
+            ok(json!({})),
+        ]);
+        aws.update_event_invoke_config(&declared())
+            .await
+            .expect("updated");
+        let sent = replay.finish();
+        assert_eq!(sent[1].body["DestinationConfig"], destination);
+        assert_eq!(sent[1].body["MaximumRetryAttempts"], 2);
+    }
+}

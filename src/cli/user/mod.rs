@@ -1,0 +1,69 @@
+//! `saasauth user`
+
+mod change;
+mod list;
+mod person;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use self::change::{ChangeArgs, GrantArgs};
+use self::list::ListArgs;
+use self::person::Person;
+use super::context::Context;
+use super::site::Site;
+use crate::error::Result;
+
+/// The users of a stage: their roles, permissions and domains
+#[derive(Debug, Args)]
+pub(super) struct UserArgs {
+    #[command(subcommand)]
+    command: UserCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    List(ListArgs),
+    /// Show what is known of a user, and what the next token will say
+    Show(WhoArgs),
+    Grant(GrantArgs),
+    /// Take a role, permissions or a domain from a user; in effect with the next token
+    Revoke(ChangeArgs),
+    /// Give a user no more tokens, and end every session
+    Block(WhoArgs),
+    /// Let a blocked user sign in again
+    Unblock(WhoArgs),
+}
+
+#[derive(Debug, Args)]
+struct WhoArgs {
+    /// The email address, phone number or username, or the `sub` of the tokens
+    who: String,
+}
+
+pub(super) async fn run(args: UserArgs, context: &Context) -> Result<ExitCode> {
+    match args.command {
+        UserCommand::List(args) => list::run(args, context).await?,
+        UserCommand::Show(args) => show(&args.who, context).await?,
+        UserCommand::Grant(args) => change::grant(args, context).await?,
+        UserCommand::Revoke(args) => change::revoke(args, context).await?,
+        UserCommand::Block(args) => change::block(&args.who, context).await?,
+        UserCommand::Unblock(args) => change::unblock(&args.who, context).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(who: &str, context: &Context) -> Result<()> {
+    let project = context.project()?;
+    let stage = context.stage(&project)?;
+    let site = Site::open(context, &project, stage).await?;
+    let person = site
+        .work(context, Box::pin(Person::find(&site, who)))
+        .await?;
+    if context.global.json {
+        context.ui.json(&person.document(&site.stage))
+    } else {
+        context.ui.outputs(&person.pairs(&site.stage))
+    }
+}

@@ -1,0 +1,115 @@
+//! What the two functions may do in AWS: every statement of their roles, and nothing else says so.
+//!
+//! Each action here is one that a function sends, and each resource one that it sends it to; the
+//! functions' own tests hold their requests against these statements.
+
+use super::{Builder, email};
+use crate::project::stage::Marketing;
+use crate::resource::{Expr, Statement};
+
+/// Of confirmUser, whose function has this name.
+pub(super) fn confirm_user(builder: &Builder<'_>, function: &str) -> Vec<Statement> {
+    let mut statements = vec![
+        Statement::allow(
+            "WriteUser",
+            &[
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
+            ],
+            vec![table(builder, "permissions")],
+        ),
+        Statement::allow(
+            "JoinDomain",
+            &["dynamodb:GetItem", "dynamodb:PutItem"],
+            vec![table(builder, "domains")],
+        ),
+        hand_over(function),
+    ];
+    statements.extend(send_welcome(builder));
+    statements.extend(builder.stage.marketing.as_ref().map(read_secrets));
+    statements
+}
+
+/// Of generateToken; `confirm_user` is the name of the other function.
+pub(super) fn generate_token(builder: &Builder<'_>, confirm_user: &str) -> Vec<Statement> {
+    vec![
+        Statement::allow(
+            "ReadOrMakeUser",
+            // PutItem makes the record of a user nobody confirmed: one made by an administrator.
+            &["dynamodb:GetItem", "dynamodb:PutItem"],
+            vec![table(builder, "permissions")],
+        ),
+        Statement::allow(
+            "ReadDomains",
+            &["dynamodb:Query"],
+            vec![table(builder, "domains")],
+        ),
+        hand_over(confirm_user),
+    ]
+}
+
+/// Of both: their own log group. It is declared, so a function may not create one; that would have no
+/// retention.
+pub(super) fn write_logs(log_group: &str) -> Statement {
+    Statement::allow(
+        "WriteLogs",
+        &["logs:CreateLogStream", "logs:PutLogEvents"],
+        vec![Expr::arn("logs", format!("log-group:{log_group}:*"))],
+    )
+}
+
+/// Both hand the deliveries owed to a user to an asynchronous invocation of confirmUser. The ARN is put
+/// together from the name: a reference would have the role wait for the function, which waits for it.
+fn hand_over(confirm_user: &str) -> Statement {
+    Statement::allow(
+        "HandOverDeliveries",
+        &["lambda:InvokeFunction"],
+        vec![Expr::arn("lambda", format!("function:{confirm_user}"))],
+    )
+}
+
+/// SES wants the right on everything the request names: sender, configuration set and template.
+fn send_welcome(builder: &Builder<'_>) -> Option<Statement> {
+    let sender = builder.stage.email.as_ref()?;
+    let welcome = sender.welcome.as_ref()?;
+    let mut resources = vec![
+        Expr::arn("ses", format!("identity/{}", sender.identity)),
+        Expr::arn(
+            "ses",
+            format!("configuration-set/{}", email::configuration_set(builder)),
+        ),
+    ];
+    let templates = email::templates(builder, welcome).map(|(_, name, _)| name);
+    resources.extend(templates.map(|name| Expr::arn("ses", format!("template/{name}"))));
+    Some(Statement::allow(
+        "SendWelcome",
+        &["ses:SendEmail", "ses:SendTemplatedEmail"],
+        resources,
+    ))
+}
+
+/// Exactly the secrets the project file names. No `kms:Decrypt`: they are encrypted under the account's
+/// key `aws/ssm`, whose own policy lets every principal of the account decrypt through SSM. A key of
+/// one's own would need it.
+fn read_secrets(marketing: &Marketing) -> Statement {
+    let mut names: Vec<&str> = marketing
+        .secrets()
+        .into_iter()
+        .map(|secret| secret.0.as_str())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    Statement::allow(
+        "ReadSecrets",
+        &["ssm:GetParameter"],
+        names
+            .into_iter()
+            .map(|name| Expr::arn("ssm", format!("parameter{name}")))
+            .collect(),
+    )
+}
+
+fn table(builder: &Builder<'_>, thing: &str) -> Expr {
+    Expr::arn("dynamodb", format!("table/{}", builder.name(thing)))
+}
