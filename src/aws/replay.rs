@@ -31,10 +31,13 @@ pub(super) struct Sent {
     pub(super) body: Value,
 }
 
+/// Status and body.
+type Answer = (u16, Vec<u8>);
+
 /// The answers still to give, and what was sent so far.
 #[derive(Debug, Clone)]
 pub(super) struct Replay {
-    answers: Arc<Mutex<VecDeque<(u16, Vec<u8>)>>>,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
     sent: Arc<Mutex<Vec<Sent>>>,
 }
 
@@ -115,7 +118,7 @@ pub(super) fn aws_over_cbor(answers: impl IntoIterator<Item = Value>) -> (Aws, R
     answering(answers.into_iter().map(|body| (200, cbor::encode(&body))))
 }
 
-fn answering(answers: impl Iterator<Item = (u16, Vec<u8>)>) -> (Aws, Replay) {
+fn answering(answers: impl Iterator<Item = Answer>) -> (Aws, Replay) {
     let replay = Replay {
         answers: Arc::new(Mutex::new(answers.collect())),
         sent: Arc::default(),

@@ -143,12 +143,17 @@ impl Context {
     ) -> Result<T> {
         let ui = Arc::clone(&self.ui);
         let asked = tokio::task::spawn_blocking(move || question(&ui));
-        interruptible(async {
+        let answer = interruptible(async {
             asked
                 .await
                 .map_err(|error| Error::new(Kind::System, "could not ask").with_source(&error))?
         })
-        .await
+        .await;
+        if matches!(&answer, Err(error) if error.kind == Kind::Interrupted) {
+            // The question's line has no answer that would have ended it.
+            self.ui.end_question();
+        }
+        answer
     }
 
     /// Runs the part of a command that changes things. The first Ctrl-C lets what was sent be

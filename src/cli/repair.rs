@@ -18,13 +18,13 @@ use crate::error::{Error, Result};
 const AT_ONCE: usize = 8;
 
 /// How long a user may be confirmed and still have no record: Cognito gives the trigger five seconds,
-/// three times. Made before the trigger's own, a record would cost the user the welcome and the domain.
+/// three times. Handed over meanwhile, a confirmation would only be made twice, to the same end.
 const SETTLED: Duration = Duration::from_secs(20);
 
 /// What Cognito calls a user who has an account of their own and proved the address.
 const CONFIRMED: &str = "CONFIRMED";
 
-/// Deliver what is still owed to users, and record those who have no record
+/// Deliver what is still owed to users, and find those who were confirmed and have no record
 #[derive(Debug, Args)]
 pub(super) struct RepairArgs {
     /// Only say what would be done
@@ -33,6 +33,9 @@ pub(super) struct RepairArgs {
     /// Try deliveries that failed for good once more
     #[arg(long)]
     failed: bool,
+    /// Confirm users without a record as if they had just signed up: domain, welcome, platforms
+    #[arg(long)]
+    confirm: bool,
 }
 
 /// What was found.
@@ -52,8 +55,8 @@ struct Done {
     requeued: BTreeSet<String>,
     /// Users whose deliveries were handed over.
     handed_over: BTreeSet<String>,
-    /// Users who have a record now.
-    recorded: BTreeSet<String>,
+    /// Users whose confirmation was handed over.
+    confirmed: BTreeSet<String>,
     errors: Vec<Error>,
 }
 
@@ -66,7 +69,7 @@ pub(super) async fn run(args: RepairArgs, context: &Context) -> Result<ExitCode>
         let done = if args.dry_run {
             Done::default()
         } else {
-            repair(&site, &found, args.failed).await?
+            repair(&site, &found, &args).await?
         };
         Ok((found, done))
     });
@@ -118,51 +121,50 @@ fn is_recent(account: &Account, now: SystemTime) -> bool {
 }
 
 /// Sees to everybody; what fails for one doesn't keep the others waiting.
-async fn repair(site: &Site, found: &Found, failed_too: bool) -> Result<Done> {
+async fn repair(site: &Site, found: &Found, args: &RepairArgs) -> Result<Done> {
     let mut done = Done::default();
-    let to_do: Vec<&Record> = found
+    let owed: Vec<&Record> = found
         .owed
         .iter()
-        .filter(|record| !record.pending.is_empty() || failed_too)
+        .filter(|record| !record.pending.is_empty() || args.failed)
         .collect();
-    if !to_do.is_empty() {
-        // Asked for only when needed, so that users can be recorded without it.
-        let function = site.confirm_user()?;
-        let deliveries = to_do.iter().map(|record| {
-            trace::beside(async move {
-                let redelivered = redeliver(site, function, record, failed_too).await;
-                (record.sub.clone(), redelivered)
-            })
-        });
-        let mut deliveries = stream::iter(deliveries).buffer_unordered(AT_ONCE);
-        while let Some((sub, redelivered)) = deliveries.next().await {
-            match redelivered {
-                Ok(requeued) => {
-                    if requeued {
-                        done.requeued.insert(sub.clone());
-                    }
-                    done.handed_over.insert(sub);
-                }
-                Err(error) => done.errors.push(error),
-            }
-        }
+    let unrecorded: &[Account] = if args.confirm { &found.unrecorded } else { &[] };
+    if owed.is_empty() && unrecorded.is_empty() {
+        return Ok(done);
     }
-    let records = found.unrecorded.iter().map(|account| {
+    let function = site.confirm_user()?;
+    let deliveries = owed.iter().map(|record| {
         trace::beside(async move {
-            let role = &site.stage.access.default_role;
-            let record = account.record(role, SystemTime::now());
-            let written = site.aws.change_user(&site.tables, None, &record, None);
-            let doing = format!("could not record `{}`", record.name());
-            let written = written.await.map_err(|fault| fault.while_doing(doing));
-            (account.sub.clone(), written)
+            let redelivered = redeliver(site, function, record, args.failed).await;
+            (record.sub.clone(), redelivered)
         })
     });
-    let mut records = stream::iter(records).buffer_unordered(AT_ONCE);
-    while let Some((sub, written)) = records.next().await {
-        match written {
-            Ok(true) => drop(done.recorded.insert(sub)),
-            // The trigger, or a sign-in, was faster.
-            Ok(false) => {}
+    let mut deliveries = stream::iter(deliveries).buffer_unordered(AT_ONCE);
+    while let Some((sub, redelivered)) = deliveries.next().await {
+        match redelivered {
+            Ok(requeued) => {
+                if requeued {
+                    done.requeued.insert(sub.clone());
+                }
+                done.handed_over.insert(sub);
+            }
+            Err(error) => done.errors.push(error),
+        }
+    }
+    let confirmations = unrecorded.iter().map(|account| {
+        trace::beside(async move {
+            let handed_over = site
+                .aws
+                .hand_over_confirmation(function, &site.pool, account);
+            let doing = format!("could not hand `{}` over", account.name());
+            let handed_over = handed_over.await.map_err(|fault| fault.while_doing(doing));
+            handed_over.map(|()| account.sub.clone())
+        })
+    });
+    let mut confirmations = stream::iter(confirmations).buffer_unordered(AT_ONCE);
+    while let Some(confirmed) = confirmations.next().await {
+        match confirmed {
+            Ok(sub) => drop(done.confirmed.insert(sub)),
             Err(error) => done.errors.push(error),
         }
     }
@@ -182,7 +184,7 @@ async fn redeliver(site: &Site, function: &str, record: &Record, failed_too: boo
         );
         requeued = answer.map_err(|fault| fault.while_doing(doing))?;
     }
-    let handed_over = site.aws.hand_over(function, &record.sub).await;
+    let handed_over = site.aws.hand_over_deliveries(function, &record.sub).await;
     let doing = format!("could not hand the deliveries of `{}` over", record.name());
     handed_over.map_err(|fault| fault.while_doing(doing))?;
     Ok(requeued)
@@ -218,8 +220,7 @@ fn document(site: &Site, args: &RepairArgs, found: &Found, done: &Done) -> Value
         json!({
             "sub": account.sub,
             "email": account.email(),
-            "role": site.stage.access.default_role,
-            "recorded": done.recorded.contains(&account.sub),
+            "handed_over": done.confirmed.contains(&account.sub),
         })
     };
     json!({
@@ -266,16 +267,21 @@ fn show(
         ]);
     }
     for account in &found.unrecorded {
-        let role = &site.stage.access.default_role;
-        let what = if done.recorded.contains(&account.sub) {
-            format!("recorded as {role}")
+        let what = if done.confirmed.contains(&account.sub) {
+            "confirmation handed over"
+        } else if !args.confirm {
+            "has no record"
         } else if args.dry_run {
-            format!("to record as {role}")
+            "to confirm"
         } else {
-            "not recorded, or recorded meanwhile".to_owned()
+            "not handed over"
         };
-        let name = account.email().unwrap_or(&account.username).to_owned();
-        rows.push(vec![name, String::new(), String::new(), what]);
+        rows.push(vec![
+            account.name().to_owned(),
+            String::new(),
+            String::new(),
+            what.to_owned(),
+        ]);
     }
     if rows.is_empty() {
         context
@@ -291,6 +297,11 @@ fn show(
             "{} confirmed moments ago have no record yet; run the command again in a minute",
             found.recent.len()
         ));
+    }
+    if !found.unrecorded.is_empty() && !args.confirm {
+        context.ui.hint(
+            "the first sign-in makes a record; give who signed up a welcome and their domain, too, with `--confirm`",
+        );
     }
     let failed_only = found
         .owed

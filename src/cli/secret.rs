@@ -11,7 +11,7 @@ use super::site::check_account;
 use crate::aws::trace;
 use crate::error::{Error, Kind, Result};
 use crate::project::Project;
-use crate::project::stage::Stage;
+use crate::project::stage::{Marketing, Stage};
 use crate::project::validate::{WrongName, parameter_name};
 use crate::project::words;
 
@@ -106,8 +106,8 @@ fn checked(given: &str) -> Result<&str> {
 
 /// The names the stage refers to.
 fn referenced(stage: &Stage) -> BTreeSet<&str> {
-    let secrets = stage.marketing.iter().flat_map(|one| one.secrets());
-    secrets.map(|secret| secret.0.as_str()).collect()
+    let secrets = stage.marketing.as_ref().map(Marketing::secrets);
+    secrets.unwrap_or_default()
 }
 
 fn unused(name: &str, stage: &Stage, used: &BTreeSet<&str>) -> String {

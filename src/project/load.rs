@@ -268,7 +268,8 @@ fn explain(source: &Source, mistyped: &Mistyped) -> Error {
         ),
         Mistake::Type { .. } if is_wrong_secret => (
             format!("`{key}` holds something else than a reference"),
-            "write `\"ssm:/NAME\"`, the name of an SSM SecureString that holds it".to_owned(),
+            "write `\"ssm:/NAME\"`, and give the secret itself to `saasauth secret set /NAME`"
+                .to_owned(),
         ),
         Mistake::Type { wanted, found } => (
             format!("expected {wanted}, found {found}"),

@@ -498,8 +498,8 @@ pub struct Webhook {
 pub struct Secret(pub String);
 
 impl Marketing {
-    /// Every secret the platforms need, in their order.
-    pub fn secrets(&self) -> Vec<&Secret> {
+    /// The names of the secrets the platforms need.
+    pub fn secrets(&self) -> BTreeSet<&str> {
         let Platforms {
             mailchimp,
             hubspot,
@@ -516,6 +516,7 @@ impl Marketing {
         ]
         .into_iter()
         .flatten()
+        .map(|secret| secret.0.as_str())
         .collect()
     }
 }

@@ -30,7 +30,7 @@ pub struct Statement<S = Expr> {
     pub principal: Option<BTreeMap<String, String>>,
     /// Exact actions; no wildcards in this project.
     pub action: Vec<String>,
-    /// Exact ARNs; absent in a trust policy.
+    /// ARNs; absent in a trust policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<Vec<S>>,
     /// Operator, then condition key, then value.

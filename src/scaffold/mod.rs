@@ -57,6 +57,7 @@ macro_rules! lambdas {
 
 /// Files written as they are. A test compares the list with the folder.
 const LAMBDAS: &[(&str, &str)] = lambdas![
+    "README.md",
     "common/Cargo.toml",
     "common/fixtures/post-confirmation.json",
     "common/fixtures/pre-token-generation-v2.json",
@@ -83,6 +84,7 @@ const LAMBDAS: &[(&str, &str)] = lambdas![
     "confirm-user/src/platform/mailchimp.rs",
     "confirm-user/src/platform/mod.rs",
     "confirm-user/src/platform/webhook.rs",
+    "confirm-user/src/registry.rs",
     "confirm-user/src/secrets.rs",
     "confirm-user/src/settings.rs",
     "confirm-user/src/welcome.rs",

@@ -1,7 +1,9 @@
 //! What the two functions may do in AWS: every statement of their roles, and nothing else says so.
 //!
-//! Each action here is one that a function sends, and each resource one that it sends it to; the
-//! functions' own tests hold their requests against these statements.
+//! Each action here is one that a function sends, and each resource one that it sends it to. A test takes
+//! each of them away in turn, and something must fail (`tests/it/permissions.rs`).
+
+use std::collections::BTreeMap;
 
 use super::{Builder, email};
 use crate::project::stage::Marketing;
@@ -49,8 +51,8 @@ pub(super) fn generate_token(builder: &Builder<'_>, confirm_user: &str) -> Vec<S
     ]
 }
 
-/// Of both: their own log group. It is declared, so a function may not create one; that would have no
-/// retention.
+/// Of both: their own log group, where Lambda writes with the function's role. It is declared, so a
+/// function may not create one; that would have no retention.
 pub(super) fn write_logs(log_group: &str) -> Statement {
     Statement::allow(
         "WriteLogs",
@@ -69,12 +71,14 @@ fn hand_over(confirm_user: &str) -> Statement {
     )
 }
 
-/// SES wants the right on everything the request names: sender, configuration set and template.
+/// SES wants the right on everything the request names: sender, configuration set and template. In its
+/// sandbox it wants it on the identity that covers the recipient, too (aws/aws-sdk-js#3641), and nobody
+/// knows which that will be. So it is any identity, for mail from our own sender alone.
 fn send_welcome(builder: &Builder<'_>) -> Option<Statement> {
     let sender = builder.stage.email.as_ref()?;
     let welcome = sender.welcome.as_ref()?;
     let mut resources = vec![
-        Expr::arn("ses", format!("identity/{}", sender.identity)),
+        Expr::arn("ses", "identity/*".to_owned()),
         Expr::arn(
             "ses",
             format!("configuration-set/{}", email::configuration_set(builder)),
@@ -82,28 +86,28 @@ fn send_welcome(builder: &Builder<'_>) -> Option<Statement> {
     ];
     let templates = email::templates(builder, welcome).map(|(_, name, _)| name);
     resources.extend(templates.map(|name| Expr::arn("ses", format!("template/{name}"))));
-    Some(Statement::allow(
-        "SendWelcome",
-        &["ses:SendEmail", "ses:SendTemplatedEmail"],
-        resources,
-    ))
+    // The bare address, whatever name stands before it.
+    let from = Expr::from(sender.from_address.as_str());
+    let ours = BTreeMap::from([("ses:FromAddress".to_owned(), from)]);
+    Some(Statement {
+        condition: Some(BTreeMap::from([("StringEquals".to_owned(), ours)])),
+        ..Statement::allow(
+            "SendWelcome",
+            &["ses:SendEmail", "ses:SendTemplatedEmail"],
+            resources,
+        )
+    })
 }
 
 /// Exactly the secrets the project file names. No `kms:Decrypt`: they are encrypted under the account's
 /// key `aws/ssm`, whose own policy lets every principal of the account decrypt through SSM. A key of
 /// one's own would need it.
 fn read_secrets(marketing: &Marketing) -> Statement {
-    let mut names: Vec<&str> = marketing
-        .secrets()
-        .into_iter()
-        .map(|secret| secret.0.as_str())
-        .collect();
-    names.sort_unstable();
-    names.dedup();
     Statement::allow(
         "ReadSecrets",
         &["ssm:GetParameter"],
-        names
+        marketing
+            .secrets()
             .into_iter()
             .map(|name| Expr::arn("ssm", format!("parameter{name}")))
             .collect(),

@@ -241,6 +241,13 @@ impl Ui {
         lock(&self.prompt).secret(question, hint, is_terminal, ask)
     }
 
+    /// Ends the line of a question nobody answers any more.
+    pub fn end_question(&self) {
+        if io::stdin().is_terminal() {
+            self.streams.write_note("\n");
+        }
+    }
+
     /// Hides what is typed until the returned value is dropped.
     pub fn hide_typing(&self) -> Hidden {
         Hidden::new()

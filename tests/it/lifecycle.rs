@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Calls, Project};
+use crate::support::{Calls, Project, RESOURCES};
 
 /// The keys of a document, in order.
 fn keys(document: &Value) -> Vec<&str> {
@@ -69,7 +69,12 @@ fn a_first_deploy_creates_everything_and_ends_with_the_outputs() {
         deployed.stderr.contains("✓ Deployed local in "),
         "{deployed:?}"
     );
-    assert!(deployed.stderr.contains(": 23 created\n"), "{deployed:?}");
+    assert!(
+        deployed
+            .stderr
+            .contains(&format!(": {RESOURCES} created\n")),
+        "{deployed:?}"
+    );
     assert!(
         deployed
             .stderr
@@ -105,7 +110,8 @@ fn the_json_documents_have_exactly_the_keys_of_the_contract() {
             assert_eq!(keys(property), ["path", "before", "after"]);
         }
     }
-    let all = json!({ "create": 23, "update": 0, "replace": 0, "delete": 0, "unchanged": 0 });
+    let all =
+        json!({ "create": RESOURCES, "update": 0, "replace": 0, "delete": 0, "unchanged": 0 });
     assert_eq!(plan["summary"], all);
 
     let deployed = project.deploy();
@@ -154,12 +160,15 @@ fn a_second_deploy_finds_nothing_to_do_and_writes_nothing() {
     assert_eq!(ledger["serial"], json!({ "N": "1" }), "{ledger}");
 
     let again = project.run(&["deploy", "--no-build", "-v"]).expect(0);
-    assert!(again.stderr.contains(": 23 unchanged\n"), "{again:?}");
+    assert!(
+        again.stderr.contains(&format!(": {RESOURCES} unchanged\n")),
+        "{again:?}"
+    );
     assert_eq!(Calls::of(&again).writes(), [""; 0], "{again:?}");
     assert_eq!(project.ledger(), ledger);
     let plan = diff(&project, 0);
     assert_eq!(plan["changes"], json!([]));
-    assert_eq!(plan["summary"]["unchanged"], 23);
+    assert_eq!(plan["summary"]["unchanged"], RESOURCES);
 }
 
 #[test]
@@ -281,7 +290,7 @@ fn destroy_leaves_the_ledger_alone_and_the_next_deploy_starts_anew() {
     let first = project.deploy()["outputs"]["user_pool_id"].clone();
     let full = project.inventory();
     let emptied = project.run(&["destroy", "--json"]).expect(0).json();
-    assert_eq!(emptied["summary"]["delete"], 23, "{emptied}");
+    assert_eq!(emptied["summary"]["delete"], RESOURCES, "{emptied}");
     assert_eq!(
         project.inventory(),
         json!({

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::support::{Project, start};
+use crate::support::{Project, RESOURCES, start};
 
 fn now() -> u64 {
     SystemTime::now()
@@ -74,7 +74,7 @@ fn of_two_deploys_at_once_one_creates_and_nothing_is_doubled() {
     let both = [0, 1].map(|_| start(&mut project.command(&["deploy", "--no-build", "--json"])));
     let both = both.map(crate::support::Started::end);
     let created = |output: &crate::support::Output| {
-        output.code == 0 && output.json()["summary"]["create"] == 23
+        output.code == 0 && output.json()["summary"]["create"] == RESOURCES
     };
     assert_eq!(
         both.iter().filter(|output| created(output)).count(),
@@ -88,7 +88,7 @@ fn of_two_deploys_at_once_one_creates_and_nothing_is_doubled() {
     ];
     let refused = other.code == 3 && in_the_way.iter().any(|why| other.stderr.contains(why));
     // It may also have come late enough to find everything done.
-    let idle = other.code == 0 && other.json()["summary"]["unchanged"] == 23;
+    let idle = other.code == 0 && other.json()["summary"]["unchanged"] == RESOURCES;
     assert!(refused || idle, "{other:?}");
     assert_eq!(
         project.inventory()["user_pools"],

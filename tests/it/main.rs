@@ -9,7 +9,9 @@ mod support;
 
 mod build;
 mod check;
+mod claims;
 mod crash;
+mod deliveries;
 mod init;
 mod journey;
 mod layering;
@@ -18,6 +20,7 @@ mod local;
 mod locks;
 mod moto;
 mod neighbours;
+mod permissions;
 mod requests;
 mod synth;
 mod terminal;

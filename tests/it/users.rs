@@ -72,37 +72,84 @@ fn what_is_granted_and_revoked_is_in_the_next_token() {
     let sub = admin_made(&project, ADDRESS);
 
     let granted = project.run(&[
-        "user", "grant", ADDRESS, "--role", "admin", "--permission", "audit:read", "--domain",
-        "example.com", "--domain-role", "member", "--json", "-v",
+        "user",
+        "grant",
+        ADDRESS,
+        "--role",
+        "admin",
+        "--permission",
+        "audit:read",
+        "--domain",
+        "example.com",
+        "--domain-role",
+        "member",
+        "--json",
+        "-v",
     ]);
     let calls = Calls::of(&granted.clone().expect(0));
-    assert_eq!(calls.writes(), ["TransactWriteItems"], "record and membership in one write");
+    assert_eq!(
+        calls.writes(),
+        ["TransactWriteItems"],
+        "record and membership in one write"
+    );
     let document = granted.json();
     assert_eq!(document["changed"], true, "{document}");
     assert_eq!(document["created"], true, "there was no record: {document}");
-    assert_eq!(document["domains"], json!({ "example.com": "member" }), "{document}");
-    assert_eq!(item(&project, &sub)["attributes"]["M"]["company"], json!({ "S": "Engines" }));
+    assert_eq!(
+        document["domains"],
+        json!({ "example.com": "member" }),
+        "{document}"
+    );
+    assert_eq!(
+        item(&project, &sub)["attributes"]["M"]["company"],
+        json!({ "S": "Engines" })
+    );
     let everything = ["audit:read", "billing:*", "members:*", "projects:*"];
-    assert_eq!(token(&project), json!(["admin", everything, ["example.com"]]));
+    assert_eq!(
+        token(&project),
+        json!(["admin", everything, ["example.com"]])
+    );
 
     // By `sub` as well as by address; and what is there already is not written again.
-    let again = project.run(&["user", "grant", &sub, "--role", "admin", "--json", "-v"]).expect(0);
+    let again = project
+        .run(&["user", "grant", &sub, "--role", "admin", "--json", "-v"])
+        .expect(0);
     assert_eq!(again.json()["changed"], false, "{again:?}");
     assert!(Calls::of(&again).writes().is_empty(), "{again:?}");
 
-    let shown = project.run(&["user", "show", ADDRESS, "--json"]).expect(0).json();
+    let shown = project
+        .run(&["user", "show", ADDRESS, "--json"])
+        .expect(0)
+        .json();
     assert_eq!(shown["effective_permissions"], json!(everything), "{shown}");
     for filter in [["--role", "admin"], ["--domain", "example.com"]] {
         let arguments = [&["user", "list", "--json"], &filter[..]].concat();
         let listed = project.run(&arguments).expect(0).json();
-        assert_eq!(listed["users"][0]["sub"], json!(sub), "{filter:?}: {listed}");
-        assert_eq!(listed["users"][0]["domains"], json!({ "example.com": "member" }));
+        assert_eq!(
+            listed["users"][0]["sub"],
+            json!(sub),
+            "{filter:?}: {listed}"
+        );
+        assert_eq!(
+            listed["users"][0]["domains"],
+            json!({ "example.com": "member" })
+        );
     }
 
-    let revoke = ["user", "revoke", ADDRESS, "--permission", "audit:read", "--domain", "example.com"];
+    let revoke = [
+        "user",
+        "revoke",
+        ADDRESS,
+        "--permission",
+        "audit:read",
+        "--domain",
+        "example.com",
+    ];
     let revoked = project.run(&revoke).expect(0);
     assert!(revoked.stderr.contains("role `admin` stays"), "{revoked:?}");
-    project.run(&["user", "revoke", ADDRESS, "--role", "admin"]).expect(0);
+    project
+        .run(&["user", "revoke", ADDRESS, "--role", "admin"])
+        .expect(0);
     assert_eq!(token(&project), json!(["member", ["projects:read"], []]));
 }
 
@@ -119,9 +166,16 @@ fn people_who_grant_at_the_same_time_undo_nothing() {
     for grant in grants {
         grant.end().expect(0);
     }
-    let shown = project.run(&["user", "show", &sub, "--json"]).expect(0).json();
-    let mut held: Vec<&str> =
-        shown["permissions"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+    let shown = project
+        .run(&["user", "show", &sub, "--json"])
+        .expect(0)
+        .json();
+    let mut held: Vec<&str> = shown["permissions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one.as_str().unwrap())
+        .collect();
     held.sort_unstable();
     assert_eq!(held, permissions);
 }
@@ -132,13 +186,35 @@ fn what_the_project_file_does_not_know_is_refused() {
     project.deploy();
     admin_made(&project, ADDRESS);
     for (arguments, code, words) in [
-        (["grant", ADDRESS, "--role", "admni"], 3, "did you mean `admin`?"),
-        (["grant", ADDRESS, "--domain", "exmaple.com"], 3, "did you mean `example.com`?"),
-        (["grant", ADDRESS, "--permission", "Audit"], 2, "`Audit` is not a permission"),
-        (["grant", "nobody@other.org", "--role", "admin"], 1, "has no user `nobody@other.org`"),
-        (["revoke", ADDRESS, "--role", "member"], 3, "what a user without a role has"),
+        (
+            ["grant", ADDRESS, "--role", "admni"],
+            3,
+            "did you mean `admin`?",
+        ),
+        (
+            ["grant", ADDRESS, "--domain", "exmaple.com"],
+            3,
+            "did you mean `example.com`?",
+        ),
+        (
+            ["grant", ADDRESS, "--permission", "Audit"],
+            2,
+            "`Audit` is not a permission",
+        ),
+        (
+            ["grant", "nobody@other.org", "--role", "admin"],
+            1,
+            "has no user `nobody@other.org`",
+        ),
+        (
+            ["revoke", ADDRESS, "--role", "member"],
+            3,
+            "what a user without a role has",
+        ),
     ] {
-        let refused = project.run(&[&["user"], &arguments[..]].concat()).expect(code);
+        let refused = project
+            .run(&[&["user"], &arguments[..]].concat())
+            .expect(code);
         assert!(refused.stderr.contains(words), "{refused:?}");
     }
     project.run(&["user", "grant", ADDRESS]).expect(2);
@@ -152,7 +228,10 @@ fn a_blocked_user_gets_no_token_until_unblocked() {
     project.deploy();
     let sub = admin_made(&project, ADDRESS);
     let blocked = project.run(&["user", "block", ADDRESS, "-v"]).expect(0);
-    assert_eq!(Calls::of(&blocked).writes(), ["TransactWriteItems", "AdminUserGlobalSignOut"]);
+    assert_eq!(
+        Calls::of(&blocked).writes(),
+        ["TransactWriteItems", "AdminUserGlobalSignOut"]
+    );
     assert!(blocked.stderr.contains("up to 15 minutes"), "{blocked:?}");
     assert_eq!(item(&project, &sub)["status"], json!({ "S": "blocked" }));
     let refused = sign_in(&project);
@@ -162,7 +241,7 @@ fn a_blocked_user_gets_no_token_until_unblocked() {
 }
 
 #[test]
-fn repair_records_the_unrecorded_and_hands_over_what_is_owed() {
+fn repair_finds_the_unrecorded_and_hands_over_what_is_owed() {
     let project = Project::starter();
     project.deploy();
     let sub = admin_made(&project, ADDRESS);
@@ -171,9 +250,21 @@ fn repair_records_the_unrecorded_and_hands_over_what_is_owed() {
     // Somebody confirmed this moment is the trigger's to record.
     let first = repair();
     assert_eq!(first["recent"][0]["sub"], json!(sub), "{first}");
-    assert_eq!(item(&project, &sub), Value::Null);
-    until("the user is recorded", || repair()["unrecorded"][0]["recorded"] == true);
-    assert_eq!(item(&project, &sub)["role"], json!({ "S": "member" }));
+    until("the user is no longer new", || {
+        repair()["unrecorded"][0]["sub"] == json!(sub)
+    });
+    assert_eq!(item(&project, &sub), Value::Null, "nobody asked for that");
+    let confirm = project.run(&["repair", "--confirm"]).expect(0);
+    assert!(
+        confirm.stdout.contains("confirmation handed over"),
+        "{confirm:?}"
+    );
+    until("the user is recorded and welcomed", || {
+        let item = item(&project, &sub);
+        item["confirmed_at"].is_object() && item["pending"].is_null()
+    });
+    assert_eq!(item(&project, &sub)["role"]["S"], "member");
+    assert_eq!(repair()["unrecorded"], json!([]));
 
     let delivery = json!({ "M": {
         "state": { "S": "failed" }, "attempts": { "N": "3" }, "reason": { "S": "no such template" },
@@ -189,15 +280,34 @@ fn repair_records_the_unrecorded_and_hands_over_what_is_owed() {
         }),
     );
     let left = repair();
-    assert_eq!(left["owed"][0]["failed"][0]["reason"], "no such template", "{left}");
-    assert_eq!(left["owed"][0]["handed_over"], false, "nobody asked for that: {left}");
+    assert_eq!(
+        left["owed"][0]["failed"][0]["reason"], "no such template",
+        "{left}"
+    );
+    assert_eq!(
+        left["owed"][0]["handed_over"], false,
+        "nobody asked for that: {left}"
+    );
 
-    let dry = project.run(&["repair", "--failed", "--dry-run", "-v"]).expect(0);
-    assert!(!Calls::of(&dry).actions.iter().any(|(_, action)| action == "Invoke"), "{dry:?}");
-    let tried = project.run(&["repair", "--failed", "--json"]).expect(0).json();
+    let dry = project
+        .run(&["repair", "--failed", "--dry-run", "-v"])
+        .expect(0);
+    assert!(
+        !Calls::of(&dry)
+            .actions
+            .iter()
+            .any(|(_, action)| action == "Invoke"),
+        "{dry:?}"
+    );
+    let tried = project
+        .run(&["repair", "--failed", "--json"])
+        .expect(0)
+        .json();
     assert_eq!(tried["owed"][0]["requeued"], true, "{tried}");
     assert_eq!(tried["owed"][0]["handed_over"], true, "{tried}");
-    until("the welcome is delivered", || item(&project, &sub)["pending"].is_null());
+    until("the welcome is delivered", || {
+        item(&project, &sub)["pending"].is_null()
+    });
     assert_eq!(repair()["owed"], json!([]));
 }
 
@@ -211,10 +321,17 @@ fn a_secret_is_set_and_rotated_and_never_shown() {
     let missing = project.run(&["secret", "list", "--json"]).expect(0).json();
     assert_eq!(missing["secrets"][0]["set"], false, "{missing}");
     for (version, value) in [(1, "one-7f3a"), (2, "two-9c1d")] {
-        let set = piped(&project, &format!("{value}\n"), &["secret", "set", "/starter/kit-key", "--json"]);
+        let set = piped(
+            &project,
+            &format!("{value}\n"),
+            &["secret", "set", "/starter/kit-key", "--json"],
+        );
         let set = set.expect(0);
         assert_eq!(set.json()["version"], version, "{set:?}");
-        assert!(!format!("{set:?}").contains(value), "a secret is never shown");
+        assert!(
+            !format!("{set:?}").contains(value),
+            "a secret is never shown"
+        );
         let stored = project.client(
             "ssm",
             "get_parameter",
@@ -226,12 +343,18 @@ fn a_secret_is_set_and_rotated_and_never_shown() {
     let tags = json!({ "ResourceType": "Parameter", "ResourceId": "/starter/kit-key" });
     let tags = project.client("ssm", "list_tags_for_resource", tags);
     let project_tag = json!({ "Key": "saasauth:project", "Value": "starter" });
-    assert!(tags["TagList"].as_array().unwrap().contains(&project_tag), "{tags}");
+    assert!(
+        tags["TagList"].as_array().unwrap().contains(&project_tag),
+        "{tags}"
+    );
     let listed = project.run(&["secret", "list", "--json"]).expect(0).json();
     assert_eq!(listed["secrets"][0]["version"], 2, "{listed}");
 
     let unused = piped(&project, "x", &["secret", "set", "/starter/kit-kye"]).expect(0);
-    assert!(unused.stderr.contains("did you mean `/starter/kit-key`?"), "{unused:?}");
+    assert!(
+        unused.stderr.contains("did you mean `/starter/kit-key`?"),
+        "{unused:?}"
+    );
     piped(&project, "\n", &["secret", "set", "/starter/kit-key"]).expect(2);
     project.run(&["secret", "set", "kit-key"]).expect(2);
 }

@@ -1,4 +1,5 @@
-//! Hands the deliveries owed to a user to an asynchronous invocation of confirmUser.
+//! Hands work to an asynchronous invocation of confirmUser: the deliveries owed to a user, or a whole
+//! confirmation that could not be written down.
 //!
 //! The request is one line, so it is signed by hand: the Lambda SDK crate would make both triggers larger
 //! for it. Needs `lambda:InvokeFunction` on the function.
@@ -34,27 +35,48 @@ impl fmt::Display for NotHandedOver {
 
 impl std::error::Error for NotHandedOver {}
 
-/// The payload that asks confirmUser to deliver what it owes to the user.
-pub fn payload(sub: &str) -> Value {
-    json!({ "saasauth": "deliver", "sub": sub })
+/// What a payload of ours asks confirmUser for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Asked<'a> {
+    /// To deliver what is owed to the user of this `sub`.
+    Deliver(&'a str),
+    /// To record the user of this PostConfirmation event, and to deliver.
+    Confirm(&'a Value),
 }
 
-/// The user a payload asks to deliver to; `None` when it is something else, such as a Cognito event.
-pub fn asked_for(payload: &Value) -> Option<&str> {
-    (payload.get("saasauth")?.as_str()? == "deliver").then_some(payload.get("sub")?.as_str()?)
+impl<'a> Asked<'a> {
+    /// What a payload asks for; `None` when it is something else, such as a Cognito event.
+    pub fn in_payload(payload: &'a Value) -> Option<Self> {
+        match payload.get("saasauth")?.as_str()? {
+            "deliver" => Some(Self::Deliver(payload.get("sub")?.as_str()?)),
+            "confirm" => Some(Self::Confirm(payload.get("event")?)),
+            _ => None,
+        }
+    }
+
+    /// The payload that asks for it.
+    pub fn payload(self) -> Value {
+        match self {
+            Self::Deliver(sub) => json!({ "saasauth": "deliver", "sub": sub }),
+            Self::Confirm(event) => json!({ "saasauth": "confirm", "event": event }),
+        }
+    }
 }
 
-/// Queues the deliveries of this user; they are made after this returns. `function` is the name or ARN of
-/// confirmUser.
+/// Queues what is asked for; it is done after this returns. `function` is the name or ARN of confirmUser.
 ///
 /// API: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
-pub async fn hand_over(aws: &Signed, function: &str, sub: &str) -> Result<(), NotHandedOver> {
+pub async fn hand_over(
+    aws: &Signed,
+    function: &str,
+    asked: Asked<'_>,
+) -> Result<(), NotHandedOver> {
     let path = format!("/2015-03-31/functions/{function}/invocations");
     let headers = [
         ("content-type", "application/json"),
         ("x-amz-invocation-type", "Event"),
     ];
-    let body = payload(sub).to_string();
+    let body = asked.payload().to_string();
     let answer = aws
         .post("lambda", &path, &headers, body, LONGEST)
         .await
@@ -73,15 +95,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_its_own_payload_asks_for_a_delivery() {
-        assert_eq!(asked_for(&payload("s-1")), Some("s-1"));
-        assert_eq!(
-            asked_for(&json!({ "saasauth": "repair", "sub": "s" })),
-            None
-        );
-        assert_eq!(
-            asked_for(&json!({ "triggerSource": "PostConfirmation" })),
-            None
-        );
+    fn only_its_own_payloads_ask_for_something() {
+        let event = json!({ "triggerSource": "PostConfirmation_ConfirmSignUp" });
+        for asked in [Asked::Deliver("s-1"), Asked::Confirm(&event)] {
+            assert_eq!(Asked::in_payload(&asked.payload()), Some(asked));
+        }
+        assert_eq!(Asked::in_payload(&event), None);
+        for foreign in [
+            json!({ "saasauth": "repair", "sub": "s" }),
+            json!({ "saasauth": "deliver" }),
+            json!({ "saasauth": "confirm" }),
+        ] {
+            assert_eq!(Asked::in_payload(&foreign), None, "{foreign}");
+        }
     }
 }

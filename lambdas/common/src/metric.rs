@@ -11,8 +11,10 @@ use serde_json::{Map, Value, json};
 /// Where CloudWatch keeps the metrics of all projects and stages; the function's name tells them apart.
 pub const NAMESPACE: &str = "saasauth";
 
-/// One per attempted delivery; dimensions `Delivery` and `Outcome`.
+/// x.
 pub const DELIVERIES: &str = "Deliveries";
+/// One per confirmed user who could not be written down while they waited, and was handed over.
+pub const LATE_RECORDS: &str = "LateRecords";
 /// One per hand-over that failed.
 pub const HAND_OVER_FAILURES: &str = "HandOverFailures";
 /// Milliseconds from the start of a process until it is ready, emitted with its first event; its sample

@@ -2,7 +2,7 @@
 //!
 //! | table | `pk` | `sk` | holds |
 //! |---|---|---|---|
-//! | Permissions | `USER#<sub>` | | `email`, `attributes`, `role`, `permissions` beyond the role's, `created_at`, [`pending`](crate::pending), `deliveries` |
+//! | Permissions | `USER#<sub>` | | `email`, `attributes`, `role`, `permissions` beyond the role's, `created_at`, `confirmed_at`, [`pending`](crate::pending), `deliveries` |
 //! | Permissions | `ROLE#<name>` | | `permissions` |
 //! | Domains | `USER#<sub>` | `DOMAIN#<domain>` | `role` |
 //! | Domains | `DOMAIN#<domain>` | `META` | `role` |
@@ -21,6 +21,8 @@ pub type Item = HashMap<String, AttributeValue>;
 
 /// The sort key of a registered domain's own item.
 pub const META: &str = "META";
+/// When confirmUser saw to a user. A record without it was made elsewhere: by a sign-in or an operator.
+pub const CONFIRMED_AT: &str = "confirmed_at";
 /// What the sort key of a membership begins with.
 pub const DOMAIN_PREFIX: &str = "DOMAIN#";
 
@@ -49,6 +51,8 @@ pub struct UserRecord {
     pub attributes: BTreeMap<String, String>,
     pub role: String,
     pub created_at: SystemTime,
+    /// Whether confirmUser writes this record, and so sees to what the user is owed.
+    pub confirmed: bool,
     /// Names of the deliveries still owed to the user.
     pub pending: Vec<String>,
 }
@@ -65,16 +69,22 @@ impl UserRecord {
                 .collect(),
             role: role.to_owned(),
             created_at: SystemTime::now(),
+            confirmed: false,
             pending: Vec::new(),
         })
+    }
+
+    /// When the record was made, as it is written.
+    pub fn created_at(&self) -> AttributeValue {
+        let created_at = DateTime::from(self.created_at)
+            .fmt(DateTimeFormat::DateTime)
+            .expect("the clock stands in a year of four digits");
+        AttributeValue::S(created_at)
     }
 
     /// The record as an item. Absent values are left out: DynamoDB refuses an empty set.
     pub fn item(&self) -> Item {
         let text = |value: &str| AttributeValue::S(value.to_owned());
-        let created_at = DateTime::from(self.created_at)
-            .fmt(DateTimeFormat::DateTime)
-            .expect("the clock stands in a year of four digits");
         let mut item = HashMap::from([
             ("pk".to_owned(), AttributeValue::S(user_key(&self.sub))),
             (
@@ -88,8 +98,11 @@ impl UserRecord {
             ),
             ("role".to_owned(), text(&self.role)),
             ("permissions".to_owned(), AttributeValue::L(Vec::new())),
-            ("created_at".to_owned(), AttributeValue::S(created_at)),
+            ("created_at".to_owned(), self.created_at()),
         ]);
+        if self.confirmed {
+            item.insert(CONFIRMED_AT.to_owned(), self.created_at());
+        }
         if let Some(email) = &self.email {
             item.insert("email".to_owned(), text(email));
         }

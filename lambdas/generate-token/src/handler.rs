@@ -8,10 +8,11 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 use trigger_common::aws::Signed;
 use trigger_common::event::UserAttributes;
+use trigger_common::handover::{self, Asked};
 use trigger_common::log::aws_failure;
 use trigger_common::metric::{self, Unit};
 use trigger_common::record::{DOMAIN_PREFIX, Item, UserRecord, text, user_key};
-use trigger_common::{Event, Log, TriggerError, handover, permission};
+use trigger_common::{Event, Log, TriggerError, permission};
 
 use crate::answer;
 use crate::claims::{Claims, Said};
@@ -198,7 +199,7 @@ impl GenerateToken {
         else {
             return;
         };
-        let request = handover::hand_over(&self.signed, function, sub);
+        let request = handover::hand_over(&self.signed, function, Asked::Deliver(sub));
         let failure = match timeout(LONGEST_HAND_OVER, request).await {
             Ok(Ok(())) => {
                 metric::count(HAND_OVERS, &[]);

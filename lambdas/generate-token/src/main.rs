@@ -13,6 +13,8 @@ async fn main() -> Result<(), Error> {
     let dynamodb = aws_sdk_dynamodb::Client::new(&aws.config);
     let trigger = GenerateToken::new(dynamodb, aws.signed, settings);
     // Lambda runs the start of a process at full speed: the connections are opened here, not in a sign-in.
+    // Done before the first event is asked for, not beside it: whoever has asked and is given none is
+    // frozen, requests under way and all, and a sign-in beside them would open connections of its own.
     trigger.prefetch(&Log::init()).await;
     run(service_fn(async |event: LambdaEvent<Event>| {
         let log = Log::new(&event.context.request_id);

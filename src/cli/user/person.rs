@@ -74,7 +74,7 @@ impl Person {
     pub(super) fn name(&self) -> &str {
         let account = self.account.as_ref();
         account
-            .and_then(|account| account.email().or(Some(&account.username)))
+            .map(Account::name)
             .or(self.standing.record.as_ref().map(Record::name))
             .unwrap_or(&self.sub)
     }

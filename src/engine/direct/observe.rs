@@ -99,13 +99,14 @@ async fn look(
     digests: &BTreeMap<LogicalId, String>,
     reads: Reads,
 ) -> Result<Found> {
-    let (caller, ledger, tagged, sender, domain, sandbox) = tokio::join!(
+    let (caller, ledger, tagged, sender, domain, sandbox, secrets) = tokio::join!(
         trace::beside(aws.caller()),
         trace::beside(aws.read_ledger()),
         trace::beside(aws.tagged()),
         trace::beside(sender(aws, stage)),
         trace::beside(domain_pool(aws, stage)),
         trace::beside(sandbox(aws, stage, reads)),
+        trace::beside(missing_secrets(aws, stage, reads)),
     );
     let doing = "could not read what is deployed";
     let caller = caller.map_err(|fault| fault.while_doing(WHO))?;
@@ -116,6 +117,7 @@ async fn look(
     let sender = sender.map_err(|fault| fault.while_doing(doing))?;
     let domain = domain.map_err(|fault| fault.while_doing(doing))?;
     let sandbox = sandbox.map_err(|fault| fault.while_doing(doing))?;
+    let secrets = tolerate(secrets).map_err(|fault| fault.while_doing(doing))?;
 
     let recorded_identity = ledger.records.contains_key(topology::EMAIL_IDENTITY);
     let facts = Facts {
@@ -128,6 +130,12 @@ async fn look(
             stage.region
         ));
     }
+    topology.notes.extend(secrets.iter().map(|name| {
+        format!(
+            "the secret `{name}` is not set: run `saasauth secret set {name} --stage {}`",
+            stage.name
+        )
+    }));
     if reads == Reads::All {
         check_domain(stage, &ledger, &tagged, domain)?;
     }
@@ -169,7 +177,8 @@ async fn look(
     })
 }
 
-/// The tagging API needs a right of its own that nothing else does; without it the ledger alone knows.
+/// The tagging API and SSM each need a right of its own that nothing else does. Without the one the ledger
+/// alone knows, and without the other the first delivery finds out.
 fn tolerate(tagged: crate::aws::Result<Vec<String>>) -> crate::aws::Result<Vec<String>> {
     match tagged {
         Err(fault) if fault.class == Class::Denied => Ok(Vec::new()),
@@ -226,6 +235,24 @@ async fn sandbox(aws: &Aws, stage: &Stage, reads: Reads) -> crate::aws::Result<b
         return Ok(false);
     }
     aws.is_in_ses_sandbox().await
+}
+
+/// Secrets the functions will look for in vain.
+async fn missing_secrets(
+    aws: &Aws,
+    stage: &Stage,
+    reads: Reads,
+) -> crate::aws::Result<Vec<String>> {
+    let names = match &stage.marketing {
+        Some(marketing) if reads == Reads::All => Vec::from_iter(marketing.secrets()),
+        _ => return Ok(Vec::new()),
+    };
+    let set = aws.secrets(&names).await?;
+    Ok(names
+        .into_iter()
+        .filter(|name| !set.contains_key(*name))
+        .map(str::to_owned)
+        .collect())
 }
 
 fn identity_fact(aws: &Aws, state: Option<IdentityState>, recorded: bool) -> Identity {

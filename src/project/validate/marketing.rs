@@ -240,7 +240,7 @@ fn check_receiver(at: &At<String>, report: &mut Report<'_>) {
 
 /// A reference to a secret. What stands there instead is never repeated in the message.
 fn secret(value: Option<&At<String>>, key: &str, owner: Span, report: &mut Report<'_>) -> Secret {
-    let hint = format!("add `{key}: \"ssm:/NAME\"`, the name of an SSM SecureString that holds it");
+    let hint = format!("add `{key}: \"ssm:/NAME\"`, then run `saasauth secret set /NAME`");
     let at = report.required(value, key, owner, &hint);
     if at.value.trim().is_empty() {
         return Secret(String::new());
@@ -249,7 +249,7 @@ fn secret(value: Option<&At<String>>, key: &str, owner: Span, report: &mut Repor
         report.add(
             at.span,
             format!("`{key}` holds something else than a reference"),
-            "write `\"ssm:/NAME\"`, the name of an SSM SecureString that holds it",
+            "write `\"ssm:/NAME\"`, and give the secret itself to `saasauth secret set /NAME`",
         );
         if let Some(error) = report.errors.last_mut() {
             error.place = Some(report.source.covered_place(at.span));

@@ -4,11 +4,13 @@
 mod cloud;
 mod command;
 mod folders;
+mod platforms;
 mod project;
 mod python;
 
 pub(crate) use cloud::Cloud;
 pub(crate) use command::{Output, Started, run, saasauth, signal, start};
 pub(crate) use folders::{copy, files, folder, guard, repository, until};
-pub(crate) use project::{Calls, LAMBDAS, Project};
+pub(crate) use platforms::{PLATFORMS, Platforms, key, start_with_input};
+pub(crate) use project::{Calls, LAMBDAS, Project, RESOURCES};
 pub(crate) use python::{python, python_tool, script};

@@ -16,6 +16,9 @@ use super::python::{client, python};
 /// How the examples name the folder of the triggers.
 pub(crate) const LAMBDAS: &str = "../../lambdas/";
 
+/// How many resources `examples/starter` declares on the stage `local`.
+pub(crate) const RESOURCES: usize = 24;
+
 /// A project of its own, on the stage `local`.
 pub(crate) struct Project {
     pub(crate) directory: PathBuf,

@@ -6,7 +6,8 @@ use crate::support::cloud::Cloud;
 use crate::support::server::{Reply, Server};
 use crate::support::*;
 use serde_json::{Value, json};
-use trigger_common::{TriggerError, handover};
+use trigger_common::TriggerError;
+use trigger_common::handover::Asked;
 
 /// A user who is recorded, and owed whatever the settings owe.
 async fn recorded(settings: confirm_user::Settings) -> (Cloud, confirm_user::ConfirmUser) {
@@ -174,7 +175,7 @@ async fn whatever_passes_is_tried_again_and_made_once() {
         let (cloud, function) = owed_to(&server).await;
         // Less than Lambda's five seconds, to keep the test short.
         let within = Duration::from_millis(1500);
-        let answer = invoke_within(&function, handover::payload(SUB), within).await;
+        let answer = invoke_within(&function, Asked::Deliver(SUB).payload(), within).await;
         assert!(is_pending(answer), "{name}");
         assert_eq!(cloud.pending(SUB), ["webhook"], "{name}");
         assert_eq!(
@@ -281,7 +282,7 @@ async fn one_delivery_does_not_wait_for_another() {
     let (cloud, function) = recorded(settings).await;
     cloud.set_secret("/s", "s");
     let within = Duration::from_millis(1500);
-    let answer = invoke_within(&function, handover::payload(SUB), within).await;
+    let answer = invoke_within(&function, Asked::Deliver(SUB).payload(), within).await;
     assert!(is_pending(answer));
     assert_eq!(cloud.mails().len(), 1);
     assert_eq!(cloud.pending(SUB), ["webhook"]);
@@ -350,7 +351,7 @@ async fn deliver_while_settling_fails(
     cloud.pass("UpdateItem", 1);
     cloud.fail("UpdateItem", usize::MAX, Reply::json(400, fault));
     let within = Duration::from_millis(2500);
-    invoke_within(function, handover::payload(SUB), within).await
+    invoke_within(function, Asked::Deliver(SUB).payload(), within).await
 }
 
 #[tokio::test]
@@ -435,7 +436,7 @@ async fn secrets_are_read_once_and_again_when_refused() {
         invoke(&function, event)
             .await
             .expect("the sign-up succeeds");
-        invoke(&function, handover::payload(sub)).await
+        invoke(&function, Asked::Deliver(sub).payload()).await
     };
     let delivered = Ok(json!({ "hubspot": "delivered" }));
     assert_eq!(welcome("s-1").await, delivered);

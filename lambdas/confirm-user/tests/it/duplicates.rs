@@ -10,7 +10,7 @@ use crate::support::*;
 use confirm_user::ConfirmUser;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use trigger_common::handover;
+use trigger_common::handover::Asked;
 
 const USERS: usize = 100;
 const COPIES: usize = 10;
@@ -76,7 +76,7 @@ async fn a_thousand_events_for_a_hundred_users_make_a_hundred_of_each() {
         handed
     });
     assert_eq!(handed.len(), USERS);
-    queue.extend((0..USERS).map(|user| handover::payload(&sub(user))));
+    queue.extend((0..USERS).map(|user| Asked::Deliver(&sub(user)).payload()));
     queue.sort_by_key(|payload| payload["sub"].to_string());
     for _ in 0..4 {
         queue = run(&processes, queue).await;

@@ -119,22 +119,100 @@ async fn two_copies_at_once_wait_for_each_other() {
     assert_eq!(cloud.users(), 1);
 }
 
-#[tokio::test]
-async fn a_lost_write_fails_the_sign_up_without_saying_why() {
-    let cloud = Cloud::start().await;
+/// Faults of DynamoDB that outlast the client's own retries.
+fn lasting_faults() -> [(&'static str, Reply); 5] {
     let limit = json!({
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-        "CancellationReasons": [{ "Code": "ItemCollectionSizeLimitExceeded" }],
+        "CancellationReasons": [{ "Code": "ThrottlingError" }],
     });
-    cloud.fail("TransactWriteItems", 1, Reply::json(400, &limit));
+    let throttled = json!({ "__type": "ProvisionedThroughputExceededException" });
+    let slow = Reply::After(Duration::from_secs(60), Box::new(Reply::text(200, "{}")));
+    [
+        ("TransactWriteItems", Reply::json(400, &limit)),
+        ("TransactWriteItems", Reply::json(400, &throttled)),
+        ("TransactWriteItems", Reply::text(500, "")),
+        ("GetItem", Reply::json(400, &throttled)),
+        ("TransactWriteItems", slow),
+    ]
+}
+
+#[tokio::test]
+async fn a_user_who_cannot_be_written_down_is_handed_over_whole() {
+    for (operation, fault) in lasting_faults() {
+        let cloud = Cloud::start().await;
+        cloud.put("domains", domain("admin"));
+        cloud.fail(operation, usize::MAX, fault);
+        let function = function(cloud.url(), with_welcome());
+        assert_eq!(invoke(&function, event()).await, Ok(event()));
+        assert_eq!(cloud.users(), 0);
+        let handed = cloud.take_invocations();
+        assert_eq!(handed, [json!({ "saasauth": "confirm", "event": event() })]);
+
+        // Still down: Lambda is told so, and tries again later.
+        assert_eq!(
+            invoke(&function, handed[0].clone()).await,
+            Err(TriggerError::STORE_UNAVAILABLE)
+        );
+        cloud.heal();
+        for expected in [json!({ "welcome": "delivered" }), json!({})] {
+            assert_eq!(invoke(&function, handed[0].clone()).await, Ok(expected));
+        }
+        assert_eq!(cloud.user(SUB).expect("recorded")["role"]["S"], "admin");
+        assert_eq!((cloud.users(), cloud.mails().len()), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn without_dynamodb_and_lambda_the_sign_up_fails_without_saying_why() {
+    let cloud = Cloud::start().await;
+    cloud.fail("TransactWriteItems", usize::MAX, Reply::text(500, ""));
+    cloud.fail("Invoke", usize::MAX, Reply::text(500, ""));
     let function = function(cloud.url(), with_welcome());
     assert_eq!(
         invoke(&function, event()).await,
         Err(TriggerError::STORE_UNAVAILABLE)
     );
     // Cognito tries again, and the user is there.
+    cloud.heal();
     assert_eq!(invoke(&function, event()).await, Ok(event()));
     assert_eq!(cloud.users(), 1);
+}
+
+/// The record a sign-in makes of a user it finds none of.
+fn made_at_sign_in(role: &str) -> Value {
+    json!({
+        "pk": { "S": format!("USER#{SUB}") },
+        "email": { "S": EMAIL },
+        "attributes": { "M": {} },
+        "role": { "S": role },
+        "permissions": { "L": [{ "S": "audit:read" }] },
+        "created_at": { "S": "2026-01-01T00:00:00Z" },
+    })
+}
+
+#[tokio::test]
+async fn who_signs_in_before_being_written_down_gets_the_rest_once() {
+    // The default role gives way to the company's; a role that somebody chose stays.
+    for (held, expected) in [("member", "admin"), ("owner", "owner")] {
+        let cloud = Cloud::start().await;
+        cloud.put("domains", domain("admin"));
+        cloud.put("permissions", made_at_sign_in(held));
+        let function = function(cloud.url(), with_welcome());
+        let confirm = json!({ "saasauth": "confirm", "event": event() });
+        assert_eq!(
+            invoke(&function, confirm.clone()).await,
+            Ok(json!({ "welcome": "delivered" }))
+        );
+        let user = cloud.user(SUB).expect("recorded");
+        assert_eq!(user["role"]["S"], expected);
+        assert_eq!(user["permissions"]["L"], json!([{ "S": "audit:read" }]));
+        assert_eq!(user["created_at"]["S"], "2026-01-01T00:00:00Z");
+        let membership = cloud.item("domains", &format!("USER#{SUB}"), "DOMAIN#acme.com");
+        assert_eq!(membership.expect("the user joined")["role"]["S"], "admin");
+
+        assert_eq!(invoke(&function, confirm).await, Ok(json!({})));
+        assert_eq!((cloud.users(), cloud.mails().len()), (1, 1));
+    }
 }
 
 #[tokio::test]
@@ -197,6 +275,8 @@ async fn an_event_without_a_user_is_refused() {
         json!({}),
         json!(null),
         json!({ "saasauth": "deliver" }),
+        json!({ "saasauth": "confirm" }),
+        json!({ "saasauth": "confirm", "event": {} }),
     ] {
         assert_eq!(invoke(&function, payload).await, Err(TriggerError::NO_USER));
     }

@@ -245,35 +245,29 @@ impl State {
             .as_array()
             .expect("a transaction has items")
             .iter()
-            .map(|write| &write["Put"])
+            .map(Write::of)
             .collect();
-        let exists = |put: &Value| {
-            let table = put["TableName"].as_str().unwrap_or_default();
-            self.items.get(&key(table, &put["Item"]))
-        };
         let reasons: Vec<_> = writes
             .iter()
-            .map(
-                |put| match (put["ConditionExpression"].as_str(), exists(put)) {
-                    (None, _) | (Some("attribute_not_exists(pk)"), None) => {
-                        json!({ "Code": "None" })
-                    }
-                    (Some("attribute_not_exists(pk)"), Some(old)) => {
-                        assert_eq!(put["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
-                        json!({ "Code": "ConditionalCheckFailed", "Item": old })
-                    }
-                    (Some(other), _) => panic!("not a condition of this cloud: {other}"),
-                },
-            )
+            .map(|write| {
+                let old = self.items.get(&write.key);
+                if write.holds(old) {
+                    return json!({ "Code": "None" });
+                }
+                assert_eq!(write.body["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
+                match old {
+                    Some(old) => json!({ "Code": "ConditionalCheckFailed", "Item": old }),
+                    None => json!({ "Code": "ConditionalCheckFailed" }),
+                }
+            })
             .collect();
         if reasons.iter().any(|reason| reason["Code"] != "None") {
             let reasons = json!({ "CancellationReasons": reasons });
             return refused("TransactionCanceledException", &reasons);
         }
-        for put in writes {
-            let table = put["TableName"].as_str().unwrap_or_default();
-            self.items
-                .insert(key(table, &put["Item"]), put["Item"].clone());
+        for write in writes {
+            let item = write.outcome(self.items.get(&write.key));
+            self.items.insert(write.key, item);
         }
         Reply::json(200, &json!({}))
     }
@@ -335,6 +329,67 @@ impl State {
             other => panic!("not an update of this cloud: {other}"),
         }
         Reply::json(200, &json!({}))
+    }
+}
+
+/// One write of a transaction.
+struct Write<'a> {
+    body: &'a Value,
+    key: (String, String, String),
+}
+
+impl<'a> Write<'a> {
+    fn of(write: &'a Value) -> Self {
+        let (body, key_of) = match (&write["Put"], &write["Update"]) {
+            (Value::Null, update) => (update, &update["Key"]),
+            (put, _) => (put, &put["Item"]),
+        };
+        let table = body["TableName"].as_str().unwrap_or_default();
+        Self {
+            body,
+            key: key(table, key_of),
+        }
+    }
+
+    fn holds(&self, old: Option<&Value>) -> bool {
+        let held = &self.body["ExpressionAttributeValues"][":held"];
+        match (self.body["ConditionExpression"].as_str(), old) {
+            (None, _) => true,
+            (Some("attribute_not_exists(pk)"), old) => old.is_none(),
+            (
+                Some(
+                    "attribute_exists(pk) AND attribute_not_exists(confirmed_at) \
+                     AND (attribute_not_exists(#role) OR #role = :held)",
+                ),
+                old,
+            ) => old.is_some_and(|old| {
+                let role = old.get("role");
+                old.get("confirmed_at").is_none() && role.is_none_or(|role| role == held)
+            }),
+            (Some(other), _) => panic!("not a condition of this cloud: {other}"),
+        }
+    }
+
+    fn outcome(&self, old: Option<&Value>) -> Value {
+        let Some(expression) = self.body["UpdateExpression"].as_str() else {
+            return self.body["Item"].clone();
+        };
+        let values = &self.body["ExpressionAttributeValues"];
+        let mut item = old.expect("the condition wants an item").clone();
+        let sets = expression.strip_prefix("SET ").expect("it sets");
+        for set in sets.split(", ") {
+            match set {
+                "confirmed_at = :at" => item["confirmed_at"] = values[":at"].clone(),
+                "#role = :role" => item["role"] = values[":role"].clone(),
+                "pending = :pending" => item["pending"] = values[":pending"].clone(),
+                // The comma within the parentheses parts it in two.
+                "deliveries = if_not_exists(deliveries" => {}
+                ":none)" if item.get("deliveries").is_some() => {}
+                ":none)" => item["deliveries"] = values[":none"].clone(),
+                other => panic!("not an update of this cloud: {other}"),
+            }
+        }
+        item
     }
 }
 

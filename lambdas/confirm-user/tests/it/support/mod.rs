@@ -11,7 +11,8 @@ use confirm_user::{ConfirmUser, Marketing, Settings, WelcomeMail};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use trigger_common::aws::Aws;
-use trigger_common::{Log, TriggerError, handover};
+use trigger_common::handover::Asked;
+use trigger_common::{Log, TriggerError};
 
 pub(crate) const SUB: &str = "5f1c2a44-3f3e-4a0b-9c55-0a8f5d7e1b20";
 pub(crate) const EMAIL: &str = "ada@acme.com";
@@ -110,5 +111,5 @@ pub(crate) async fn invoke_within(
 
 /// Asks the function to deliver what it owes the user.
 pub(crate) async fn deliver(function: &ConfirmUser) -> Result<Value, TriggerError> {
-    invoke(function, handover::payload(SUB)).await
+    invoke(function, Asked::Deliver(SUB).payload()).await
 }

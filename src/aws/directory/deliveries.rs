@@ -1,0 +1,104 @@
+//! What users are owed: queued again, and handed to the function that delivers.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
+use serde_json::json;
+
+use super::items::{held, text_value, user_key};
+use super::{Account, FAILED, Tables};
+use crate::aws::{Aws, Fault, Result};
+
+impl Aws {
+    /// Puts deliveries that failed back among those owed. `false` when that has changed meanwhile.
+    pub async fn requeue(&self, tables: &Tables, sub: &str, names: &[&str]) -> Result<bool> {
+        let mut request = self
+            .dynamodb
+            .update_item()
+            .table_name(&tables.permissions)
+            .key("pk", text_value(&user_key(sub)))
+            .expression_attribute_names("#deliveries", "deliveries")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#pending", "pending")
+            .expression_attribute_values(":failed", text_value(FAILED))
+            .expression_attribute_values(
+                ":names",
+                AttributeValue::Ss(names.iter().map(|&name| name.to_owned()).collect()),
+            );
+        let mut removed = Vec::new();
+        let mut conditions = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            request = request.expression_attribute_names(format!("#{index}"), *name);
+            removed.push(format!("#deliveries.#{index}"));
+            conditions.push(format!("#deliveries.#{index}.#state = :failed"));
+        }
+        let answer = request
+            .update_expression(format!("ADD #pending :names REMOVE {}", removed.join(", ")))
+            .condition_expression(conditions.join(" AND "))
+            .send()
+            .await;
+        held(answer.map_err(Fault::from))
+    }
+
+    /// Has confirmUser perform what it owes to a user; the deliveries are made after this returns.
+    pub async fn hand_over_deliveries(&self, function: &str, sub: &str) -> Result<()> {
+        let payload = json!({ "saasauth": "deliver", "sub": sub });
+        self.hand_over(function, &payload).await
+    }
+
+    /// Has confirmUser do for a user what it does at a sign-up; it is done after this returns.
+    pub async fn hand_over_confirmation(
+        &self,
+        function: &str,
+        pool: &str,
+        account: &Account,
+    ) -> Result<()> {
+        let mut attributes = json!(account.attributes);
+        attributes["sub"] = json!(account.sub);
+        attributes["cognito:user_status"] = json!(account.status);
+        // What Cognito itself sends, as far as the function reads it.
+        let event = json!({
+            "triggerSource": "PostConfirmation_ConfirmSignUp",
+            "userPoolId": pool,
+            "userName": account.username,
+            "request": { "userAttributes": attributes },
+        });
+        let payload = json!({ "saasauth": "confirm", "event": event });
+        self.hand_over(function, &payload).await
+    }
+
+    async fn hand_over(&self, function: &str, payload: &serde_json::Value) -> Result<()> {
+        self.lambda
+            .invoke()
+            .function_name(function)
+            .invocation_type(InvocationType::Event)
+            .payload(Blob::new(payload.to_string()))
+            .send()
+            .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::replay::{self, ok};
+
+    #[tokio::test]
+    async fn a_failed_delivery_is_owed_again_only_while_it_is_failed() {
+        let (aws, replay) = replay::aws([ok(json!({}))]);
+        let requeued = aws
+            .requeue(&Tables::of_tests(), "s", &["kit", "welcome"])
+            .await;
+        assert!(requeued.expect("it answers"));
+        let update = &replay.finish()[0].body;
+        assert_eq!(
+            update["UpdateExpression"],
+            "ADD #pending :names REMOVE #deliveries.#0, #deliveries.#1"
+        );
+        assert_eq!(
+            update["ConditionExpression"],
+            "#deliveries.#0.#state = :failed AND #deliveries.#1.#state = :failed"
+        );
+    }
+}
