@@ -25,6 +25,8 @@ pub struct Settings {
     pub endpoint_url: Option<String>,
     /// The access key ID to use with an emulator that takes any; it names the account there.
     pub emulated_account: Option<String>,
+    /// Where every request sent is written down.
+    pub calls: Calls,
 }
 
 /// The deployment package of one function.
@@ -55,7 +57,6 @@ pub struct Aws {
     pub(super) identities: Arc<super::ses::ReadIdentities>,
     pub(super) alarms: Arc<super::alarm::TakenNames>,
     caller: Arc<OnceCell<Caller>>,
-    calls: Calls,
     owner: Owner,
     region: String,
     endpoint_url: Option<String>,
@@ -93,12 +94,11 @@ impl Aws {
     }
 
     pub(super) fn from_config(config: &SdkConfig, settings: &Settings, owner: Owner) -> Self {
-        let calls = Calls::default();
         macro_rules! client {
             ($service:ident) => {
                 $service::Client::from_conf(
                     $service::config::Builder::from(config)
-                        .interceptor(calls.clone())
+                        .interceptor(settings.calls.clone())
                         .build(),
                 )
             };
@@ -120,7 +120,6 @@ impl Aws {
             identities: Arc::default(),
             alarms: Arc::default(),
             caller: Arc::default(),
-            calls,
             owner,
             region: settings.region.clone(),
             endpoint_url: settings.endpoint_url.clone(),
@@ -132,11 +131,6 @@ impl Aws {
     pub fn with_packages(mut self, packages: BTreeMap<LogicalId, Package>) -> Self {
         self.packages = packages;
         self
-    }
-
-    /// Every request sent so far.
-    pub fn calls(&self) -> Calls {
-        self.calls.clone()
     }
 
     /// Whose tags we write.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Global;
 use crate::artifact::{self, Artifact, BuildEvent, BuildRequest};
+use crate::aws::trace::Calls;
 use crate::aws::{self, Aws, Package};
 use crate::engine::direct::Interrupt;
 use crate::engine::event::{Event, Events};
@@ -25,6 +26,8 @@ const LOCAL_ACCOUNT: &str = "000000000000";
 pub(super) struct Context {
     pub(super) global: Global,
     pub(super) ui: Arc<Ui>,
+    /// Every request sent to AWS so far.
+    pub(super) calls: Calls,
 }
 
 impl Context {
@@ -32,6 +35,7 @@ impl Context {
         Self {
             global,
             ui: Arc::new(ui),
+            calls: Calls::default(),
         }
     }
 
@@ -81,6 +85,7 @@ impl Context {
                 .as_ref()
                 .and_then(|_| self.emulated_account(stage)),
             endpoint_url,
+            calls: self.calls.clone(),
         };
         let owner = Owner {
             project: stage.project.clone(),

@@ -111,8 +111,6 @@ pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode>
         })
         .await;
     progress.finish();
-    let calls = aws.calls().list();
-    context.ui.calls(&calls);
     let outcome = outcome?;
     let outputs = Outputs::of(
         &stage,
@@ -124,7 +122,7 @@ pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode>
     if context.global.json {
         let mut document = plan_document(&plan)?;
         document["outputs"] = to_value(&outputs)?;
-        document["calls"] = json!(calls.len());
+        document["calls"] = json!(context.calls.list().len());
         document["seconds"] = json!((began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0);
         context.ui.json(&document)?;
     } else {

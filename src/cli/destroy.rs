@@ -76,12 +76,10 @@ pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode
         })
         .await;
     progress.finish();
-    let calls = aws.calls().list();
-    context.ui.calls(&calls);
     outcome?;
     if context.global.json {
         let mut document = plan_document(&plan)?;
-        document["calls"] = json!(calls.len());
+        document["calls"] = json!(context.calls.list().len());
         document["seconds"] = json!((began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0);
         context.ui.json(&document)?;
     } else if plan.is_empty() {

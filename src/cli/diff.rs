@@ -19,13 +19,12 @@ pub(super) struct DiffArgs {
 }
 
 pub(super) async fn run(args: DiffArgs, context: &Context) -> Result<ExitCode> {
-    let Prepared { aws, plan, .. } = interruptible(prepare(context, &args.options)).await?;
+    let Prepared { plan, .. } = interruptible(prepare(context, &args.options)).await?;
     if context.global.json {
         context.ui.json(&plan_document(&plan)?)?;
     } else {
         context.ui.diff(&plan)?;
     }
-    context.ui.calls(&aws.calls().list());
     Ok(if args.detailed_exitcode && !plan.is_empty() {
         ExitCode::from(2)
     } else {

@@ -132,7 +132,10 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         color: cli.global.color,
     });
     let context = Context::new(cli.global, ui);
-    match dispatch(cli.command, &context).await {
+    let done = dispatch(cli.command, &context).await;
+    // Whatever came of it: who asked what was sent wants it most when something failed.
+    context.ui.calls(&context.calls.list());
+    match done {
         Ok(code) => code,
         Err(error) => {
             context.ui.error(&error);

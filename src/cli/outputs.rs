@@ -37,14 +37,11 @@ pub(super) async fn run(args: OutputsArgs, context: &Context) -> Result<ExitCode
     let events = |event| progress.handle(event);
     let read = interruptible(async {
         let aws = context.connect(&project, &stage, &events).await?;
-        direct::read_outputs(&aws, &stage)
-            .await
-            .map(|outputs| (aws, outputs))
+        direct::read_outputs(&aws, &stage).await
     })
     .await;
     progress.finish();
-    let (aws, outputs) = read?;
-    context.ui.calls(&aws.calls().list());
+    let outputs = read?;
     match args.format {
         Some(Format::Json) => context.ui.data(&pretty(&outputs)?)?,
         None if context.global.json => context.ui.json(&outputs)?,

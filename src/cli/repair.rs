@@ -73,7 +73,7 @@ pub(super) async fn run(args: RepairArgs, context: &Context) -> Result<ExitCode>
         };
         Ok((found, done))
     });
-    let (found, done) = site.work(context, repairing).await?;
+    let (found, done) = site.work(repairing).await?;
     if context.global.json {
         context.ui.json(&document(&site, &args, &found, &done))?;
     } else {

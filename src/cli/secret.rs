@@ -59,12 +59,11 @@ async fn set(context: &Context, project: &Project, stage: &Stage, given: &str) -
         check_account(&aws, stage).await?;
         let doing = format!("could not set the secret `{name}`");
         let (set, _) = trace::scope(name, 0, aws.put_secret(name, &value)).await;
-        Ok((set.map_err(|fault| fault.while_doing(doing))?, aws))
+        set.map_err(|fault| fault.while_doing(doing))
     });
     let done = interruptible(setting).await;
     progress.finish();
-    let (set, aws) = done?;
-    context.ui.calls(&aws.calls().list());
+    let set = done?;
     if context.global.json {
         return context.ui.json(&json!({
             "stage": stage.name,
@@ -161,13 +160,11 @@ async fn list(context: &Context, project: &Project, stage: &Stage) -> Result<()>
     let reading = Box::pin(async {
         let aws = context.connect(project, stage, &events).await?;
         let (stored, _) = trace::scope("", 0, aws.secrets(&names)).await;
-        let stored = stored.map_err(|fault| fault.while_doing("could not list the secrets"))?;
-        Ok((stored, aws))
+        stored.map_err(|fault| fault.while_doing("could not list the secrets"))
     });
     let read = interruptible(reading).await;
     progress.finish();
-    let (stored, aws) = read?;
-    context.ui.calls(&aws.calls().list());
+    let stored = read?;
 
     let documents: Vec<Value> = names
         .iter()

@@ -56,15 +56,9 @@ impl Site {
     }
 
     /// Does what the command is there for. May be dropped at any point: every request is whole.
-    pub(super) async fn work<T>(
-        &self,
-        context: &Context,
-        work: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
+    pub(super) async fn work<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let scoped = async { trace::scope("", OUTPUTS_LEVEL, work).await.0 };
-        let done = interruptible(scoped).await;
-        context.ui.calls(&self.aws.calls().list());
-        done
+        interruptible(scoped).await
     }
 }
 

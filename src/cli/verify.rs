@@ -40,7 +40,6 @@ pub(super) async fn run(_: VerifyArgs, context: &Context) -> Result<ExitCode> {
         .stoppable(async |interrupt| Ok(verification.run(&tell, &interrupt).boxed().await))
         .await
         .map_err(|error| given_up(error, verification.username()))?;
-    context.ui.calls(&aws.calls().list());
     if context.global.json {
         context.ui.json(&document(&stage.name, &report))?;
     } else {

@@ -197,9 +197,9 @@ impl Ui {
         self.success(&format!("{done} in {}: {counts}", text::seconds(took)));
     }
 
-    /// Lists the requests sent to AWS, under `-v`.
+    /// Lists the requests sent to AWS, under `-v`, when there were any.
     pub fn calls(&self, calls: &[Call]) {
-        if self.settings.verbose > 0 {
+        if self.settings.verbose > 0 && !calls.is_empty() {
             self.streams.write_note(&table::calls(calls));
         }
     }

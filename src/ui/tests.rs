@@ -153,8 +153,16 @@ fn json_is_the_only_document() {
 
 #[test]
 fn calls_are_listed_when_asked() {
+    let call = Call {
+        level: 1,
+        service: "STS".to_owned(),
+        operation: "GetCallerIdentity".to_owned(),
+        subject: "observe".to_owned(),
+        millis: 3,
+        attempt_failed: None,
+    };
     let (quiet, captured) = ui(ORDINARY, None);
-    quiet.calls(&[]);
+    quiet.calls(std::slice::from_ref(&call));
     assert_eq!(captured.notes(), "");
     let (verbose, captured) = ui(
         Settings {
@@ -164,7 +172,9 @@ fn calls_are_listed_when_asked() {
         None,
     );
     verbose.calls(&[]);
-    assert!(captured.notes().ends_with("0 requests, depth 0\n"));
+    assert_eq!(captured.notes(), "", "a command that asked AWS nothing");
+    verbose.calls(&[call]);
+    assert!(captured.notes().ends_with("1 request, depth 1\n"));
 }
 
 #[test]

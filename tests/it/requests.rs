@@ -24,6 +24,15 @@ fn a_first_deploy_keeps_to_its_budget_of_requests() {
 }
 
 #[test]
+fn the_requests_of_a_command_that_fails_are_listed_too() {
+    let project = Project::starter();
+    let failed = project.run(&["outputs", "-v"]).expect(1);
+    let calls = Calls::of(&failed);
+    assert_eq!(calls.actions.len(), 2, "{failed:?}");
+    assert!(failed.stderr.contains("is not deployed"), "{failed:?}");
+}
+
+#[test]
 fn the_list_of_requests_is_what_the_other_end_saw() {
     let project = Project::starter();
     let deployed = project.run(&["deploy", "--no-build", "-v"]).expect(0);

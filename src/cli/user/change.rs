@@ -83,7 +83,7 @@ pub(super) async fn grant(args: GrantArgs, context: &Context) -> Result<()> {
     };
     let site = Site::open(context, &project, stage).await?;
     let (person, done) = site
-        .work(context, Box::pin(carry_out(&site, &who.who, &edit)))
+        .work(Box::pin(carry_out(&site, &who.who, &edit)))
         .await?;
 
     let record = person.record(&site.stage);
@@ -131,7 +131,7 @@ pub(super) async fn revoke(args: ChangeArgs, context: &Context) -> Result<()> {
     };
     let site = Site::open(context, &project, stage).await?;
     let (person, done) = site
-        .work(context, Box::pin(carry_out(&site, &who.who, &edit)))
+        .work(Box::pin(carry_out(&site, &who.who, &edit)))
         .await?;
 
     let record = person.record(&site.stage);
@@ -190,7 +190,7 @@ pub(super) async fn block(who: &str, context: &Context) -> Result<()> {
         }
         Ok(done)
     });
-    let (person, done) = site.work(context, blocking).await?;
+    let (person, done) = site.work(blocking).await?;
     let name = person.name();
     tell(
         context,
@@ -211,7 +211,7 @@ pub(super) async fn unblock(who: &str, context: &Context) -> Result<()> {
     };
     let site = Site::open(context, &project, stage).await?;
     let (person, done) = site
-        .work(context, Box::pin(carry_out(&site, who, &edit)))
+        .work(Box::pin(carry_out(&site, who, &edit)))
         .await?;
     let name = person.name();
     if context.global.json {

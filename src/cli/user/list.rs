@@ -58,7 +58,7 @@ pub(super) async fn run(args: ListArgs, context: &Context) -> Result<()> {
         let memberships = memberships(&site, &args, &users).await?;
         Ok((users, memberships))
     });
-    let (users, memberships) = site.work(context, reading).await?;
+    let (users, memberships) = site.work(reading).await?;
     let none = BTreeMap::new();
     let domains = |record: &Record| memberships.get(&record.sub).unwrap_or(&none);
     if context.global.json {

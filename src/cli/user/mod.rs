@@ -59,7 +59,7 @@ async fn show(who: &str, context: &Context) -> Result<()> {
     let stage = context.stage(&project)?;
     let site = Site::open(context, &project, stage).await?;
     let person = site
-        .work(context, Box::pin(Person::find(&site, who)))
+        .work(Box::pin(Person::find(&site, who)))
         .await?;
     if context.global.json {
         context.ui.json(&person.document(&site.stage))
