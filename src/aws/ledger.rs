@@ -148,6 +148,23 @@ impl Aws {
         }
     }
 
+    /// Whether something of another stage of this project is there.
+    pub async fn is_deployed(&self, stage: &str) -> Result<bool> {
+        let answer = self
+            .dynamodb
+            .query()
+            .table_name(TABLE)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :resource)")
+            .expression_attribute_values(":pk", text(format!("{}#{stage}", self.owner().project)))
+            .expression_attribute_values(":resource", text(RESOURCE))
+            .consistent_read(true)
+            .limit(1)
+            .send()
+            .await;
+        let found = classify::found(answer.map_err(Fault::from))?;
+        Ok(found.is_some_and(|page| !page.items().is_empty()))
+    }
+
     /// Makes the table; somebody else making it at the same time is fine.
     pub async fn create_ledger(&self, waiting: Waiting<'_>) -> Result<()> {
         let attribute = |name: &str| {

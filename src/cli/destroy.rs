@@ -9,12 +9,13 @@ use serde_json::json;
 use super::context::{Context, interruptible};
 use super::deploy::plan_document;
 use crate::aws::Aws;
-use crate::engine::direct;
+use crate::engine::direct::{self, Found};
 use crate::engine::event::Event;
 use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Plan};
+use crate::project::Project;
 use crate::project::stage::{Stage, Target};
-use crate::resource;
+use crate::{resource, topology};
 
 /// Delete everything of a stage that is ours, children first
 #[derive(Debug, Args)]
@@ -47,23 +48,30 @@ pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode
         let aws = context.connect(&project, &stage, &events).await?;
         events(Event::Phase("reading what is deployed".to_owned()));
         let found = direct::observe_owned(&aws, &stage).await?;
-        Ok((aws, found))
+        let sharer = sharer(&aws, &project, &stage, &found).await?;
+        Ok((aws, found, sharer))
     })
     .await;
     progress.finish();
-    let (aws, found) = looked?;
+    let (aws, found, sharer) = looked?;
 
-    let kept: &[resource::Kind] = if args.keep_data {
-        &[resource::Kind::UserPool, resource::Kind::Table]
-    } else {
-        &[]
-    };
+    let mut kept = Vec::new();
+    if args.keep_data {
+        kept.extend([resource::Kind::UserPool, resource::Kind::Table]);
+    }
+    if let (Some(other), Some(email)) = (&sharer, &stage.email) {
+        kept.push(resource::Kind::EmailIdentity);
+        context.ui.note(&format!(
+            "the SES identity `{}` stays: stage `{other}` sends from it",
+            email.identity
+        ));
+    }
     let recorded = direct::complete(&aws, &found);
     let recorded = recorded
         .iter()
         .map(|(id, record)| (id.clone(), record.into()))
         .collect();
-    let plan = plan::destroy(&stage.name, stage.engine, recorded, kept);
+    let plan = plan::destroy(&stage.name, stage.engine, recorded, &kept);
     if !plan.is_empty() {
         approve(&args, context, &aws, &stage, &plan).await?;
     }
@@ -94,6 +102,44 @@ pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Another stage of the project file that is deployed beside this one and sends from its SES identity.
+async fn sharer(
+    aws: &Aws,
+    project: &Project,
+    stage: &Stage,
+    found: &Found,
+) -> Result<Option<String>> {
+    let Some(identity) = identity_of(stage) else {
+        return Ok(None);
+    };
+    if !direct::complete(aws, found).contains_key(topology::EMAIL_IDENTITY) {
+        return Ok(None);
+    }
+    // Of two accounts none sees the other's identities.
+    let beside = project.stages().filter(|other| {
+        other.name != stage.name
+            && other.target == stage.target
+            && other.region == stage.region
+            && (other.account.is_none()
+                || stage.account.is_none()
+                || other.account == stage.account)
+            && identity_of(other) == Some(identity)
+    });
+    for other in beside {
+        let deployed = aws.is_deployed(&other.name).await.map_err(|fault| {
+            fault.while_doing(format!("could not see whether `{}` is there", other.name))
+        })?;
+        if deployed {
+            return Ok(Some(other.name.clone()));
+        }
+    }
+    Ok(None)
+}
+
+fn identity_of(stage: &Stage) -> Option<&str> {
+    stage.email.as_ref().map(|email| email.identity.as_str())
 }
 
 /// Shows what would be lost and has the stage's name typed.

@@ -398,6 +398,11 @@ impl Project {
         self.stages.keys().map(String::as_str)
     }
 
+    /// Every stage, sorted by name.
+    pub fn stages(&self) -> impl Iterator<Item = &stage::Stage> {
+        self.stages.values()
+    }
+
     /// The stage of that name.
     pub fn stage(&self, name: &str) -> Result<&stage::Stage> {
         self.stages.get(name).ok_or_else(|| {

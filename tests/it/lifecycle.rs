@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Calls, Project, RESOURCES};
+use crate::support::{Calls, Project, RESOURCES, copy};
 
 /// The keys of a document, in order.
 fn keys(document: &Value) -> Vec<&str> {
@@ -315,6 +315,62 @@ fn destroy_leaves_the_ledger_alone_and_the_next_deploy_starts_anew() {
     let second = project.deploy()["outputs"]["user_pool_id"].clone();
     assert_ne!(first, second);
     assert_eq!(project.inventory(), full);
+}
+
+#[test]
+fn the_identity_another_stage_sends_from_stays_until_that_is_gone() {
+    let project = Project::starter();
+    let second = format!(
+        "  local: {{ target: local }}\n  second: {{ target: local, hosted_ui: {{ prefix: saasauth-{}-second }} }}\n",
+        project.account
+    );
+    project.edit(
+        "  local: { target: local }  # the emulator on this machine\n",
+        &second,
+    );
+    // Only the stage's own packages are taken without a build.
+    let built = project.directory.join(".saasauth/build");
+    copy(&built.join("local"), &built.join("second"));
+    let identities = || project.inventory()["identities"].clone();
+    project.deploy();
+    project
+        .run(&["deploy", "--stage", "second", "--no-build"])
+        .expect(0);
+
+    let destroyed = project.run(&["destroy"]).expect(0);
+    assert!(
+        destroyed
+            .stderr
+            .contains("`example.com` stays: stage `second` sends from it"),
+        "{destroyed:?}"
+    );
+    assert_eq!(identities(), json!(["example.com"]));
+    project.run(&["destroy", "--stage", "second"]).expect(0);
+    assert_eq!(
+        identities(),
+        json!(["example.com"]),
+        "the first one made it"
+    );
+    project.run(&["destroy"]).expect(0);
+    assert_eq!(identities(), json!([]));
+}
+
+#[test]
+fn data_can_be_kept_and_is_taken_up_again() {
+    let project = Project::starter();
+    let pool = project.deploy()["outputs"]["user_pool_id"].clone();
+    let destroyed = project
+        .run(&["destroy", "--keep-data", "--json"])
+        .expect(0)
+        .json();
+    assert_eq!(destroyed["summary"]["unchanged"], 3, "{destroyed}");
+    let left = project.inventory();
+    assert_eq!(left["user_pools"], json!(["starter-local-users"]));
+    assert_eq!(left["tables"].as_array().unwrap().len(), 3, "{left}");
+    assert_eq!(left["functions"], json!([]));
+    let again = project.deploy();
+    assert_eq!(again["outputs"]["user_pool_id"], pool, "{again}");
+    project.run(&["destroy"]).expect(0);
 }
 
 #[test]

@@ -10,18 +10,16 @@ import copy
 import fnmatch
 import json
 import sys
-import threading
 import time
-import urllib.error
 import urllib.request
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from aws import REGION, session
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
+from gate import Gate, serve
 
 # How long, in seconds, a run's deliveries are waited for; less as soon as it is known what they take.
 patience = 30
@@ -67,17 +65,10 @@ def ses_refusal(body):
     return None
 
 
-class Gate(BaseHTTPRequestHandler):
-    """Passes requests on as they are signed, and does for SES what the emulator doesn't."""
+class Checking(Gate):
+    """Does for SES what the emulator doesn't."""
 
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        headers = {name.lower(): value for name, value in self.headers.items()}
+    def asked(self, headers, body):
         if self.path == "/v2/email/outbound-emails":
             if refusal := ses_refusal(body):
                 text = json.dumps({"message": refusal}).encode()
@@ -87,39 +78,12 @@ class Gate(BaseHTTPRequestHandler):
             del headers["x-amz-security-token"]
             signed = f"Credential={scope}, SignedHeaders=host, Signature=0"
             headers["authorization"] = f"AWS4-HMAC-SHA256 {signed}"
-        url = stage["endpoint_url"] + self.path
-        request = urllib.request.Request(url, body, headers, method="POST")
-        try:
-            with urllib.request.urlopen(request) as answer:
-                self.answer(answer.status, dict(answer.headers.items()), answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                self.answer(error.code, dict(error.headers.items()), error.read())
-
-    def answer(self, status, headers, body):
-        self.send_response(status)
-        ours = ("content-length", "transfer-encoding", "connection", "date", "server")
-        for name, value in headers.items():
-            if name.lower() not in ours:
-                self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        super().asked(headers, body)
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        # The processes of a function are ended in the middle of whatever they do.
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-
-gate = Server(("127.0.0.1", 0), Gate)
-threading.Thread(target=gate.serve_forever, daemon=True).start()
-print(f"http://127.0.0.1:{gate.server_port}", flush=True)
+print(serve(Checking), flush=True)
 stage.update(json.load(sys.stdin))
+Checking.endpoint_url = stage["endpoint_url"]
 
 aws = session(stage["account"])
 once = Config(retries={"total_max_attempts": 1}, max_pool_connections=20)

@@ -210,9 +210,7 @@ pub(super) async fn unblock(who: &str, context: &Context) -> Result<()> {
         membership: None,
     };
     let site = Site::open(context, &project, stage).await?;
-    let (person, done) = site
-        .work(Box::pin(carry_out(&site, who, &edit)))
-        .await?;
+    let (person, done) = site.work(Box::pin(carry_out(&site, who, &edit))).await?;
     let name = person.name();
     if context.global.json {
         return context.ui.json(&document(&person, &site.stage, done));

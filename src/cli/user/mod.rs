@@ -58,9 +58,7 @@ async fn show(who: &str, context: &Context) -> Result<()> {
     let project = context.project()?;
     let stage = context.stage(&project)?;
     let site = Site::open(context, &project, stage).await?;
-    let person = site
-        .work(Box::pin(Person::find(&site, who)))
-        .await?;
+    let person = site.work(Box::pin(Person::find(&site, who))).await?;
     if context.global.json {
         context.ui.json(&person.document(&site.stage))
     } else {
