@@ -7,26 +7,6 @@ use crate::support::{Project, python};
 const ADDRESS: &str = "grace@other.org";
 const PASSWORD: &str = "Correct-Horse-7-Battery";
 
-/// A confirmed user, made by an administrator. Returns the `sub`.
-fn made(project: &Project) -> String {
-    let pool = project.outputs()["user_pool_id"].clone();
-    let user = json!({
-        "UserPoolId": pool,
-        "Username": ADDRESS,
-        "MessageAction": "SUPPRESS",
-        "UserAttributes": [
-            { "Name": "email", "Value": ADDRESS },
-            { "Name": "name", "Value": "Grace" },
-        ],
-    });
-    let made = project.client("cognito-idp", "admin_create_user", user);
-    let password = json!({
-        "UserPoolId": pool, "Username": ADDRESS, "Password": PASSWORD, "Permanent": true,
-    });
-    project.client("cognito-idp", "admin_set_user_password", password);
-    made["User"]["Username"].as_str().unwrap().to_owned()
-}
-
 /// The claims of the user's next access token.
 fn token(project: &Project) -> Value {
     let seen = python("sign_in.py", &[ADDRESS, PASSWORD], &project.outputs());
@@ -46,7 +26,7 @@ fn claims_beyond_the_budget_are_cut_and_the_token_says_where_the_rest_is() {
         "version: 1\ntokens: { scopes: permissions, budget: 1024 }\n",
     );
     project.deploy();
-    let sub = made(&project);
+    let sub = project.admin_made(ADDRESS, PASSWORD);
 
     let whole = token(&project);
     assert_eq!(whole["permissions"], json!(["projects:read"]), "{whole}");

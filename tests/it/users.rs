@@ -12,31 +12,6 @@ const ADDRESS: &str = "ada@other.org";
 const PASSWORD: &str = "Correct-Horse-7-Battery";
 const TABLE: &str = "starter-local-permissions";
 
-/// Makes a confirmed user as an administrator does, past every trigger: there is no record. Returns the
-/// `sub`.
-fn admin_made(project: &Project, address: &str) -> String {
-    let pool = project.outputs()["user_pool_id"].clone();
-    let made = project.client(
-        "cognito-idp",
-        "admin_create_user",
-        json!({
-            "UserPoolId": pool,
-            "Username": address,
-            "MessageAction": "SUPPRESS",
-            "UserAttributes": [
-                { "Name": "email", "Value": address },
-                { "Name": "name", "Value": "Ada" },
-                { "Name": "custom:company", "Value": "Engines" },
-            ],
-        }),
-    );
-    let password = json!({
-        "UserPoolId": pool, "Username": address, "Password": PASSWORD, "Permanent": true,
-    });
-    project.client("cognito-idp", "admin_set_user_password", password);
-    made["User"]["Username"].as_str().unwrap().to_owned()
-}
-
 fn sign_in(project: &Project) -> Value {
     python("sign_in.py", &[ADDRESS, PASSWORD], &project.outputs())
 }
@@ -69,7 +44,7 @@ fn piped(project: &Project, text: &str, arguments: &[&str]) -> Output {
 fn what_is_granted_and_revoked_is_in_the_next_token() {
     let project = Project::starter();
     project.deploy();
-    let sub = admin_made(&project, ADDRESS);
+    let sub = project.admin_made(ADDRESS, PASSWORD);
 
     let granted = project.run(&[
         "user",
@@ -157,7 +132,7 @@ fn what_is_granted_and_revoked_is_in_the_next_token() {
 fn people_who_grant_at_the_same_time_undo_nothing() {
     let project = Project::starter();
     project.deploy();
-    let sub = admin_made(&project, ADDRESS);
+    let sub = project.admin_made(ADDRESS, PASSWORD);
     let permissions: Vec<String> = (0..8).map(|number| format!("part-{number}:use")).collect();
     let grants: Vec<_> = permissions
         .iter()
@@ -184,7 +159,7 @@ fn people_who_grant_at_the_same_time_undo_nothing() {
 fn what_the_project_file_does_not_know_is_refused() {
     let project = Project::starter();
     project.deploy();
-    admin_made(&project, ADDRESS);
+    project.admin_made(ADDRESS, PASSWORD);
     for (arguments, code, words) in [
         (
             ["grant", ADDRESS, "--role", "admni"],
@@ -226,7 +201,7 @@ fn what_the_project_file_does_not_know_is_refused() {
 fn a_blocked_user_gets_no_token_until_unblocked() {
     let project = Project::starter();
     project.deploy();
-    let sub = admin_made(&project, ADDRESS);
+    let sub = project.admin_made(ADDRESS, PASSWORD);
     let blocked = project.run(&["user", "block", ADDRESS, "-v"]).expect(0);
     assert_eq!(
         Calls::of(&blocked).writes(),
@@ -244,7 +219,7 @@ fn a_blocked_user_gets_no_token_until_unblocked() {
 fn repair_finds_the_unrecorded_and_hands_over_what_is_owed() {
     let project = Project::starter();
     project.deploy();
-    let sub = admin_made(&project, ADDRESS);
+    let sub = project.admin_made(ADDRESS, PASSWORD);
     let repair = || project.run(&["repair", "--json"]).expect(0).json();
 
     // Somebody confirmed this moment is the trigger's to record.

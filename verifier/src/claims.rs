@@ -66,7 +66,11 @@ impl Claims {
     }
 }
 
-fn covers(held: &str, wanted: &str) -> bool {
+/// Whether holding the permission `held` grants `wanted`.
+///
+/// `*` and `*:*` grant everything, `projects:*` whatever begins with `projects:`, `*:read` that one action
+/// on every resource, and anything else itself alone.
+pub fn covers(held: &str, wanted: &str) -> bool {
     if held == wanted || matches!(held, "*" | "*:*") {
         return true;
     }

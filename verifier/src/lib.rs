@@ -28,6 +28,6 @@ mod claims;
 mod keys;
 mod verifier;
 
-pub use claims::{Claims, TokenUse};
+pub use claims::{Claims, TokenUse, covers};
 pub use keys::REFETCH_INTERVAL;
 pub use verifier::{BuildError, Builder, TokenKind, Verifier, VerifyError};

@@ -1,7 +1,7 @@
 // Asks the Runtime API for events and posts the answers. Less than AWS's own runtime client does, so
 // the figures flatter Node.js.
 import http from "node:http";
-import { handler } from "./handler.mjs";
+import { handler } from "handler"; // the trigger bundled with this
 
 const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(":");
 const agent = new http.Agent({ keepAlive: true });

@@ -5,7 +5,7 @@ import http.client
 import json
 import os
 
-from handler import handler
+from handler import handler  # the trigger packaged with this
 
 BASE = "/2018-06-01/runtime/invocation"
 connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])

@@ -3,8 +3,9 @@
 //!
 //! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
+use std::cell::Cell;
 use std::io::Write;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
@@ -20,6 +21,26 @@ pub const HAND_OVER_FAILURES: &str = "HandOverFailures";
 /// Milliseconds from the start of a process until it is ready, emitted with its first event; its sample
 /// count counts cold starts.
 pub const COLD_START: &str = "ColdStart";
+
+/// How long the start of a process took, told with its first event: until then there is no log to tell it
+/// to, and a process that was started ahead may wait for one for minutes.
+#[derive(Debug)]
+pub struct ColdStart(Cell<Option<Duration>>);
+
+impl ColdStart {
+    /// A process that began then is ready now.
+    pub fn since(began: Instant) -> Self {
+        Self(Cell::new(Some(began.elapsed())))
+    }
+
+    /// Emits [`COLD_START`], the first time.
+    pub fn tell(&self) {
+        if let Some(took) = self.0.take() {
+            let milliseconds = took.as_secs_f64() * 1000.0;
+            emit(COLD_START, milliseconds, Unit::Milliseconds, &[]);
+        }
+    }
+}
 
 /// What a value counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! Wires the handler to the Lambda runtime.
 
-use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_sesv2::config::retry::RetryConfig;
@@ -10,12 +9,13 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use tokio::time::Instant;
 use trigger_common::aws::Aws;
-use trigger_common::{Log, failure, metric};
+use trigger_common::metric::ColdStart;
+use trigger_common::{Log, failure};
 
 // One invocation at a time is all a function instance ever sees: more threads would only cost start-up.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let started = Instant::now();
+    let began = std::time::Instant::now();
     let settings = Settings::from_variables(&failure::variable)?;
     // Even beside a local cloud on plain HTTP, the platforms are asked over HTTPS.
     let aws = Aws::from_variables(&failure::variable, settings.marketing.is_some())?;
@@ -31,13 +31,9 @@ async fn main() -> Result<(), Error> {
     );
     // Lambda runs the start of a process at full speed: the connection is opened here, not in a sign-up.
     trigger.prepare(&Log::init()).await;
-    let cold_start = Cell::new(Some(started.elapsed()));
+    let cold_start = ColdStart::since(began);
     run(service_fn(async |event: LambdaEvent<Value>| {
-        if let Some(took) = cold_start.take() {
-            let milliseconds = took.as_secs_f64() * 1000.0;
-            let unit = metric::Unit::Milliseconds;
-            metric::emit(metric::COLD_START, milliseconds, unit, &[]);
-        }
+        cold_start.tell();
         let log = Log::new(&event.context.request_id);
         let deadline = Instant::now() + time_left(&event.context);
         trigger.answer(event.payload, deadline, &log).await

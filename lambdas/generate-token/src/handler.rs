@@ -1,7 +1,6 @@
 //! The trigger itself: event and clients in, event out.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Map, Value, json};
@@ -44,8 +43,6 @@ pub struct GenerateToken {
     signed: Signed,
     settings: Settings,
     roles: Roles,
-    /// When this process began; taken by its first event.
-    began: Mutex<Option<Instant>>,
 }
 
 impl GenerateToken {
@@ -57,7 +54,6 @@ impl GenerateToken {
             signed,
             settings,
             roles,
-            began: Mutex::new(Some(Instant::now())),
         }
     }
 
@@ -73,15 +69,6 @@ impl GenerateToken {
 
     /// Answers one event. Fails when DynamoDB does, and for a user who is to have no token.
     pub async fn handle(&self, event: Event, log: &Log) -> Result<Event, TriggerError> {
-        let began = self
-            .began
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(began) = began {
-            let took = began.elapsed().as_secs_f64() * 1000.0;
-            metric::emit(metric::COLD_START, took, Unit::Milliseconds, &[]);
-        }
         if event.trigger_source == CLIENT_CREDENTIALS {
             return Ok(self.machine(event, log));
         }
