@@ -38,8 +38,12 @@ pub(super) fn generate_token(builder: &Builder<'_>, confirm_user: &str) -> Vec<S
     vec![
         Statement::allow(
             "ReadOrMakeUser",
-            // PutItem makes the record of a user nobody confirmed: one made by an administrator.
-            &["dynamodb:GetItem", "dynamodb:PutItem"],
+            // BatchGetItem reads roles. PutItem makes the record of a user nobody confirmed: one made by an administrator.
+            &[
+                "dynamodb:BatchGetItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+            ],
             vec![table(builder, "permissions")],
         ),
         Statement::allow(

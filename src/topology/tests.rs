@@ -190,12 +190,23 @@ fn the_functions_may_touch_only_what_is_theirs() {
     assert_eq!(
         confirm_user["ses:SendTemplatedEmail"],
         [
-            ":identity/full.example",
+            ":identity/*",
             ":configuration-set/full-prod-email",
             ":template/full-prod-welcome",
             ":template/full-prod-welcome-de",
             ":template/full-prod-welcome-pt-BR",
         ]
+    );
+    // Any identity may receive, in the sandbox; only ours sends.
+    let policy = topology.resources["ConfirmUserPolicy"]
+        .resource
+        .properties();
+    let statements = policy["PolicyDocument"]["Statement"].as_array();
+    let mut statements = statements.into_iter().flatten();
+    let send = statements.find(|statement| statement["Sid"] == "SendWelcome");
+    assert_eq!(
+        send.expect("mail is sent")["Condition"],
+        serde_json::json!({ "StringEquals": { "ses:FromAddress": "hello@mail.full.example" } })
     );
     let generate_token = allowed(&topology, "GenerateTokenPolicy");
     for role in [&confirm_user, &generate_token] {
@@ -207,7 +218,7 @@ fn the_functions_may_touch_only_what_is_theirs() {
             assert!(!action.contains('*'), "{action}");
             let wide = resources.iter().find(|resource| {
                 // A log group's streams are below it.
-                resource.trim_end_matches(":*").contains('*')
+                resource.trim_end_matches(":*").contains('*') && *resource != ":identity/*"
             });
             assert_eq!(wide, None, "{action}");
         }

@@ -88,6 +88,7 @@ fn of_generate_token(
 ) -> Variables {
     let stage = builder.stage;
     set(&mut variables, "CONFIRM_USER_FUNCTION", confirm_user);
+    set(&mut variables, "ROLES", known_roles(stage));
     set(
         &mut variables,
         "CLAIMS_BUDGET",
@@ -100,6 +101,26 @@ fn of_generate_token(
         set(&mut variables, "RESOURCE_SERVER", server);
     }
     variables
+}
+
+/// The roles to read while a process starts. All variables of a function share 4 KB, so of very many roles
+/// the last are read when a token asks for them.
+fn known_roles(stage: &Stage) -> String {
+    const LONGEST: usize = 1024;
+    let default = std::iter::once(&stage.access.default_role);
+    let others = stage.access.roles.keys();
+    let others = others.filter(|role| **role != stage.access.default_role);
+    let mut names = String::new();
+    for role in default.chain(others) {
+        if names.len() + role.len() >= LONGEST {
+            break;
+        }
+        if !names.is_empty() {
+            names.push(',');
+        }
+        names.push_str(role);
+    }
+    names
 }
 
 fn of_confirm_user(builder: &Builder<'_>, mut variables: Variables) -> Variables {

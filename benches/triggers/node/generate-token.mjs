@@ -1,24 +1,29 @@
-// generateToken's job as a Node.js team would write it: client and default role at the start, both reads
-// at once, roles remembered for a minute.
-import { DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } from "@aws-sdk/client-dynamodb";
+// generateToken's job as a Node.js team would write it: client and roles at the start, both reads at once,
+// roles remembered for a minute.
+import { BatchGetItemCommand, DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } from "@aws-sdk/client-dynamodb";
 
-const { PERMISSIONS_TABLE, DOMAINS_TABLE, DEFAULT_ROLE } = process.env;
+const { PERMISSIONS_TABLE, DOMAINS_TABLE, DEFAULT_ROLE, ROLES } = process.env;
 const FRESH = 60_000;
 const dynamodb = new DynamoDBClient({});
 const roles = new Map();
 
 const texts = (value) => value?.L?.map((one) => one.S) ?? value?.SS ?? [];
 
-async function permissionsOf(role) {
-  const known = roles.get(role);
-  if (known && Date.now() - known.asked < FRESH) return known.permissions;
+async function read(names) {
   const asked = Date.now();
-  const { Item } = await dynamodb.send(
-    new GetItemCommand({ TableName: PERMISSIONS_TABLE, Key: { pk: { S: `ROLE#${role}` } } }),
+  const Keys = names.map((role) => ({ pk: { S: `ROLE#${role}` } }));
+  const { Responses } = await dynamodb.send(
+    new BatchGetItemCommand({ RequestItems: { [PERMISSIONS_TABLE]: { Keys } } }),
   );
-  const permissions = texts(Item?.permissions);
-  roles.set(role, { asked, permissions });
-  return permissions;
+  for (const { pk, permissions } of Responses[PERMISSIONS_TABLE]) {
+    roles.set(pk.S.slice("ROLE#".length), { asked, permissions: texts(permissions) });
+  }
+}
+
+async function permissionsOf(role) {
+  const known = () => roles.get(role);
+  if (!known() || Date.now() - known().asked >= FRESH) await read([role]);
+  return known()?.permissions ?? [];
 }
 
 function compact(permissions) {
@@ -75,4 +80,4 @@ export async function handler(event) {
   return event;
 }
 
-await permissionsOf(DEFAULT_ROLE);
+await read(ROLES.split(","));

@@ -23,6 +23,8 @@ pub type Item = HashMap<String, AttributeValue>;
 pub const META: &str = "META";
 /// When confirmUser saw to a user. A record without it was made elsewhere: by a sign-in or an operator.
 pub const CONFIRMED_AT: &str = "confirmed_at";
+/// What the key of a role definition begins with.
+pub const ROLE_PREFIX: &str = "ROLE#";
 /// What the sort key of a membership begins with.
 pub const DOMAIN_PREFIX: &str = "DOMAIN#";
 
@@ -33,7 +35,7 @@ pub fn user_key(sub: &str) -> String {
 
 /// The partition key of a role definition.
 pub fn role_key(role: &str) -> String {
-    format!("ROLE#{role}")
+    format!("{ROLE_PREFIX}{role}")
 }
 
 /// The partition key of a registered domain; the sort key of a membership in it.

@@ -57,12 +57,12 @@ impl GenerateToken {
         }
     }
 
-    /// Reads the role most users have, before the first of them comes, and opens as many connections as
-    /// a sign-in needs. A failure is the log's alone: the first sign-in tries again.
+    /// Reads the roles before the first user comes, and opens as many connections as a sign-in needs. A
+    /// failure is the log's alone: the first sign-in tries again.
     pub async fn prefetch(&self, log: &Log) {
-        let role = self.roles.permissions(&self.settings.default_role, log);
+        let roles = self.roles.prefetch(&self.settings.roles, log);
         let _ = timeout(LONGEST_PREFETCH, async {
-            tokio::join!(role, self.domains("nobody", log))
+            tokio::join!(roles, self.domains("nobody", log))
         })
         .await;
     }

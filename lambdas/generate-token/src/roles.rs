@@ -4,16 +4,21 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use futures_util::future::join_all;
-use serde_json::json;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use trigger_common::log::aws_failure;
-use trigger_common::record::{role_key, texts};
+use trigger_common::record::{Item, ROLE_PREFIX, role_key, text, texts};
 use trigger_common::{Log, TriggerError};
 
 /// How long a definition is believed. A changed role reaches every new token within this time.
 const FRESH: Duration = Duration::from_secs(60);
+
+/// As many keys as DynamoDB takes in one request.
+const AT_ONCE: usize = 100;
+
+/// A throttled read is given up after waiting this long for the rest of an answer.
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
 /// The role definitions of the Permissions table, read through a cache of this process.
 #[derive(Debug)]
@@ -57,6 +62,14 @@ impl Roles {
         }
     }
 
+    /// Reads these roles before anybody asks for one. A failure is the log's alone.
+    pub(crate) async fn prefetch(&self, roles: &[String], log: &Log) {
+        let asked = Asked::now();
+        if let Ok(defined) = self.read(roles, log).await {
+            self.remember(defined, asked, false);
+        }
+    }
+
     /// The permissions of a role; none when nobody defined it.
     pub(crate) async fn permissions(
         &self,
@@ -66,7 +79,16 @@ impl Roles {
         if let Some(permissions) = self.remembered(role) {
             return Ok(permissions);
         }
-        self.read(role, true, log).await
+        let asked = Asked::now();
+        let mut defined = self.read(&[role.to_owned()], log).await?;
+        let permissions = defined.entry(role.to_owned()).or_insert_with(|| {
+            let message = "the role is not defined and permits nothing";
+            log.warn(message, json!({ "role": role }));
+            Vec::new()
+        });
+        let permissions = permissions.clone();
+        self.remember(defined, asked, true);
+        Ok(permissions)
     }
 
     /// Reads again what is no longer fresh, so that the user's record and its role are read side by side
@@ -82,39 +104,75 @@ impl Roles {
                 .map(|(role, _)| role.clone())
                 .collect()
         };
-        join_all(stale.iter().map(|role| self.read(role, false, log))).await;
+        if stale.is_empty() {
+            return;
+        }
+        let asked = Asked::now();
+        if let Ok(defined) = self.read(&stale, log).await {
+            let mut known = self.known();
+            for role in stale {
+                // Gone meanwhile: whoever holds it finds out by asking.
+                known.remove(&role);
+            }
+            drop(known);
+            self.remember(defined, asked, false);
+        }
     }
 
-    async fn read(&self, role: &str, used: bool, log: &Log) -> Result<Vec<String>, TriggerError> {
-        let asked = Asked::now();
-        let found = self
-            .dynamodb
-            .get_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(role_key(role)))
-            .send()
-            .await
-            .map_err(|error| {
-                log.error("the role could not be read", aws_failure(&error));
-                TriggerError::STORE_UNAVAILABLE
-            })?;
-        let permissions = match &found.item {
-            Some(item) => texts(item, "permissions"),
-            None => {
-                log.warn(
-                    "the role is not defined and permits nothing",
-                    json!({ "role": role }),
-                );
-                Vec::new()
+    /// Reads what the table says of these roles; those nobody defined are absent.
+    async fn read(
+        &self,
+        roles: &[String],
+        log: &Log,
+    ) -> Result<HashMap<String, Vec<String>>, TriggerError> {
+        let mut keys: Vec<Item> = roles
+            .iter()
+            .map(|role| Item::from([("pk".to_owned(), AttributeValue::S(role_key(role)))]))
+            .collect();
+        let mut defined = HashMap::new();
+        let mut pause = Duration::from_millis(25);
+        while !keys.is_empty() {
+            let later = keys.split_off(keys.len().min(AT_ONCE));
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build();
+            let answer = self
+                .dynamodb
+                .batch_get_item()
+                .request_items(&self.table, wanted.expect("the keys are set"))
+                .send()
+                .await
+                .map_err(|error| unavailable(log, aws_failure(&error)))?;
+            let items = answer.responses.unwrap_or_default().remove(&self.table);
+            for item in items.unwrap_or_default() {
+                if let Some(role) = text(&item, "pk").and_then(|key| key.strip_prefix(ROLE_PREFIX))
+                {
+                    defined.insert(role.to_owned(), texts(&item, "permissions"));
+                }
             }
-        };
-        let known = Known {
-            permissions: permissions.clone(),
-            asked,
-            used,
-        };
-        self.known().insert(role.to_owned(), known);
-        Ok(permissions)
+            // Under load DynamoDB leaves some for later.
+            let left = answer.unprocessed_keys.unwrap_or_default();
+            keys = left.into_values().flat_map(|wanted| wanted.keys).collect();
+            if !keys.is_empty() {
+                if pause > LONGEST_PAUSE {
+                    return Err(unavailable(log, json!({ "reason": "throttled" })));
+                }
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            keys.extend(later);
+        }
+        Ok(defined)
+    }
+
+    fn remember(&self, defined: HashMap<String, Vec<String>>, asked: Asked, used: bool) {
+        let known = defined.into_iter().map(|(role, permissions)| {
+            let known = Known {
+                permissions,
+                asked,
+                used,
+            };
+            (role, known)
+        });
+        self.known().extend(known);
     }
 
     fn remembered(&self, role: &str) -> Option<Vec<String>> {
@@ -127,4 +185,9 @@ impl Roles {
     fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn unavailable(log: &Log, failure: Value) -> TriggerError {
+    log.error("the roles could not be read", failure);
+    TriggerError::STORE_UNAVAILABLE
 }

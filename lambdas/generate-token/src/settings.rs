@@ -18,6 +18,8 @@ pub struct Settings {
     pub domains_table: String,
     /// `DEFAULT_ROLE`: of users without a record.
     pub default_role: String,
+    /// `ROLES`, comma separated: read while the process starts. The default role alone when absent.
+    pub roles: Vec<String>,
     /// `TOKEN_SCOPES=permissions`: whether the permissions are OAuth scopes of the access token, too.
     pub permissions_as_scopes: bool,
     /// `CLAIMS_BUDGET`: how many bytes our claims may take in a token, base64url counted.
@@ -32,10 +34,13 @@ pub struct Settings {
 impl Settings {
     /// Reads the settings; `lookup` answers for one variable.
     pub fn from_variables(lookup: &impl Fn(&str) -> Option<String>) -> Result<Self, Setup> {
+        let default_role = required(lookup, "DEFAULT_ROLE")?;
+        let roles = lookup("ROLES").map(|names| names.split(',').map(str::to_owned).collect());
         Ok(Self {
             permissions_table: required(lookup, "PERMISSIONS_TABLE")?,
             domains_table: required(lookup, "DOMAINS_TABLE")?,
-            default_role: required(lookup, "DEFAULT_ROLE")?,
+            roles: roles.unwrap_or_else(|| vec![default_role.clone()]),
+            default_role,
             permissions_as_scopes: match lookup("TOKEN_SCOPES").as_deref() {
                 None => false,
                 Some("permissions") => true,
@@ -89,6 +94,7 @@ mod tests {
     #[test]
     fn three_variables_are_enough() {
         let settings = read(&[]).expect("the rest has defaults");
+        assert_eq!(settings.roles, ["member"]);
         assert_eq!(settings.claims_budget, 4096);
         assert!(!settings.permissions_as_scopes);
         assert_eq!(settings.confirm_user_function, None);

@@ -5,10 +5,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_dynamodb::operation::batch_get_item::{BatchGetItemInput, BatchGetItemOutput};
 use aws_sdk_dynamodb::operation::get_item::{GetItemError, GetItemOutput};
 use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemOutput};
 use aws_sdk_dynamodb::operation::query::QueryOutput;
@@ -35,6 +36,7 @@ fn settings() -> Settings {
         permissions_table: "permissions".to_owned(),
         domains_table: "domains".to_owned(),
         default_role: "member".to_owned(),
+        roles: vec!["member".to_owned()],
         permissions_as_scopes: false,
         claims_budget: 4096,
         confirm_user_function: None,
@@ -109,6 +111,36 @@ fn item(
         .build()
 }
 
+/// What a table of roles answers: those asked for that it has.
+fn defined(
+    request: &BatchGetItemInput,
+    table: &[(&'static str, &'static [&'static str])],
+) -> BatchGetItemOutput {
+    let wanted = request
+        .request_items()
+        .and_then(|all| all.get("permissions"));
+    let keys = wanted.expect("roles lie in the Permissions table").keys();
+    let items = table
+        .iter()
+        .map(|(role, permissions)| (format!("ROLE#{role}"), permissions))
+        .filter(|(key, _)| keys.iter().any(|wanted| text(wanted, "pk") == Some(key)))
+        .map(|(key, permissions)| {
+            HashMap::from([
+                ("pk".to_owned(), AttributeValue::S(key)),
+                ("permissions".to_owned(), list(permissions)),
+            ])
+        })
+        .collect();
+    BatchGetItemOutput::builder()
+        .responses("permissions", items)
+        .build()
+}
+
+/// Answers every read of roles.
+fn roles(table: &'static [(&'static str, &'static [&'static str])]) -> Rule {
+    mock!(DynamoDb::batch_get_item).then_compute_output(move |request| defined(request, table))
+}
+
 fn no_record() -> Rule {
     mock!(DynamoDb::get_item)
         .match_requests(|request| request.key().and_then(|key| text(key, "pk")) == Some(SUB_KEY))
@@ -136,7 +168,7 @@ fn domains(names: &'static [&'static str]) -> Rule {
 async fn role_permissions_and_domains_reach_both_tokens() {
     let trigger = trigger(&[
         &item(SUB_KEY, Some("admin"), &["reports:read", "projects:read"]),
-        &item("ROLE#admin", None, &["projects:*", "billing:*"]),
+        &roles(&[("admin", &["projects:*", "billing:*"])]),
         &domains(&["acme.com", "acme.org"]),
     ]);
     assert_eq!(
@@ -153,7 +185,7 @@ async fn role_permissions_and_domains_reach_both_tokens() {
 async fn every_field_of_the_event_but_the_response_comes_back() {
     let trigger = trigger(&[
         &item(SUB_KEY, Some("member"), &[]),
-        &item("ROLE#member", None, &["projects:read"]),
+        &roles(&[("member", &["projects:read"])]),
         &domains(&[]),
     ]);
     let mut answer = trigger
@@ -178,7 +210,7 @@ async fn a_user_without_a_record_gets_one_and_the_default_role() {
     let trigger = trigger(&[
         &no_record(),
         &created,
-        &item("ROLE#member", None, &["projects:read"]),
+        &roles(&[("member", &["projects:read"])]),
         &domains(&[]),
     ]);
     assert_eq!(
@@ -208,7 +240,7 @@ async fn a_record_written_meanwhile_is_the_one_that_counts() {
     let trigger = trigger(&[
         &absent_then_there,
         &raced,
-        &item("ROLE#admin", None, &["*"]),
+        &roles(&[("admin", &["*"])]),
         &domains(&[]),
     ]);
     assert_eq!(claims(&trigger).await["role"], "admin");
@@ -219,7 +251,7 @@ async fn a_record_that_cannot_be_written_costs_nobody_a_sign_in() {
     let refused = mock!(DynamoDb::put_item).then_error(|| {
         PutItemError::ResourceNotFoundException(ResourceNotFoundException::builder().build())
     });
-    let member = item("ROLE#member", None, &["projects:read"]);
+    let member = roles(&[("member", &["projects:read"])]);
     let trigger = trigger(&[&no_record(), &refused, &member, &domains(&[])]);
     assert_eq!(claims(&trigger).await["role"], "member");
 }
@@ -240,14 +272,9 @@ async fn without_dynamodb_there_is_no_token_and_no_detail() {
 
 #[tokio::test]
 async fn an_undefined_role_permits_nothing_but_what_the_user_holds() {
-    let undefined = mock!(DynamoDb::get_item)
-        .match_requests(|request| {
-            request.key().and_then(|key| text(key, "pk")) == Some("ROLE#ghost")
-        })
-        .then_output(|| GetItemOutput::builder().build());
     let trigger = trigger(&[
         &item(SUB_KEY, Some("ghost"), &["a:read"]),
-        &undefined,
+        &roles(&[]),
         &domains(&[]),
     ]);
     assert_eq!(claims(&trigger).await["permissions"], json!(["a:read"]));
@@ -255,7 +282,7 @@ async fn an_undefined_role_permits_nothing_but_what_the_user_holds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_role_is_read_once_a_minute_and_prefetched() {
-    let role = item("ROLE#member", None, &["projects:read"]);
+    let role = roles(&[("member", &["projects:read"])]);
     let trigger = trigger(&[&item(SUB_KEY, Some("member"), &[]), &role, &domains(&[])]);
     trigger.prefetch(&Log::init()).await;
     assert_eq!(role.num_calls(), 1);
@@ -269,21 +296,67 @@ async fn a_role_is_read_once_a_minute_and_prefetched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_role_nobody_asks_for_is_not_read_again() {
-    let unused = item("ROLE#member", None, &["projects:read"]);
-    let used = item("ROLE#admin", None, &["*"]);
-    let trigger = trigger(&[
-        &item(SUB_KEY, Some("admin"), &[]),
-        &unused,
-        &used,
-        &domains(&[]),
-    ]);
+async fn every_role_is_prefetched_at_once_and_one_nobody_asks_for_is_not_read_again() {
+    let asked: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
+    let seen = Arc::clone(&asked);
+    let table = mock!(DynamoDb::batch_get_item).then_compute_output(move |request| {
+        let wanted = request
+            .request_items()
+            .and_then(|all| all.get("permissions"));
+        let names = wanted.expect("it reads roles").keys().iter();
+        let names = names.filter_map(|key| text(key, "pk").map(str::to_owned));
+        seen.lock().expect("no panic").push(names.collect());
+        defined(
+            request,
+            &[("member", &["projects:read"]), ("admin", &["*"])],
+        )
+    });
+    let settings = Settings {
+        roles: ["member", "admin", "undefined"].map(str::to_owned).to_vec(),
+        ..settings()
+    };
+    let rules = [&item(SUB_KEY, Some("admin"), &[]), &table, &domains(&[])];
+    let trigger = trigger_with(&rules, settings, "http://127.0.0.1:9");
     trigger.prefetch(&Log::init()).await;
     for _ in 0..3 {
-        claims(&trigger).await;
+        assert_eq!(claims(&trigger).await["permissions"], json!(["*"]));
         tokio::time::advance(Duration::from_secs(61)).await;
     }
-    assert_eq!((used.num_calls(), unused.num_calls()), (3, 2));
+    let all = ["ROLE#member", "ROLE#admin", "ROLE#undefined"];
+    let used = ["ROLE#admin"];
+    assert_eq!(*asked.lock().expect("no panic"), [&all[..], &used, &used]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn roles_left_for_later_are_asked_for_again() {
+    let rounds = AtomicUsize::new(0);
+    let table = mock!(DynamoDb::batch_get_item).then_compute_output(move |request| {
+        if rounds.fetch_add(1, Ordering::SeqCst) == 0 {
+            let left = request.request_items().cloned();
+            return BatchGetItemOutput::builder()
+                .set_unprocessed_keys(left)
+                .build();
+        }
+        defined(request, &[("admin", &["*"])])
+    });
+    let trigger = trigger(&[&item(SUB_KEY, Some("admin"), &[]), &table, &domains(&[])]);
+    assert_eq!(claims(&trigger).await["permissions"], json!(["*"]));
+    assert_eq!(table.num_calls(), 2);
+
+    let throttled = mock!(DynamoDb::batch_get_item).then_compute_output(|request| {
+        let left = request.request_items().cloned();
+        BatchGetItemOutput::builder()
+            .set_unprocessed_keys(left)
+            .build()
+    });
+    let rules = [
+        &item(SUB_KEY, Some("admin"), &[]),
+        &throttled,
+        &domains(&[]),
+    ];
+    let trigger = trigger_with(&rules, settings(), "http://127.0.0.1:9");
+    let error = trigger.handle(event(), &Log::new("r-1")).await;
+    assert_eq!(error, Err(TriggerError::STORE_UNAVAILABLE));
 }
 
 #[tokio::test]
@@ -325,7 +398,7 @@ async fn a_machines_scopes_become_permissions_and_nothing_else() {
 #[tokio::test]
 async fn groups_are_copied_when_there_are_any_and_left_out_otherwise() {
     let admin = item(SUB_KEY, Some("member"), &[]);
-    let member = item("ROLE#member", None, &[]);
+    let member = roles(&[("member", &[])]);
     let trigger = trigger(&[&admin, &member, &domains(&[])]);
     let groups = event().request.rest["groupConfiguration"].clone();
     assert_eq!(
@@ -352,7 +425,7 @@ async fn groups_are_copied_when_there_are_any_and_left_out_otherwise() {
 async fn permissions_become_scopes_of_the_access_token_when_asked() {
     let rules = [
         &item(SUB_KEY, Some("member"), &["openid", "with blank"]),
-        &item("ROLE#member", None, &["projects:read", "billing:*"]),
+        &roles(&[("member", &["projects:read", "billing:*"])]),
         &domains(&[]),
     ];
     let details = answer(&trigger(&rules), event()).await;
@@ -374,16 +447,16 @@ async fn permissions_become_scopes_of_the_access_token_when_asked() {
 #[tokio::test]
 async fn claims_beyond_the_budget_are_cut_in_both_tokens() {
     let wide: Vec<String> = (0..400).map(|n| format!("resource-{n:03}:read")).collect();
-    let role = mock!(DynamoDb::get_item)
-        .match_requests(|request| {
-            request.key().and_then(|key| text(key, "pk")) == Some("ROLE#member")
-        })
-        .then_output(move || {
-            let permissions = wide.iter().cloned().map(AttributeValue::S).collect();
-            GetItemOutput::builder()
-                .item("permissions", AttributeValue::L(permissions))
-                .build()
-        });
+    let role = mock!(DynamoDb::batch_get_item).then_compute_output(move |_| {
+        let permissions = wide.iter().cloned().map(AttributeValue::S).collect();
+        let role = HashMap::from([
+            ("pk".to_owned(), AttributeValue::S("ROLE#member".to_owned())),
+            ("permissions".to_owned(), AttributeValue::L(permissions)),
+        ]);
+        BatchGetItemOutput::builder()
+            .responses("permissions", vec![role])
+            .build()
+    });
     let trigger = trigger(&[
         &item(SUB_KEY, Some("member"), &["all:*"]),
         &role,
@@ -423,7 +496,7 @@ async fn a_disabled_or_blocked_user_gets_no_token_from_any_source() {
             event.trigger_source = format!("TokenGeneration_{source}");
             let trigger = trigger(&[
                 &record(vec![("status", AttributeValue::S(status.to_owned()))]),
-                &item("ROLE#member", None, &["*"]),
+                &roles(&[("member", &["*"])]),
                 &domains(&[]),
             ]);
             let refused = trigger.handle(event, &Log::new("r-1")).await;
@@ -494,6 +567,8 @@ fn dynamodb_in_pairs() -> (String, Arc<AtomicUsize>) {
                     pair.wait();
                     let body = if head.contains("x-amz-target: dynamodb_20120810.query") {
                         r#"{"Items":[]}"#
+                    } else if head.contains("x-amz-target: dynamodb_20120810.batchgetitem") {
+                        r#"{"Responses":{"permissions":[{"pk":{"S":"ROLE#member"}}]}}"#
                     } else {
                         r#"{"Item":{"role":{"S":"member"},"permissions":{"L":[]}}}"#
                     };
@@ -541,7 +616,7 @@ async fn sign_in(record: Rule, endpoint: &str) -> Value {
         confirm_user_function: Some("acme-dev-confirm-user".to_owned()),
         ..settings()
     };
-    let role = item("ROLE#member", None, &["projects:read"]);
+    let role = roles(&[("member", &["projects:read"])]);
     let trigger = trigger_with(&[&record, &role, &domains(&[])], settings, endpoint);
     claims(&trigger).await
 }
@@ -600,7 +675,7 @@ async fn every_source_with_a_user_gets_the_claims() {
         event.trigger_source = format!("TokenGeneration_{source}");
         let trigger = trigger(&[
             &item(SUB_KEY, Some("member"), &[]),
-            &item("ROLE#member", None, &["projects:read"]),
+            &roles(&[("member", &["projects:read"])]),
             &domains(&[]),
         ]);
         let answer = trigger
