@@ -33,7 +33,8 @@ pub(super) struct RepairArgs {
     /// Try deliveries that failed for good once more
     #[arg(long)]
     failed: bool,
-    /// Confirm users without a record as if they had just signed up: domain, welcome, platforms
+    /// Confirm users whom no sign-up has recorded as if they had just signed up: domain, welcome, platforms;
+    /// that means users made by an administrator, too
     #[arg(long)]
     confirm: bool,
 }
@@ -42,8 +43,8 @@ pub(super) struct RepairArgs {
 struct Found {
     /// Users who are owed something, or for whom something failed.
     owed: Vec<Record>,
-    /// Confirmed users without a record.
-    unrecorded: Vec<Account>,
+    /// Confirmed users without a record; with `--confirm` also those whose record says nothing of it.
+    unconfirmed: Vec<Account>,
     /// Those of them who were confirmed so recently that their record may still come.
     recent: Vec<Account>,
 }
@@ -65,7 +66,7 @@ pub(super) async fn run(args: RepairArgs, context: &Context) -> Result<ExitCode>
     let stage = context.stage(&project)?;
     let site = Site::open(context, &project, stage).await?;
     let repairing = Box::pin(async {
-        let found = find(&site).await?;
+        let found = find(&site, args.confirm).await?;
         let done = if args.dry_run {
             Done::default()
         } else {
@@ -85,7 +86,7 @@ pub(super) async fn run(args: RepairArgs, context: &Context) -> Result<ExitCode>
     }
 }
 
-async fn find(site: &Site) -> Result<Found> {
+async fn find(site: &Site, unconfirmed_too: bool) -> Result<Found> {
     let (accounts, records) = tokio::join!(
         trace::beside(
             site.aws
@@ -96,20 +97,24 @@ async fn find(site: &Site) -> Result<Found> {
     let doing = |what: &'static str| move |fault: crate::aws::Fault| fault.while_doing(what);
     let accounts = accounts.map_err(doing("could not list the users of the pool"))?;
     let records = records.map_err(doing("could not list the records"))?.items;
-    let recorded: BTreeSet<&str> = records.iter().map(|record| record.sub.as_str()).collect();
-    let (recent, mut unrecorded): (Vec<Account>, Vec<Account>) = accounts
+    let seen_to: BTreeSet<&str> = records
+        .iter()
+        .filter(|record| record.confirmed || !unconfirmed_too)
+        .map(|record| record.sub.as_str())
+        .collect();
+    let (recent, mut unconfirmed): (Vec<Account>, Vec<Account>) = accounts
         .into_iter()
-        .filter(|account| account.status == CONFIRMED && !recorded.contains(account.sub.as_str()))
+        .filter(|account| account.status == CONFIRMED && !seen_to.contains(account.sub.as_str()))
         .partition(|account| is_recent(account, SystemTime::now()));
     let mut owed: Vec<Record> = records
         .into_iter()
         .filter(|record| !record.pending.is_empty() || record.failed().next().is_some())
         .collect();
     owed.sort_by(|a, b| a.name().cmp(b.name()));
-    unrecorded.sort_by(|a, b| a.username.cmp(&b.username));
+    unconfirmed.sort_by(|a, b| a.username.cmp(&b.username));
     Ok(Found {
         owed,
-        unrecorded,
+        unconfirmed,
         recent,
     })
 }
@@ -128,8 +133,12 @@ async fn repair(site: &Site, found: &Found, args: &RepairArgs) -> Result<Done> {
         .iter()
         .filter(|record| !record.pending.is_empty() || args.failed)
         .collect();
-    let unrecorded: &[Account] = if args.confirm { &found.unrecorded } else { &[] };
-    if owed.is_empty() && unrecorded.is_empty() {
+    let unconfirmed: &[Account] = if args.confirm {
+        &found.unconfirmed
+    } else {
+        &[]
+    };
+    if owed.is_empty() && unconfirmed.is_empty() {
         return Ok(done);
     }
     let function = site.confirm_user()?;
@@ -151,7 +160,7 @@ async fn repair(site: &Site, found: &Found, args: &RepairArgs) -> Result<Done> {
             Err(error) => done.errors.push(error),
         }
     }
-    let confirmations = unrecorded.iter().map(|account| {
+    let confirmations = unconfirmed.iter().map(|account| {
         trace::beside(async move {
             let handed_over = site
                 .aws
@@ -227,7 +236,7 @@ fn document(site: &Site, args: &RepairArgs, found: &Found, done: &Done) -> Value
         "stage": site.stage.name,
         "dry_run": args.dry_run,
         "owed": owed,
-        "unrecorded": found.unrecorded.iter().map(account).collect::<Vec<_>>(),
+        "unconfirmed": found.unconfirmed.iter().map(account).collect::<Vec<_>>(),
         "recent": found.recent.iter().map(account).collect::<Vec<_>>(),
     })
 }
@@ -266,7 +275,7 @@ fn show(
             what.to_owned(),
         ]);
     }
-    for account in &found.unrecorded {
+    for account in &found.unconfirmed {
         let what = if done.confirmed.contains(&account.sub) {
             "confirmation handed over"
         } else if !args.confirm {
@@ -298,7 +307,7 @@ fn show(
             found.recent.len()
         ));
     }
-    if !found.unrecorded.is_empty() && !args.confirm {
+    if !found.unconfirmed.is_empty() && !args.confirm {
         context.ui.hint(
             "the first sign-in makes a record; give who signed up a welcome and their domain, too, with `--confirm`",
         );

@@ -12,6 +12,7 @@ mod check;
 mod claims;
 mod crash;
 mod deliveries;
+mod faults;
 mod init;
 mod journey;
 mod layering;

@@ -3,17 +3,18 @@
 Says on one line where the functions are to find AWS, and reads on one line where it is: {endpoint_url}.
 Ends with its input. Passes requests on, but for the faults it is told of:
 
-    PUT /_/faults     {account, faults: [{name, action, has, kind, operations}]}
+    PUT /_/faults     {account, faults: [{name, action, has, kind, operations, requests}]}
     GET /_/seen       every request, in order
 
 The faults of an account take the place of those it had. A fault belongs to the requests of its account
 with this `action` (such as `GetItem`; null for all), whose body has all the texts of `has`. It is over
-after as many `operations`, or when it is told so; all attempts the SDK makes at one are one operation.
-Its `kind` is one of
+after as many `operations`, as many `requests`, or, without either, when it is told so; all attempts the
+SDK makes at something are one operation. Its `kind` is one of
 
     throttled, 500    the service's own answer     cancelled    a transaction met a throttled table
     hang_up           breaks the connection        slow         passed on later than anybody waits
     lost              passed on, but the answer never arrives
+    unprocessed       of a batch that is read, all is left for later
 """
 
 import json
@@ -60,11 +61,15 @@ def cancelled(body):
 def fault_of(account, action, operation, text):
     """The fault this request is to meet."""
     for one in faults.get(account, []):
-        meant = one["action"] in (None, action) and all(part in text for part in one["has"])
-        met = one["met"]
-        if meant and (operation in met or len(met) < (one["operations"] or len(met) + 1)):
-            met.add(operation)
-            return one
+        if one["action"] not in (None, action) or not all(part in text for part in one["has"]):
+            continue
+        met, operations, requests = one["met"], one["operations"], one["requests"]
+        if requests is not None and len(met) >= requests:
+            continue
+        if operations is not None and len({*met, operation}) > operations:
+            continue
+        met.append(operation)
+        return one
     return None
 
 
@@ -111,8 +116,10 @@ class Failing(Gate):
             status, code = (THROTTLED if kind == "throttled" else BROKEN)[service]
             return self.fail(service, status, code, entry)
         if kind == "cancelled":
-            document = cancelled(body)
-            return self.say(400, document["__type"], document, entry)
+            return self.say(400, cancelled(body), entry)
+        if kind == "unprocessed":
+            document = {"Responses": {}, "UnprocessedKeys": json.loads(body)["RequestItems"]}
+            return self.say(200, document, entry)
         if kind == "slow":
             time.sleep(SLOW)
         status, headers, body = self.pass_on(headers, body)
@@ -124,23 +131,20 @@ class Failing(Gate):
     def fail(self, service, status, code, entry):
         """An error as the service spells it."""
         if service == "dynamodb":
-            code = f"com.amazonaws.dynamodb.v20120810#{code}"
-            return self.say(status, code, {"__type": code, "message": DETAILS}, entry)
-        self.say(status, code, {"message": DETAILS}, entry)
+            name = f"com.amazonaws.dynamodb.v20120810#{code}"
+            return self.say(status, {"__type": name, "message": DETAILS}, entry)
+        self.say(status, {"message": DETAILS}, entry, {"x-amzn-ErrorType": code})
 
-    def say(self, status, code, document, entry):
+    def say(self, status, document, entry, headers=None):
         entry["status"] = status
-        kind = "application/x-amz-json-1.0" if "__type" in document else "application/json"
-        headers = {"Content-Type": kind}
-        if "__type" not in document:
-            headers["x-amzn-ErrorType"] = code
-        self.answer(status, headers, json.dumps(document).encode())
+        text = json.dumps(document).encode()
+        self.answer(status, {"Content-Type": "application/json", **(headers or {})}, text)
 
     def told(self, body):
         with lock:
             if self.path == "/_/faults":
                 document = json.loads(body)
-                told = [{**one, "met": set()} for one in document["faults"]]
+                told = [{**one, "met": []} for one in document["faults"]]
                 faults[document["account"]] = told
             answer = json.dumps(seen if self.path == "/_/seen" else None)
         self.answer(200, {"Content-Type": "application/json"}, answer.encode())

@@ -158,6 +158,7 @@ pub(super) fn record(item: &Item) -> Option<Record> {
         permissions: texts(item, "permissions"),
         status: owned("status"),
         created_at: owned("created_at"),
+        confirmed: item.contains_key("confirmed_at"),
         pending: {
             let names: BTreeSet<String> = texts(item, "pending").into_iter().collect();
             names.into_iter().collect()

@@ -61,6 +61,8 @@ pub struct Record {
     pub status: Option<String>,
     /// As RFC 3339 writes it.
     pub created_at: Option<String>,
+    /// Whether confirmUser has seen to the user; else a sign-in or an operator made the record.
+    pub confirmed: bool,
     /// The names of the deliveries still owed.
     pub pending: Vec<String>,
     /// What became of deliveries that are not simply done.

@@ -3,6 +3,7 @@
 
 mod cloud;
 mod command;
+mod emulator;
 mod folders;
 mod platforms;
 mod project;
@@ -10,7 +11,8 @@ mod python;
 
 pub(crate) use cloud::Cloud;
 pub(crate) use command::{Output, Started, run, saasauth, signal, start};
+pub(crate) use emulator::Emulator;
 pub(crate) use folders::{copy, files, folder, guard, repository, until};
-pub(crate) use platforms::{PLATFORMS, Platforms, key, start_with_input};
+pub(crate) use platforms::{PLATFORMS, Platforms, ask, key, start_with_input};
 pub(crate) use project::{Calls, LAMBDAS, Project, RESOURCES};
 pub(crate) use python::{python, python_tool, script};

@@ -70,17 +70,24 @@ impl Platforms {
     }
 
     fn ask(&self, method: Method, path: &str, body: &Value) -> Value {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        runtime.block_on(async {
-            let request = client.request(method, format!("{}/_/{path}", self.url));
-            let answer = request.json(body).send().await.unwrap();
-            answer.json().await.unwrap()
-        })
+        ask(method, &format!("{}/_/{path}", self.url), Some(body))
     }
+}
+
+/// Sends a JSON document, if any, and reads the one it is answered with.
+pub(crate) fn ask(method: Method, url: &str, body: Option<&Value>) -> Value {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    runtime.block_on(async {
+        let mut request = client.request(method, url);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        request.send().await.unwrap().json().await.unwrap()
+    })
 }
 
 /// Starts a program that is told something later: its input ends when the writer is dropped.
