@@ -47,6 +47,7 @@ pub struct Cli {
 
 /// Options every command takes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// The project file; by default saasauth.yaml here or in a parent folder
     #[arg(

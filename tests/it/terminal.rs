@@ -230,6 +230,17 @@ fn help_and_version_are_results() {
         assert_eq!(shown.stderr, "");
         assert!(shown.stdout.contains("saasauth"), "{shown:?}");
     }
+    // What is a command's own stands apart from what every command takes.
+    let repair = run(saasauth().args(["repair", "--help"])).expect(0).stdout;
+    let (own, common) = repair.split_once("Options of every command:").unwrap();
+    assert!(
+        own.contains("--confirm") && !own.contains("--stage"),
+        "{repair}"
+    );
+    assert!(
+        common.contains("--stage") && !common.contains("--confirm"),
+        "{repair}"
+    );
     let completions = run(saasauth().args(["completions", "bash"])).expect(0);
     assert!(completions.stdout.contains("saasauth"), "{completions:?}");
 }
