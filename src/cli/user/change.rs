@@ -9,6 +9,7 @@ use crate::aws::directory::{Membership, Record};
 use crate::cli::context::Context;
 use crate::cli::site::Site;
 use crate::error::{Error, Kind, Result};
+use crate::project::Project;
 use crate::project::permission::covers;
 use crate::project::stage::{ClientKind, Stage};
 use crate::project::validate::is_permission;
@@ -81,10 +82,7 @@ pub(super) async fn grant(args: GrantArgs, context: &Context) -> Result<()> {
         record: Box::new(|record| granted(record, role.as_deref(), &permissions)),
         membership,
     };
-    let site = Site::open(context, &project, stage).await?;
-    let (person, done) = site
-        .work(Box::pin(carry_out(&site, &who.who, &edit)))
-        .await?;
+    let (site, person, done) = edited(context, &project, stage, &who.who, &edit).await?;
 
     let record = person.record(&site.stage);
     let role = role_of(&record, &site.stage);
@@ -129,10 +127,7 @@ pub(super) async fn revoke(args: ChangeArgs, context: &Context) -> Result<()> {
         record: Box::new(|record| revoked(record, role.as_deref(), &permissions, &default_role)),
         membership,
     };
-    let site = Site::open(context, &project, stage).await?;
-    let (person, done) = site
-        .work(Box::pin(carry_out(&site, &who.who, &edit)))
-        .await?;
+    let (site, person, done) = edited(context, &project, stage, &who.who, &edit).await?;
 
     let record = person.record(&site.stage);
     let held = person.effective(&site.stage);
@@ -209,8 +204,7 @@ pub(super) async fn unblock(who: &str, context: &Context) -> Result<()> {
         record: Box::new(|record| with_status(record, None)),
         membership: None,
     };
-    let site = Site::open(context, &project, stage).await?;
-    let (person, done) = site.work(Box::pin(carry_out(&site, who, &edit))).await?;
+    let (site, person, done) = edited(context, &project, stage, who, &edit).await?;
     let name = person.name();
     if context.global.json {
         return context.ui.json(&document(&person, &site.stage, done));
@@ -225,6 +219,19 @@ pub(super) async fn unblock(who: &str, context: &Context) -> Result<()> {
             .note(&format!("nothing to change: `{name}` is not blocked"));
     }
     Ok(())
+}
+
+/// Connects to the stage, and edits the user's record there.
+async fn edited(
+    context: &Context,
+    project: &Project,
+    stage: Stage,
+    who: &str,
+    edit: &Edit<'_>,
+) -> Result<(Site, Person, Done)> {
+    let site = Site::open(context, project, stage).await?;
+    let (person, done) = site.work(Box::pin(carry_out(&site, who, edit))).await?;
+    Ok((site, person, done))
 }
 
 /// Says what was done, and when it shows.
