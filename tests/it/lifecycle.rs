@@ -318,6 +318,40 @@ fn destroy_leaves_the_ledger_alone_and_the_next_deploy_starts_anew() {
 }
 
 #[test]
+fn alarms_come_and_go_with_their_key() {
+    let project = Project::starter();
+    let topic = "arn:aws:sns:eu-west-1:123456789012:operations";
+    let alarms = || {
+        let answer = project.client("cloudwatch", "describe_alarms", json!({}));
+        let mut alarms = answer["MetricAlarms"].as_array().unwrap().clone();
+        alarms.sort_by_key(|alarm| alarm["AlarmName"].to_string());
+        alarms
+    };
+    let key = format!("alarms: {{ topic: \"{topic}\" }}\n\ntags:");
+    project.edit("tags:", &key);
+    let deployed = project.deploy();
+    assert_eq!(deployed["summary"]["create"], RESOURCES + 6, "{deployed}");
+    let seen = alarms();
+    let of = |field: &str| -> Vec<Value> { seen.iter().map(|one| one[field].clone()).collect() };
+    let metrics = ["Duration", "Errors", "Throttles"];
+    assert_eq!(of("MetricName"), [metrics, metrics].concat());
+    for alarm in &seen {
+        assert_eq!(alarm["AlarmActions"], json!([topic]), "{alarm}");
+    }
+    assert_eq!(seen[0]["ExtendedStatistic"], "p99", "{seen:?}");
+    diff(&project, 0);
+
+    project.edit(&key, "alarms: {}\n\ntags:");
+    let changed = project.deploy();
+    assert_eq!(changed["summary"]["update"], 6, "{changed}");
+    assert_eq!(alarms()[0]["AlarmActions"], json!([]));
+    project.edit("alarms: {}\n\ntags:", "tags:");
+    let gone = project.deploy();
+    assert_eq!(gone["summary"]["delete"], 6, "{gone}");
+    assert_eq!(alarms(), [Value::Null; 0]);
+}
+
+#[test]
 fn the_identity_another_stage_sends_from_stays_until_that_is_gone() {
     let project = Project::starter();
     let second = format!(

@@ -300,6 +300,10 @@ fn a_secret_is_set_and_rotated_and_never_shown() {
     );
     let missing = project.run(&["secret", "list", "--json"]).expect(0).json();
     assert_eq!(missing["secrets"][0]["set"], false, "{missing}");
+    let planned = || project.run(&["diff", "--no-build"]).expect(0).stdout;
+    let unset =
+        "the secret `/starter/kit-key` is not set: run `saasauth secret set /starter/kit-key";
+    assert!(planned().contains(unset), "{}", planned());
     for (version, value) in [(1, "one-7f3a"), (2, "two-9c1d")] {
         let set = piped(
             &project,
@@ -320,6 +324,7 @@ fn a_secret_is_set_and_rotated_and_never_shown() {
         assert_eq!(stored["Parameter"]["Type"], "SecureString", "{stored}");
         assert_eq!(stored["Parameter"]["Value"], value, "{stored}");
     }
+    assert!(!planned().contains("is not set"), "{}", planned());
     let tags = json!({ "ResourceType": "Parameter", "ResourceId": "/starter/kit-key" });
     let tags = project.client("ssm", "list_tags_for_resource", tags);
     let project_tag = json!({ "Key": "saasauth:project", "Value": "starter" });
