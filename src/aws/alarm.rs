@@ -1,6 +1,6 @@
 //! `AWS::CloudWatch::Alarm`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_cloudwatch::operation::put_metric_alarm::builders::PutMetricAlarmFluentBuilder;
 use aws_sdk_cloudwatch::types::{
@@ -11,9 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::classify::{Class, gone};
-use super::{
-    Aws, Fault, Result, Wanted, common_prefix, identity, removed_tags, tag_list, trace, with_arn,
-};
+use super::{Aws, Fault, Result, Wanted, by_name, removed_tags, tag_list, trace, with_arn};
 use crate::resource::{self, Alarm, Kind, Live, LogicalId};
 
 /// The names of the alarms that were there before this command made any; asked once, by the first create.
@@ -22,21 +20,10 @@ pub(super) type TakenNames = OnceCell<BTreeSet<String>>;
 impl Aws {
     /// Lists by the names' common prefix, in one request for all; only the tags cost one each.
     pub(super) async fn read_alarms(&self, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
-        let mut ids: BTreeMap<String, LogicalId> = BTreeMap::new();
-        for one in wanted {
-            let name = one
-                .physical_id
-                .clone()
-                .or_else(|| identity(&one.id, one.kind, &one.declared));
-            if let Some(name) = name {
-                ids.insert(name, one.id.clone());
-            }
-        }
-        let (Some((first, _)), Some((last, _))) = (ids.first_key_value(), ids.last_key_value())
-        else {
+        let Some((ids, prefix)) = by_name(wanted) else {
             return Ok(Vec::new());
         };
-        let alarms = self.list_alarms(common_prefix(first, last)).await?;
+        let alarms = self.list_alarms(&prefix).await?;
         let reads = alarms.iter().filter_map(|alarm| {
             let id = ids.get(alarm.alarm_name()?)?;
             Some(trace::beside(async move {

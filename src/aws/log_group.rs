@@ -1,15 +1,13 @@
 //! `AWS::Logs::LogGroup`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_cloudwatchlogs::types::LogGroup as Description;
 use futures::future::try_join_all;
 use serde_json::json;
 
 use super::classify::gone;
-use super::{
-    Aws, Result, Wanted, common_prefix, identity, removed_tags, tag_list, trace, with_arn,
-};
+use super::{Aws, Result, Wanted, by_name, removed_tags, tag_list, trace, with_arn};
 use crate::resource::{Kind, Live, LogGroup, LogicalId, Tag};
 
 impl Aws {
@@ -18,25 +16,13 @@ impl Aws {
         &self,
         wanted: &[&Wanted],
     ) -> Result<Vec<(LogicalId, Live)>> {
-        let mut ids: BTreeMap<String, LogicalId> = BTreeMap::new();
-        for one in wanted {
-            let name = one
-                .physical_id
-                .clone()
-                .or_else(|| identity(&one.id, one.kind, &one.declared));
-            if let Some(name) = name {
-                ids.insert(name, one.id.clone());
-            }
-        }
-        let (Some((first, _)), Some((last, _))) = (ids.first_key_value(), ids.last_key_value())
-        else {
+        let Some((ids, prefix)) = by_name(wanted) else {
             return Ok(Vec::new());
         };
-        let prefix = common_prefix(first, last);
         let descriptions = self
             .logs
             .describe_log_groups()
-            .set_log_group_name_prefix((!prefix.is_empty()).then(|| prefix.to_owned()))
+            .set_log_group_name_prefix((!prefix.is_empty()).then_some(prefix))
             .into_paginator()
             .items()
             .send()
@@ -154,6 +140,7 @@ fn tags(tags: &[Tag]) -> std::collections::HashMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::common_prefix;
     use crate::aws::replay;
 
     fn wanted(id: &str, name: &str) -> Wanted {

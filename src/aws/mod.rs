@@ -145,6 +145,24 @@ fn tag_list<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Value, O
     (list, owner)
 }
 
+/// The logical IDs of what is wanted by its names, and what all the names begin with: for services that
+/// list by prefix. `None` when no name is known.
+fn by_name(wanted: &[&Wanted]) -> Option<(BTreeMap<String, LogicalId>, String)> {
+    let ids: BTreeMap<String, LogicalId> = wanted
+        .iter()
+        .filter_map(|one| {
+            let name = one
+                .physical_id
+                .clone()
+                .or_else(|| identity(&one.id, one.kind, &one.declared))?;
+            Some((name, one.id.clone()))
+        })
+        .collect();
+    let ((first, _), (last, _)) = (ids.first_key_value()?, ids.last_key_value()?);
+    let prefix = common_prefix(first, last).to_owned();
+    Some((ids, prefix))
+}
+
 /// Of the first and last of a sorted list, and so of all.
 fn common_prefix<'a>(first: &'a str, last: &str) -> &'a str {
     let end = first

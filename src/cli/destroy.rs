@@ -9,7 +9,7 @@ use serde_json::json;
 use super::context::{Context, interruptible};
 use super::deploy::plan_document;
 use crate::aws::Aws;
-use crate::engine::direct::{self, Found};
+use crate::engine::direct;
 use crate::engine::event::Event;
 use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Plan};
@@ -48,12 +48,17 @@ pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode
         let aws = context.connect(&project, &stage, &events).await?;
         events(Event::Phase("reading what is deployed".to_owned()));
         let found = direct::observe_owned(&aws, &stage).await?;
-        let sharer = sharer(&aws, &project, &stage, &found).await?;
-        Ok((aws, found, sharer))
+        let recorded = direct::complete(&aws, &found);
+        let sharer = if recorded.contains_key(topology::EMAIL_IDENTITY) {
+            sharer(&aws, &project, &stage).await?
+        } else {
+            None
+        };
+        Ok((aws, found, recorded, sharer))
     })
     .await;
     progress.finish();
-    let (aws, found, sharer) = looked?;
+    let (aws, found, recorded, sharer) = looked?;
 
     let mut kept = Vec::new();
     if args.keep_data {
@@ -66,7 +71,6 @@ pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode
             email.identity
         ));
     }
-    let recorded = direct::complete(&aws, &found);
     let recorded = recorded
         .iter()
         .map(|(id, record)| (id.clone(), record.into()))
@@ -105,18 +109,10 @@ pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode
 }
 
 /// Another stage of the project file that is deployed beside this one and sends from its SES identity.
-async fn sharer(
-    aws: &Aws,
-    project: &Project,
-    stage: &Stage,
-    found: &Found,
-) -> Result<Option<String>> {
+async fn sharer(aws: &Aws, project: &Project, stage: &Stage) -> Result<Option<String>> {
     let Some(identity) = identity_of(stage) else {
         return Ok(None);
     };
-    if !direct::complete(aws, found).contains_key(topology::EMAIL_IDENTITY) {
-        return Ok(None);
-    }
     // Of two accounts none sees the other's identities.
     let beside = project.stages().filter(|other| {
         other.name != stage.name

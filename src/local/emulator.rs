@@ -4,6 +4,7 @@
 //! that environment is made here from nothing: none of a person's AWS settings reaches a function.
 
 use std::fs::OpenOptions;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::LazyLock;
@@ -26,6 +27,57 @@ const POLL: Duration = Duration::from_millis(50);
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 /// Another process may take the port between our finding it free and the emulator binding it.
 const PORT_ATTEMPTS: usize = 3;
+
+/// What starts MiniStack on this port of the loopback, in a process group of its own and an environment
+/// made from nothing. It keeps its files in `scratch`, which must have a folder `tmp`; its functions look
+/// for AWS at `endpoint_url`.
+pub fn command(
+    executable: &Path,
+    scratch: &Path,
+    endpoint_url: &str,
+    port: u16,
+) -> std::process::Command {
+    let mut command = std::process::Command::new(executable);
+    command.env_clear();
+    for name in [
+        "PATH",
+        "HOME",
+        "LANG",
+        "LC_ALL",
+        "PYTHONPATH",
+        "LD_LIBRARY_PATH",
+        "RUST_BACKTRACE",
+    ] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command
+        .env("BIND_HOST", "127.0.0.1")
+        .env("GATEWAY_PORT", port.to_string())
+        .env("LOG_LEVEL", "WARNING")
+        .env("PYTHONUNBUFFERED", "1")
+        .env("TMPDIR", scratch.join("tmp"))
+        .env("STATE_DIR", scratch.join("state"))
+        .env("S3_DATA_DIR", scratch.join("s3"))
+        .env("AWS_ENDPOINT_URL", endpoint_url)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        // As on AWS, a failing PreTokenGeneration fails the sign-in.
+        .env("MINISTACK_COGNITO_PRETOKEN_STRICT", "1")
+        // Listeners and containers nobody asked for.
+        .env("IOT_MTLS_ENABLED", "0")
+        .env("SFTP_ENABLED", "0")
+        .env(
+            "DOCKER_HOST",
+            "unix:///nonexistent/saasauth-uses-no-docker.sock",
+        )
+        .current_dir(scratch)
+        .process_group(0)
+        .stdin(Stdio::null());
+    command
+}
 
 /// A running emulator. Its whole process group is killed when this is dropped.
 #[derive(Debug)]
@@ -68,8 +120,7 @@ impl Emulator {
     ) -> Result<Self> {
         let doing = || format!("could not start the emulator `{}`", executable.display());
         let scratch = paths.scratch();
-        let temporary = scratch.join("tmp");
-        std::fs::create_dir_all(&temporary).map_err(|error| Error::io(doing(), &error))?;
+        std::fs::create_dir_all(scratch.join("tmp")).map_err(|error| Error::io(doing(), &error))?;
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -79,49 +130,12 @@ impl Emulator {
             .try_clone()
             .map_err(|error| Error::io(doing(), &error))?;
 
-        let mut command = Command::new(executable);
-        command.env_clear();
-        for name in [
-            "PATH",
-            "HOME",
-            "LANG",
-            "LC_ALL",
-            "PYTHONPATH",
-            "LD_LIBRARY_PATH",
-            "RUST_BACKTRACE",
-        ] {
-            if let Some(value) = std::env::var_os(name) {
-                command.env(name, value);
-            }
-        }
+        // Functions call AWS through the front door, so that their mail and calls are seen.
+        let mut command = Command::from(command(executable, &scratch, endpoint_url, port));
         command
-            .env("BIND_HOST", "127.0.0.1")
-            .env("GATEWAY_PORT", port.to_string())
-            .env("LOG_LEVEL", "WARNING")
-            .env("PYTHONUNBUFFERED", "1")
-            .env("TMPDIR", &temporary)
-            .env("STATE_DIR", scratch.join("state"))
-            .env("S3_DATA_DIR", scratch.join("s3"))
-            // Functions call AWS through the front door, so that their mail and calls are seen.
-            .env("AWS_ENDPOINT_URL", endpoint_url)
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            // As on AWS, a failing PreTokenGeneration fails the sign-in.
-            .env("MINISTACK_COGNITO_PRETOKEN_STRICT", "1")
-            // Listeners and containers nobody asked for.
-            .env("IOT_MTLS_ENABLED", "0")
-            .env("SFTP_ENABLED", "0")
-            .env(
-                "DOCKER_HOST",
-                "unix:///nonexistent/saasauth-uses-no-docker.sock",
-            )
             .env("MINISTACK_EDITION", mark)
-            .current_dir(&scratch)
-            .stdin(Stdio::null())
             .stdout(log)
-            .stderr(errors)
-            .process_group(0);
+            .stderr(errors);
         let child = command
             .spawn()
             .map_err(|error| Error::io(doing(), &error))?;

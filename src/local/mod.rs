@@ -22,6 +22,7 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 pub use self::daemon::serve;
+pub use self::emulator::command as emulator_command;
 pub use self::mailbox::Mail;
 pub use self::paths::Paths;
 use self::paths::State;

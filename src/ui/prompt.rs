@@ -25,9 +25,7 @@ impl Prompt {
     /// for ever and taking silence for a yes are both worse. The end of input is an empty answer.
     pub(super) fn answer(&mut self, what: &str, hint: &str, ask: impl FnOnce()) -> Result<String> {
         if !self.attended {
-            return Err(Error::refused(format!("refused to go on unasked: {what}"))
-                .with_cause("there is no terminal to ask on")
-                .with_hint(hint));
+            return Err(unasked(what, hint));
         }
         ask();
         let mut line = String::new();
@@ -51,9 +49,7 @@ impl Prompt {
             ask();
             self.input.read_line(&mut text)
         } else if is_terminal {
-            return Err(Error::refused(format!("refused to go on unasked: {what}"))
-                .with_cause("there is no terminal to ask on")
-                .with_hint(hint));
+            return Err(unasked(what, hint));
         } else {
             self.input.read_to_string(&mut text)
         };
@@ -66,6 +62,12 @@ impl Prompt {
         }
         Ok(text)
     }
+}
+
+fn unasked(what: &str, hint: &str) -> Error {
+    Error::refused(format!("refused to go on unasked: {what}"))
+        .with_cause("there is no terminal to ask on")
+        .with_hint(hint)
 }
 
 /// While it lives, what is typed isn't shown. Dropped by whoever waits for the answer, so that it ends

@@ -19,28 +19,17 @@ impl Aws {
             let value = value.replace('\\', r"\\").replace('"', "\\\"");
             format!("{name} = \"{value}\"")
         });
-        let mut accounts = Vec::new();
-        let mut token = None;
-        loop {
-            let page = self
-                .cognito
-                .list_users()
-                .user_pool_id(pool)
-                .set_filter(filter.clone())
-                .set_pagination_token(token.take())
-                .send()
-                .await?;
-            accounts.extend(
-                page.users
-                    .unwrap_or_default()
-                    .into_iter()
-                    .filter_map(account),
-            );
-            token = page.pagination_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(accounts);
-            }
-        }
+        let users: Vec<UserType> = self
+            .cognito
+            .list_users()
+            .user_pool_id(pool)
+            .set_filter(filter)
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await?;
+        Ok(users.into_iter().filter_map(account).collect())
     }
 
     /// Ends every session of a user: refresh tokens stop working, tokens already out live on.

@@ -63,35 +63,23 @@ impl Aws {
 
     /// The `sub`s of the members of a domain.
     pub async fn members(&self, tables: &Tables, domain: &str) -> Result<Vec<String>> {
-        let mut subs = Vec::new();
-        let mut start = None;
-        loop {
-            let page = self
-                .dynamodb
-                .query()
-                .table_name(&tables.domains)
-                .index_name(BY_DOMAIN)
-                .key_condition_expression("sk = :domain AND begins_with(pk, :user)")
-                .expression_attribute_values(
-                    ":domain",
-                    text_value(&format!("{DOMAIN_PREFIX}{domain}")),
-                )
-                .expression_attribute_values(":user", text_value(USER_PREFIX))
-                .set_exclusive_start_key(start.take())
-                .send()
-                .await?;
-            subs.extend(
-                page.items
-                    .unwrap_or_default()
-                    .iter()
-                    .filter_map(|item| text(item, "pk")?.strip_prefix(USER_PREFIX))
-                    .map(str::to_owned),
-            );
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(subs);
-            }
-        }
+        let items: Vec<Item> = self
+            .dynamodb
+            .query()
+            .table_name(&tables.domains)
+            .index_name(BY_DOMAIN)
+            .key_condition_expression("sk = :domain AND begins_with(pk, :user)")
+            .expression_attribute_values(":domain", text_value(&format!("{DOMAIN_PREFIX}{domain}")))
+            .expression_attribute_values(":user", text_value(USER_PREFIX))
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await?;
+        let subs = items
+            .iter()
+            .filter_map(|item| text(item, "pk")?.strip_prefix(USER_PREFIX));
+        Ok(subs.map(str::to_owned).collect())
     }
 
     /// The records of these users, as far as there are any, in no order.
@@ -123,29 +111,25 @@ impl Aws {
         &self,
         tables: &Tables,
     ) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
+        let items: Vec<Item> = self
+            .dynamodb
+            .scan()
+            .table_name(&tables.domains)
+            .filter_expression("begins_with(pk, :user)")
+            .expression_attribute_values(":user", text_value(USER_PREFIX))
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await?;
         let mut all: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-        let mut start = None;
-        loop {
-            let page = self
-                .dynamodb
-                .scan()
-                .table_name(&tables.domains)
-                .filter_expression("begins_with(pk, :user)")
-                .expression_attribute_values(":user", text_value(USER_PREFIX))
-                .set_exclusive_start_key(start.take())
-                .send()
-                .await?;
-            for item in page.items.unwrap_or_default() {
-                let sub = text(&item, "pk").and_then(|key| key.strip_prefix(USER_PREFIX));
-                if let (Some(sub), Some((domain, role))) = (sub, membership(&item)) {
-                    all.entry(sub.to_owned()).or_default().insert(domain, role);
-                }
-            }
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(all);
+        for item in &items {
+            let sub = text(item, "pk").and_then(|key| key.strip_prefix(USER_PREFIX));
+            if let (Some(sub), Some((domain, role))) = (sub, membership(item)) {
+                all.entry(sub.to_owned()).or_default().insert(domain, role);
             }
         }
+        Ok(all)
     }
 
     /// The domains a user belongs to, with the roles in them.
@@ -154,26 +138,20 @@ impl Aws {
         tables: &Tables,
         sub: &str,
     ) -> Result<BTreeMap<String, String>> {
-        let mut domains = BTreeMap::new();
-        let mut start = None;
-        loop {
-            let page = self
-                .dynamodb
-                .query()
-                .table_name(&tables.domains)
-                .key_condition_expression("pk = :user AND begins_with(sk, :domain)")
-                .expression_attribute_values(":user", text_value(&user_key(sub)))
-                .expression_attribute_values(":domain", text_value(DOMAIN_PREFIX))
-                .consistent_read(true)
-                .set_exclusive_start_key(start.take())
-                .send()
-                .await?;
-            domains.extend(page.items.unwrap_or_default().iter().filter_map(membership));
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(domains);
-            }
-        }
+        let items: Vec<Item> = self
+            .dynamodb
+            .query()
+            .table_name(&tables.domains)
+            .key_condition_expression("pk = :user AND begins_with(sk, :domain)")
+            .expression_attribute_values(":user", text_value(&user_key(sub)))
+            .expression_attribute_values(":domain", text_value(DOMAIN_PREFIX))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await?;
+        Ok(items.iter().filter_map(membership).collect())
     }
 
     /// What decides the tokens of a user, and what these roles permit.

@@ -1,11 +1,12 @@
 //! An emulator of a test's own, whose functions find AWS somewhere else: at whatever the test puts in
 //! between.
 
+use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 
 use reqwest::Method;
+use saasauth::local::emulator_command;
 use serde_json::Value;
 
 use super::folders::{folder, guard, until};
@@ -39,33 +40,9 @@ impl Emulator {
             .unwrap()
             .local_addr()
             .unwrap();
-        let mut command = Command::new(executable);
-        command.env_clear();
-        for name in ["PATH", "HOME", "LANG", "PYTHONPATH", "LD_LIBRARY_PATH"] {
-            if let Some(value) = std::env::var_os(name) {
-                command.env(name, value);
-            }
-        }
-        // As the local cloud starts it, but for the first.
-        let process = command
+        fs::create_dir(scratch.join("tmp")).unwrap();
+        let process = emulator_command(&executable, &scratch, endpoint_url, address.port())
             .env("AUTH", checks.to_string())
-            .env("BIND_HOST", "127.0.0.1")
-            .env("GATEWAY_PORT", address.port().to_string())
-            .env("LOG_LEVEL", "WARNING")
-            .env("TMPDIR", &scratch)
-            .env("STATE_DIR", scratch.join("state"))
-            .env("S3_DATA_DIR", scratch.join("s3"))
-            .env("AWS_ENDPOINT_URL", endpoint_url)
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .env("MINISTACK_COGNITO_PRETOKEN_STRICT", "1")
-            .env("IOT_MTLS_ENABLED", "0")
-            .env("SFTP_ENABLED", "0")
-            .env("DOCKER_HOST", "unix:///nonexistent/no-docker.sock")
-            .current_dir(&scratch)
-            .process_group(0)
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
