@@ -22,9 +22,9 @@ use crate::aws::users::{AppClient, SignedIn, Tokens};
 use crate::aws::{self, Aws, trace};
 use crate::engine::direct::Interrupt;
 use crate::engine::outputs::Outputs;
-use crate::error::{Error, Kind, Result};
 use crate::local::{self, Mail};
-use crate::project::stage::{Client, ClientKind, Stage, Target, VerifyHow};
+use saasauth_model::error::{Error, ErrorKind, Result};
+use saasauth_model::project::stage::{Client, ClientKind, Stage, Target, VerifyHow};
 
 /// How long a mail may take that is sent while a request is answered.
 const MAIL_LIMIT: Duration = Duration::from_secs(10);
@@ -599,7 +599,7 @@ fn done<T>(value: T, detail: impl Into<String>) -> Outcome<T> {
 }
 
 fn failed(message: impl Into<String>) -> Error {
-    Error::new(Kind::Aws, message)
+    Error::new(ErrorKind::Aws, message)
 }
 
 /// What went wrong becomes the nearest cause of what was being done.
@@ -688,7 +688,7 @@ fn link(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::project;
+    use saasauth_model::project;
 
     /// The starter's stage `local`, without registered domains.
     pub(super) fn stage() -> Stage {
@@ -711,7 +711,7 @@ mod tests {
             .clients
             .insert("a-machine".to_owned(), of(ClientKind::Machine));
         let error = usable_client(&stage).expect_err("a machine has no users");
-        assert_eq!(error.kind, Kind::Refused);
+        assert_eq!(error.kind, ErrorKind::Refused);
         stage
             .clients
             .insert("b-server".to_owned(), of(ClientKind::Server));

@@ -8,8 +8,8 @@ use tokio::process::Command;
 
 use super::workspace::{Binary, no_cargo};
 use super::{Architecture, BuildEvent, BuildRequest, Events};
-use crate::error::{Error, Kind, Result};
 use crate::tools::{self, process};
+use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// What compiles, and for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,7 +194,7 @@ pub(super) async fn run(
         .collect();
     let failed = |names: &[&str]| {
         Error::new(
-            Kind::Build,
+            ErrorKind::Build,
             format!("could not build `{}`", names.join("` and `")),
         )
     };

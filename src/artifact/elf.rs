@@ -1,7 +1,7 @@
 //! Reads from a binary's header whether Lambda can run it.
 
 use super::Architecture;
-use crate::error::{Error, Kind, Result};
+use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// `e_machine` values of the ELF specification.
 const X86_64: u16 = 0x3E;
@@ -36,7 +36,7 @@ pub(super) fn check(name: &str, binary: &[u8], architecture: Architecture) -> Re
 
 fn wrong(name: &str, cause: &str, architecture: Architecture) -> Error {
     Error::new(
-        Kind::Build,
+        ErrorKind::Build,
         format!("the binary of `{name}` does not run on Lambda's {architecture}"),
     )
     .with_cause(cause)

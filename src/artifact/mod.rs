@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::error::{Error, Kind, Result};
 use crate::tools;
+use saasauth_model::error::{Error, ErrorKind, Result};
 
 mod compile;
 mod elf;
@@ -123,7 +123,7 @@ pub async fn build(request: &BuildRequest, events: Events<'_>) -> Result<Artifac
 /// Dropping the future ends the compiler and everything it started.
 ///
 /// # Errors
-/// [`Kind::Build`](crate::error::Kind::Build) when a crate is missing or has no binary, when the compiler
+/// [`ErrorKind::Build`](saasauth_model::error::ErrorKind::Build) when a crate is missing or has no binary, when the compiler
 /// fails (its whole output attached) or built for another architecture; the errors of [`tools::ensure`].
 pub async fn build_all(requests: &[BuildRequest], events: Events<'_>) -> Result<Vec<Artifact>> {
     let binaries = workspace::locate(requests).await?;
@@ -175,11 +175,11 @@ pub async fn build_all(requests: &[BuildRequest], events: Events<'_>) -> Result<
 /// The package the last build left at the request's output.
 ///
 /// # Errors
-/// [`Kind::Build`](crate::error::Kind::Build) when there is none.
+/// [`ErrorKind::Build`](saasauth_model::error::ErrorKind::Build) when there is none.
 pub fn last(request: &BuildRequest) -> Result<Artifact> {
     let none = || {
         Error::new(
-            Kind::Build,
+            ErrorKind::Build,
             format!("there is no package of `{}` yet", request.name),
         )
         .with_hint("run `saasauth build`, or leave out `--no-build`")

@@ -11,7 +11,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
 use super::Artifact;
-use crate::error::{Error, Kind, Result};
+use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// The file Lambda's `provided` runtimes start.
 const ENTRY: &str = "bootstrap";
@@ -33,8 +33,10 @@ pub(super) async fn pack(name: &str, binary: Vec<u8>) -> Result<Artifact> {
         })
     })
     .await
-    .map_err(|error| Error::new(Kind::Build, failed.clone()).with_source(&error))?
-    .map_err(|error: zip::result::ZipError| Error::new(Kind::Build, failed).with_source(&error))
+    .map_err(|error| Error::new(ErrorKind::Build, failed.clone()).with_source(&error))?
+    .map_err(|error: zip::result::ZipError| {
+        Error::new(ErrorKind::Build, failed).with_source(&error)
+    })
 }
 
 fn zip(binary: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
@@ -68,9 +70,12 @@ pub(super) fn write(path: &Path, zip: &[u8]) -> Result<()> {
 /// Takes a zip that was written earlier for what it is, and no other file for one.
 pub(super) fn reopen(name: &str, zip: Vec<u8>) -> Result<Artifact> {
     let failed = |error: &zip::result::ZipError| {
-        Error::new(Kind::Build, format!("the package of `{name}` is damaged"))
-            .with_source(error)
-            .with_hint("run `saasauth build`")
+        Error::new(
+            ErrorKind::Build,
+            format!("the package of `{name}` is damaged"),
+        )
+        .with_source(error)
+        .with_hint("run `saasauth build`")
     };
     let mut archive =
         zip::ZipArchive::new(Cursor::new(zip.as_slice())).map_err(|error| failed(&error))?;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tokio::process::Command;
 
 use super::BuildRequest;
-use crate::error::{Error, Kind, Result};
+use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// A binary target and the workspace it is built in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ fn manifest(request: &BuildRequest) -> Result<PathBuf> {
             &request.directory
         };
         Error::new(
-            Kind::Build,
+            ErrorKind::Build,
             format!("could not find the crate of `{}`", request.name),
         )
         .with_cause(format!("there is no `{}`", missing.display()))
@@ -102,7 +102,7 @@ fn manifest(request: &BuildRequest) -> Result<PathBuf> {
 async fn ask(request: &BuildRequest, manifest: &Path) -> Result<Metadata> {
     let failed = || {
         Error::new(
-            Kind::Build,
+            ErrorKind::Build,
             format!("could not read the crate of `{}`", request.name),
         )
     };
@@ -152,7 +152,7 @@ pub(super) fn no_cargo(error: Error, cause: &std::io::Error) -> Error {
 
 fn no_binary(request: &BuildRequest, why: &str) -> Error {
     Error::new(
-        Kind::Build,
+        ErrorKind::Build,
         format!("could not choose the binary of `{}`", request.name),
     )
     .with_cause(why)
@@ -268,7 +268,7 @@ mod tests {
             output: None,
         };
         let error = locate(&[request]).await.expect_err("missing");
-        assert_eq!(error.kind, Kind::Build);
+        assert_eq!(error.kind, ErrorKind::Build);
         assert_eq!(error.causes, ["there is no `no/such/crate`"]);
         assert!(error.hints[0].contains("triggers.confirm_user.path"));
     }

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::classify::{Class, gone};
 use super::{Aws, Fault, Result, Wanted, by_name, removed_tags, tag_list, trace, with_arn};
-use crate::resource::{self, Alarm, Kind, Live, LogicalId};
+use saasauth_model::resource::{self, Alarm, Kind, Live, LogicalId};
 
 /// The names of the alarms that were there before this command made any; asked once, by the first create.
 pub(super) type TakenNames = OnceCell<BTreeSet<String>>;
@@ -221,7 +221,7 @@ fn tags(tags: &[resource::Tag]) -> Vec<Tag> {
 mod tests {
     use super::*;
     use crate::aws::replay;
-    use crate::resource::alarm;
+    use saasauth_model::resource::alarm;
 
     fn declared() -> Alarm {
         Alarm {

@@ -6,7 +6,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use aws_types::request_id::RequestId;
 
-use crate::error::{Error, Kind};
+use saasauth_model::error::{Error, ErrorKind};
 
 /// What an error means for what we do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Fault {
 
     /// As an error, for what was being done.
     pub fn while_doing(&self, doing: impl Into<String>) -> Error {
-        let error = Error::new(Kind::Aws, doing).with_cause(self.cause());
+        let error = Error::new(ErrorKind::Aws, doing).with_cause(self.cause());
         match self.hint() {
             Some(hint) => error.with_hint(hint),
             None => error,

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use super::classify::Result;
 use super::last_read::LastRead;
 use super::trace::Calls;
-use crate::resource::{LogicalId, Owner};
+use saasauth_model::resource::{LogicalId, Owner};
 
 /// Which account, region and endpoint to talk to.
 #[derive(Debug, Clone, Default)]
@@ -179,8 +179,14 @@ impl Aws {
             let page = self
                 .tagging
                 .get_resources()
-                .tag_filters(filter(crate::resource::PROJECT_TAG, &self.owner.project))
-                .tag_filters(filter(crate::resource::STAGE_TAG, &self.owner.stage))
+                .tag_filters(filter(
+                    saasauth_model::resource::PROJECT_TAG,
+                    &self.owner.project,
+                ))
+                .tag_filters(filter(
+                    saasauth_model::resource::STAGE_TAG,
+                    &self.owner.stage,
+                ))
                 .set_pagination_token(token.take())
                 .send()
                 .await?;

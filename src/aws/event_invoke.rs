@@ -6,7 +6,7 @@ use serde_json::json;
 use super::classify::{Class, found, gone};
 use super::wait::{PROPAGATION, UNWATCHED, retry};
 use super::{Aws, Fault, Result, live, parts};
-use crate::resource::{EventInvokeConfig, Kind, Live};
+use saasauth_model::resource::{EventInvokeConfig, Kind, Live};
 
 /// A function that takes a change refuses another, this one among them.
 const CURES: &[(Class, &str)] = &[(Class::Busy, "the function to finish an earlier change")];
@@ -99,7 +99,7 @@ impl Aws {
 mod tests {
     use super::*;
     use crate::aws::replay::{self, error, ok};
-    use crate::resource::function::LATEST;
+    use saasauth_model::resource::function::LATEST;
 
     fn declared() -> EventInvokeConfig<String> {
         EventInvokeConfig {

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use super::classify::{Class, found, gone};
 use super::wait::{PROPAGATION, READINESS, UNWATCHED, retry, until};
 use super::{Aws, Fault, Package, Result, Waiting, live, parts, removed_tags, tag_list, with_arn};
-use crate::resource::function::SENT_DIRECTLY;
-use crate::resource::{Function, Kind, Live, Permission};
+use saasauth_model::resource::function::SENT_DIRECTLY;
+use saasauth_model::resource::{Function, Kind, Live, Permission};
 
 /// What a refused change to a function waits for.
 const CURES: &[(Class, &str)] = &[
@@ -445,7 +445,7 @@ mod tests {
 
     use super::*;
     use crate::aws::replay::{self, Replay, error, ok};
-    use crate::resource;
+    use saasauth_model::resource;
 
     const UNKNOWN_ROLE: &str = "The role defined for the function cannot be assumed by Lambda.";
 

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::classify::{Class, gone};
 use super::wait::{READINESS, UNWATCHED, retry};
 use super::{Aws, Fault, Result, Wanted, identity, live, trace};
-use crate::resource::{Item, Kind, Live, LogicalId};
+use saasauth_model::resource::{Item, Kind, Live, LogicalId};
 
 type Attributes = HashMap<String, AttributeValue>;
 

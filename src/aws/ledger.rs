@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::{Aws, Class, Fault, Result, Waiting, classify};
-use crate::resource::{Kind, LogicalId};
+use saasauth_model::resource::{Kind, LogicalId};
 
 /// The table's name, the same in every account and region.
 pub const TABLE: &str = "saasauth-ledger";

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::classify::gone;
 use super::{Aws, Result, Wanted, by_name, removed_tags, tag_list, trace, with_arn};
-use crate::resource::{Kind, Live, LogGroup, LogicalId, Tag};
+use saasauth_model::resource::{Kind, Live, LogGroup, LogicalId, Tag};
 
 impl Aws {
     /// Lists by the names' common prefix, in one request for all; only the tags cost one each.

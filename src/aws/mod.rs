@@ -35,9 +35,9 @@ use futures::future::join_all;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::resource::{Kind, Live, LogicalId, Owner, REF, Resolved, Resource};
 pub use classify::{Class, Fault, Result};
 pub use clients::{Aws, Caller, Package, Settings};
+use saasauth_model::resource::{Kind, Live, LogicalId, Owner, REF, Resolved, Resource};
 pub use ses::IdentityState;
 
 /// Told what a request waits for, each time it starts waiting.
@@ -174,7 +174,7 @@ fn common_prefix<'a>(first: &'a str, last: &str) -> &'a str {
 }
 
 /// Keys of tags that are live but no longer declared.
-fn removed_tags(live: &Value, declared: &[crate::resource::Tag]) -> Vec<String> {
+fn removed_tags(live: &Value, declared: &[saasauth_model::resource::Tag]) -> Vec<String> {
     live.as_array()
         .into_iter()
         .flatten()

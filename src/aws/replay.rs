@@ -20,7 +20,7 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::Value;
 
 use super::{Aws, Settings};
-use crate::resource::Owner;
+use saasauth_model::resource::Owner;
 
 /// What was sent: method, path or operation, and body.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::classify::{found, gone};
 use super::{Aws, Fault, Result, live, parts, removed_tags, tag_list, with_arn};
-use crate::resource::{self, Kind, Live, PolicyDocument, Role, RolePolicy};
+use saasauth_model::resource::{self, Kind, Live, PolicyDocument, Role, RolePolicy};
 
 impl Aws {
     pub(super) async fn read_role(&self, name: &str) -> Result<Option<Live>> {

@@ -11,7 +11,7 @@ use futures::future::join_all;
 
 use super::classify::Class;
 use super::{Aws, Fault, Result, trace};
-use crate::resource::{PROJECT_TAG, STAGE_TAG};
+use saasauth_model::resource::{PROJECT_TAG, STAGE_TAG};
 
 /// How many names a filter of DescribeParameters takes.
 const NAMES_PER_READ: usize = 50;

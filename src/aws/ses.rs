@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use super::classify::{found, gone};
 use super::{Aws, Fault, Result, live, removed_tags, tag_list};
-use crate::resource::{self, ConfigurationSet, EmailIdentity, Kind, Live, Owner, Template};
+use saasauth_model::resource::{
+    self, ConfigurationSet, EmailIdentity, Kind, Live, Owner, Template,
+};
 
 /// What deciding about an SES identity needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use super::classify::{Class, found, gone};
 use super::wait::{READINESS, retry, until};
 use super::{Aws, Fault, Result, Waiting, live, removed_tags, tag_list, trace, with_arn};
-use crate::resource::table::{self, Table};
-use crate::resource::{self, Kind, Live};
+use saasauth_model::resource::table::{self, Table};
+use saasauth_model::resource::{self, Kind, Live};
 
 /// A table takes one change at a time, and its backups exist some seconds after it does.
 const BUSY: &[(Class, &str)] = &[(Class::Busy, "the table to finish an earlier change")];

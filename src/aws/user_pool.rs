@@ -19,8 +19,10 @@ use aws_sdk_cognitoidentityprovider::types::{
 use serde_json::{Map, Value, json};
 
 use super::{Aws, Fault, Result, classify, live, with_arn};
-use crate::resource::user_pool::{LambdaConfig, SchemaAttribute, SmsConfiguration, UserPool};
-use crate::resource::{Kind, Live, Owner};
+use saasauth_model::resource::user_pool::{
+    LambdaConfig, SchemaAttribute, SmsConfiguration, UserPool,
+};
+use saasauth_model::resource::{Kind, Live, Owner};
 
 impl Aws {
     /// Looks for a pool of this name with this stage's tags: names are not unique, so the name only

@@ -10,7 +10,7 @@ use aws_sdk_cognitoidentityprovider::types::{
 use serde_json::{Value, json};
 
 use super::{Aws, Class, Fault, Result, Waiting, Wanted, classify, live, parts};
-use crate::resource::{
+use saasauth_model::resource::{
     Kind, Live, LogicalId, UserPoolClient, UserPoolDomain, UserPoolGroup, UserPoolResourceServer,
 };
 

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::context::{Context, interruptible};
-use crate::error::Result;
+use saasauth_model::error::Result;
 
 /// Build and zip the triggers; the same source gives the same bytes
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::context::Context;
-use crate::error::Result;
+use saasauth_model::error::Result;
 
 /// Check the project file, every stage, without a network
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use super::Cli;
 use super::context::Context;
-use crate::error::Result;
+use saasauth_model::error::Result;
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]

@@ -11,13 +11,13 @@ use crate::aws::trace::Calls;
 use crate::aws::{self, Aws, Package};
 use crate::engine::direct::Interrupt;
 use crate::engine::event::{Event, Events};
-use crate::error::{Error, Kind, Result};
 use crate::local;
-use crate::project::stage::{Architecture, Stage, Target};
-use crate::project::{self, Project};
-use crate::resource::{LogicalId, Owner};
-use crate::topology;
 use crate::ui::Ui;
+use saasauth_model::error::{Error, ErrorKind, Result};
+use saasauth_model::project::stage::{Architecture, Stage, Target};
+use saasauth_model::project::{self, Project};
+use saasauth_model::resource::{LogicalId, Owner};
+use saasauth_model::topology;
 
 /// The account the local cloud uses when the environment names none.
 const LOCAL_ACCOUNT: &str = "000000000000";
@@ -149,12 +149,12 @@ impl Context {
         let ui = Arc::clone(&self.ui);
         let asked = tokio::task::spawn_blocking(move || question(&ui));
         let answer = interruptible(async {
-            asked
-                .await
-                .map_err(|error| Error::new(Kind::System, "could not ask").with_source(&error))?
+            asked.await.map_err(|error| {
+                Error::new(ErrorKind::System, "could not ask").with_source(&error)
+            })?
         })
         .await;
-        if matches!(&answer, Err(error) if error.kind == Kind::Interrupted) {
+        if matches!(&answer, Err(error) if error.kind == ErrorKind::Interrupted) {
             // The question's line has no answer that would have ended it.
             self.ui.end_question();
         }
@@ -198,7 +198,7 @@ async fn stop_signal() {
 pub(super) async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         done = work => done,
-        () = stop_signal() => Err(Error::new(Kind::Interrupted, "interrupted")),
+        () = stop_signal() => Err(Error::new(ErrorKind::Interrupted, "interrupted")),
     }
 }
 

@@ -12,9 +12,9 @@ use crate::aws::Aws;
 use crate::engine::direct::{self, Found};
 use crate::engine::event::Event;
 use crate::engine::outputs::Outputs;
-use crate::error::{Error, Kind, Result};
-use crate::plan::{self, Permissions, Plan};
-use crate::project::stage::{Engine, Stage, Target};
+use saasauth_model::error::{Error, ErrorKind, Result};
+use saasauth_model::plan::{self, Permissions, Plan};
+use saasauth_model::project::stage::{Engine, Stage, Target};
 
 /// Build the triggers, show the plan, and carry it out
 #[derive(Debug, Args)]
@@ -197,7 +197,7 @@ pub(super) fn plan_document(plan: &Plan) -> Result<Value> {
 
 pub(super) fn to_value(value: &impl serde::Serialize) -> Result<Value> {
     serde_json::to_value(value)
-        .map_err(|error| Error::new(Kind::System, "could not write JSON").with_source(&error))
+        .map_err(|error| Error::new(ErrorKind::System, "could not write JSON").with_source(&error))
 }
 
 fn check_engine(stage: &Stage) -> Result<()> {
@@ -226,7 +226,7 @@ fn check_names(permissions: &Permissions, found: &Found) -> Result<()> {
         strsim::jaro_winkler(left, unknown).total_cmp(&strsim::jaro_winkler(right, unknown))
     });
     let error = Error::new(
-        Kind::Usage,
+        ErrorKind::Usage,
         format!("`--allow-replace {unknown}` names no resource"),
     );
     Err(match nearest {

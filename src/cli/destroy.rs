@@ -11,11 +11,11 @@ use super::deploy::plan_document;
 use crate::aws::Aws;
 use crate::engine::direct;
 use crate::engine::event::Event;
-use crate::error::{Error, Kind, Result};
-use crate::plan::{self, Plan};
-use crate::project::Project;
-use crate::project::stage::{Stage, Target};
-use crate::{resource, topology};
+use saasauth_model::error::{Error, ErrorKind, Result};
+use saasauth_model::plan::{self, Plan};
+use saasauth_model::project::Project;
+use saasauth_model::project::stage::{Stage, Target};
+use saasauth_model::{resource, topology};
 
 /// Delete everything of a stage that is ours, children first
 #[derive(Debug, Args)]
@@ -152,7 +152,7 @@ async fn approve(
     }
     if let Some(confirm) = args.confirm.as_ref().filter(|name| **name != stage.name) {
         return Err(Error::new(
-            Kind::Usage,
+            ErrorKind::Usage,
             format!("`--confirm {confirm}` is not the stage's name"),
         )
         .with_hint(format!("to destroy it, `--yes --confirm {}`", stage.name)));

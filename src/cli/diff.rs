@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::context::{Context, interruptible};
 use super::deploy::{PlanOptions, Prepared, plan_document, prepare};
-use crate::error::Result;
+use saasauth_model::error::Result;
 
 /// Show what a deploy would change
 #[derive(Debug, Args)]

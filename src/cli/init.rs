@@ -7,8 +7,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::context::Context;
-use crate::error::{Error, Kind, Result};
 use crate::scaffold::{self, Scaffold};
+use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// Start a project: saasauth.yaml, the triggers' sources, emails, a CI workflow
 #[derive(Debug, Args)]
@@ -64,10 +64,11 @@ fn check(name: String) -> Result<String> {
     match scaffold::legal_name(&name) {
         Some(legal) if legal == name => Ok(name),
         legal => {
-            let error = Error::new(Kind::Usage, format!("`{name}` can't be a project's name"))
-                .with_cause(
-                    "a name has 3 to 32 of a-z, 0-9 and single -, and starts with a letter",
-                );
+            let error = Error::new(
+                ErrorKind::Usage,
+                format!("`{name}` can't be a project's name"),
+            )
+            .with_cause("a name has 3 to 32 of a-z, 0-9 and single -, and starts with a letter");
             Err(match legal {
                 Some(legal) => error.with_hint(format!("try `--name {legal}`")),
                 None => error.with_hint("try `--name acme`"),
@@ -87,7 +88,10 @@ fn from_directory(directory: &std::path::Path) -> Result<String> {
         .file_name()
         .and_then(|name| scaffold::legal_name(&name.to_string_lossy()))
         .ok_or_else(|| {
-            Error::new(Kind::Usage, "this folder's name makes no project's name")
-                .with_hint("choose one with `--name acme`")
+            Error::new(
+                ErrorKind::Usage,
+                "this folder's name makes no project's name",
+            )
+            .with_hint("choose one with `--name acme`")
         })
 }

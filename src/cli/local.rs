@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::context::{Context, interruptible};
 use crate::engine::event::Event;
-use crate::error::Result;
 use crate::local::{self, Status};
+use saasauth_model::error::Result;
 
 /// The local cloud: start it, stop it, read its mail
 #[derive(Debug, Args)]

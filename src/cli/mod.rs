@@ -26,9 +26,9 @@ use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
-use crate::error::Result;
 use crate::ui::{Settings, Ui};
 use context::Context;
+use saasauth_model::error::Result;
 
 /// One file to a running sign-up and sign-in backend on AWS.
 #[derive(Debug, Parser)]

@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use super::context::{Context, interruptible};
 use crate::engine::direct;
 use crate::engine::outputs::Outputs;
-use crate::error::{Error, Kind, Result};
-use crate::project::stage::{ClientKind, Stage};
+use saasauth_model::error::{Error, ErrorKind, Result};
+use saasauth_model::project::stage::{ClientKind, Stage};
 
 /// Print what a front end or an API needs to know of a stage
 #[derive(Debug, Args)]
@@ -74,7 +74,7 @@ fn pretty(document: &impl serde::Serialize) -> Result<String> {
 }
 
 fn unwritable(error: &serde_json::Error) -> Error {
-    Error::new(Kind::System, "could not write the outputs").with_source(error)
+    Error::new(ErrorKind::System, "could not write the outputs").with_source(error)
 }
 
 impl Outputs {

@@ -12,7 +12,7 @@ use super::context::Context;
 use super::site::Site;
 use crate::aws::directory::{Account, Record};
 use crate::aws::trace;
-use crate::error::{Error, Result};
+use saasauth_model::error::{Error, Result};
 
 /// How many users are seen to side by side; far below what Lambda takes.
 const AT_ONCE: usize = 8;

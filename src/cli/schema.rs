@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::context::Context;
-use crate::error::Result;
-use crate::project;
+use saasauth_model::error::Result;
+use saasauth_model::project;
 
 /// Print the JSON Schema of the project file, for editors
 #[derive(Debug, Args)]

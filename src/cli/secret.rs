@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use super::context::{Context, interruptible};
 use super::site::check_account;
 use crate::aws::trace;
-use crate::error::{Error, Kind, Result};
-use crate::project::Project;
-use crate::project::stage::{Marketing, Stage};
-use crate::project::validate::{WrongName, parameter_name};
-use crate::project::words;
+use saasauth_model::error::{Error, ErrorKind, Result};
+use saasauth_model::project::Project;
+use saasauth_model::project::stage::{Marketing, Stage};
+use saasauth_model::project::validate::{WrongName, parameter_name};
+use saasauth_model::project::words;
 
 /// The secrets the project file refers to as `ssm:/name`
 #[derive(Debug, Args)]
@@ -88,7 +88,7 @@ async fn set(context: &Context, project: &Project, stage: &Stage, given: &str) -
 fn checked(given: &str) -> Result<&str> {
     let name = given.strip_prefix("ssm:").unwrap_or(given);
     let wrong = |why: &str, hint: &str| {
-        Err(Error::new(Kind::Usage, format!("`{name}` {why}")).with_hint(hint))
+        Err(Error::new(ErrorKind::Usage, format!("`{name}` {why}")).with_hint(hint))
     };
     match parameter_name(name) {
         Ok(()) => Ok(name),
@@ -132,7 +132,7 @@ async fn read(context: &Context, stage: &Stage, name: &str) -> Result<String> {
     drop(hidden);
     let value = answer?;
     if value.is_empty() {
-        let error = Error::new(Kind::Usage, format!("the value of `{name}` is empty"));
+        let error = Error::new(ErrorKind::Usage, format!("the value of `{name}` is empty"));
         return Err(error.with_hint(hint));
     }
     if value.trim() != value {
@@ -217,7 +217,11 @@ mod tests {
         assert_eq!(checked("/acme/key").expect("a name"), "/acme/key");
         for bad in ["mailchimp-key", "/aws/key", "ssm:"] {
             let error = checked(bad).expect_err("no name");
-            assert_eq!((error.kind, error.hints.len()), (Kind::Usage, 1), "{bad}");
+            assert_eq!(
+                (error.kind, error.hints.len()),
+                (ErrorKind::Usage, 1),
+                "{bad}"
+            );
         }
     }
 }

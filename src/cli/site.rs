@@ -4,9 +4,9 @@ use super::context::{Context, interruptible};
 use crate::aws::directory::Tables;
 use crate::aws::{Aws, trace};
 use crate::engine::direct;
-use crate::error::{Error, Kind, Result};
-use crate::project::Project;
-use crate::project::stage::Stage;
+use saasauth_model::error::{Error, ErrorKind, Result};
+use saasauth_model::project::Project;
+use saasauth_model::project::stage::Stage;
 
 /// Reading the outputs took one round of requests.
 const OUTPUTS_LEVEL: u32 = 1;
@@ -79,6 +79,6 @@ fn incomplete(stage: &Stage, what: &str) -> Error {
         "stage `{}` has no {what}: its last deploy did not end well",
         stage.name
     );
-    Error::new(Kind::Aws, message)
+    Error::new(ErrorKind::Aws, message)
         .with_hint(format!("run `saasauth deploy --stage {}`", stage.name))
 }

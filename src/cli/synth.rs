@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::context::Context;
 use crate::engine::cloudformation::template;
-use crate::error::Result;
-use crate::topology::{self, Facts};
+use saasauth_model::error::Result;
+use saasauth_model::topology::{self, Facts};
 
 /// Print the stage as a CloudFormation template
 #[derive(Debug, Args)]

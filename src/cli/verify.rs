@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 
 use super::context::{Context, interruptible};
 use crate::engine::direct;
-use crate::error::{Error, Kind, Result};
 use crate::local;
-use crate::project::Project;
 use crate::verify::{Report, Step, Verification};
+use saasauth_model::error::{Error, ErrorKind, Result};
+use saasauth_model::project::Project;
 
 /// Sign a throwaway user up and in, and check the tokens
 #[derive(Debug, Args)]
@@ -51,7 +51,7 @@ pub(super) async fn run(_: VerifyArgs, context: &Context) -> Result<ExitCode> {
     }
     if report.interrupted {
         return Err(Error::new(
-            Kind::Interrupted,
+            ErrorKind::Interrupted,
             "interrupted; the throwaway user is deleted",
         ));
     }
@@ -146,7 +146,7 @@ mod tests {
             took: Duration::from_millis(1234),
         };
         let mut report = Report::default();
-        let error = Error::new(Kind::Aws, "could not sign in").with_cause("no");
+        let error = Error::new(ErrorKind::Aws, "could not sign in").with_cause("no");
         report.steps = vec![step("sign_up", None), step("sign_in", Some(error))];
         report.claims.access = Some(Map::from_iter([("role".to_owned(), json!("member"))]));
         let expected = json!({

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use crate::error::Error;
-use crate::plan::{Action, Operation};
-use crate::resource::{Kind, LogicalId};
+use saasauth_model::error::Error;
+use saasauth_model::plan::{Action, Operation};
+use saasauth_model::resource::{Kind, LogicalId};
 
 /// One thing that happened.
 #[derive(Debug, Clone)]

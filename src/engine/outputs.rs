@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::aws::ledger::Record;
-use crate::project::stage::{HostedUi, Stage};
-use crate::resource::LogicalId;
-use crate::topology;
+use saasauth_model::project::stage::{HostedUi, Stage};
+use saasauth_model::resource::LogicalId;
+use saasauth_model::topology;
 
 /// The outputs of a stage. The JSON keys are a contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

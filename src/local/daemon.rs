@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use super::emulator::Emulator;
 use super::front_door::FrontDoor;
 use super::paths::{Paths, State};
-use crate::error::{Error, Kind, Result};
 use crate::tools;
+use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// Set by `start`, which holds the other end of our standard input: if that end closes before it
 /// says [`KEEP`], the person gave up waiting and the process must go.
@@ -38,7 +38,7 @@ pub async fn serve(project_directory: &Path) -> Result<()> {
     paths.create()?;
     let Some(_lock) = paths.try_lock_service()? else {
         return Err(
-            Error::new(Kind::Local, "the local cloud is already running here")
+            Error::new(ErrorKind::Local, "the local cloud is already running here")
                 .with_hint("see it with `saasauth local status`"),
         );
     };
@@ -78,7 +78,8 @@ async fn supervise(paths: &Paths) -> Result<()> {
         let how = emulator.ended().await;
         if started.elapsed() < SHORT_LIFE {
             return Err(
-                Error::new(Kind::Local, "the emulator ended soon after its start").with_cause(how),
+                Error::new(ErrorKind::Local, "the emulator ended soon after its start")
+                    .with_cause(how),
             );
         }
         notice = Some(format!(

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::front_door::UPSTREAM_HEALTH_PATH;
 use super::paths::Paths;
-use crate::error::{Error, Kind, Result};
+use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// A cold Python on a slow disk needs several seconds; a start that has not answered by then will not.
 const START_LIMIT: Duration = Duration::from_secs(25);
@@ -108,7 +108,7 @@ impl Emulator {
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| Error::new(Kind::Local, "could not start the emulator")))
+        Err(last.unwrap_or_else(|| Error::new(ErrorKind::Local, "could not start the emulator")))
     }
 
     fn spawn(
@@ -142,7 +142,7 @@ impl Emulator {
         let pid = child
             .id()
             .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
-            .ok_or_else(|| Error::new(Kind::Local, doing()).with_cause("it ended at once"))?;
+            .ok_or_else(|| Error::new(ErrorKind::Local, doing()).with_cause("it ended at once"))?;
         let url = format!("http://127.0.0.1:{port}");
         Ok(Self { child, pid, url })
     }
@@ -151,8 +151,10 @@ impl Emulator {
         let deadline = Instant::now() + START_LIMIT;
         while Instant::now() < deadline {
             if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(Error::new(Kind::Local, "the emulator ended while starting")
-                    .with_cause(status.to_string()));
+                return Err(
+                    Error::new(ErrorKind::Local, "the emulator ended while starting")
+                        .with_cause(status.to_string()),
+                );
             }
             let health = get_json(&format!("{}{UPSTREAM_HEALTH_PATH}", self.url)).await;
             if health.is_some_and(|health| health["edition"] == mark) {
@@ -164,7 +166,7 @@ impl Emulator {
             "the emulator did not answer within {} s",
             START_LIMIT.as_secs()
         );
-        Err(Error::new(Kind::Local, message))
+        Err(Error::new(ErrorKind::Local, message))
     }
 
     pub(super) fn url(&self) -> &str {
@@ -218,7 +220,7 @@ async fn check_signing(url: &str, executable: &Path) -> Result<()> {
     let pool_id = made.and_then(|made| Some(made["UserPool"]["Id"].as_str()?.to_owned()));
     let Some(pool_id) = pool_id else {
         return Err(Error::new(
-            Kind::Local,
+            ErrorKind::Local,
             "the emulator answers, but makes no user pool",
         ));
     };
@@ -230,7 +232,7 @@ async fn check_signing(url: &str, executable: &Path) -> Result<()> {
         return Ok(());
     }
     let message = format!("the emulator `{}` can't sign tokens", executable.display());
-    Err(Error::new(Kind::Local, message)
+    Err(Error::new(ErrorKind::Local, message)
         .with_cause("its Python environment lacks the package `cryptography`")
         .with_hint("install it there: `python3 -m pip install cryptography`")
         .with_hint("or take that `ministack` off PATH, and saasauth installs its own"))

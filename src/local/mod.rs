@@ -26,8 +26,8 @@ pub use self::emulator::command as emulator_command;
 pub use self::mailbox::Mail;
 pub use self::paths::Paths;
 use self::paths::State;
-use crate::error::{Error, Kind, Result};
 use crate::tools;
+use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// How long a local cloud may take to come up.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -129,7 +129,7 @@ pub async fn reset(project_directory: &Path) -> Result<()> {
         .and_then(reqwest::Response::error_for_status)
         .map(drop)
         .map_err(|error| {
-            Error::new(Kind::Local, "could not reset the local cloud").with_source(&error)
+            Error::new(ErrorKind::Local, "could not reset the local cloud").with_source(&error)
         })
 }
 
@@ -149,7 +149,7 @@ pub async fn mail(project_directory: &Path) -> Result<Vec<Mail>> {
     };
     answer
         .await
-        .map_err(|error: reqwest::Error| Error::new(Kind::Local, doing).with_source(&error))
+        .map_err(|error: reqwest::Error| Error::new(ErrorKind::Local, doing).with_source(&error))
 }
 
 /// The endpoint of the running local cloud, or an error that says how to get one.
@@ -158,7 +158,7 @@ async fn running(project_directory: &Path, doing: &str) -> Result<String> {
         .await?
         .endpoint_url
         .ok_or_else(|| {
-            Error::new(Kind::Local, doing)
+            Error::new(ErrorKind::Local, doing)
                 .with_cause("the local cloud is not running")
                 .with_hint("start it with `saasauth local start`")
         })
@@ -189,7 +189,7 @@ async fn launch(paths: &Paths, project_directory: &Path) -> Result<Status> {
     let mut pipe = child.stdin.take();
     let deadline = Instant::now() + START_LIMIT;
     let failed = |reason: String| {
-        Error::new(Kind::Local, "could not start the local cloud")
+        Error::new(ErrorKind::Local, "could not start the local cloud")
             .with_cause(reason)
             .with_output(paths.log_tails())
     };
@@ -266,7 +266,7 @@ async fn end(paths: &Paths) -> Result<bool> {
     } else if served && !unserved(paths).await? {
         // It is only starting and has noted nothing yet; its starter ends it.
         return Err(Error::new(
-            Kind::Local,
+            ErrorKind::Local,
             "could not end the local cloud: it is still starting",
         )
         .with_hint("run the command again"));

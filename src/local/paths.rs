@@ -9,7 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::error::{Error, Kind, Result};
+use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// How often a lock held by another process is tried.
 const LOCK_POLL: Duration = Duration::from_millis(50);
@@ -150,7 +150,7 @@ impl Paths {
             if Instant::now() > deadline {
                 let message =
                     "another command has been starting or stopping the local cloud for too long";
-                return Err(Error::new(Kind::Local, message)
+                return Err(Error::new(ErrorKind::Local, message)
                     .with_hint("find it with `ps`, end it, and run the command again"));
             }
             tokio::time::sleep(LOCK_POLL).await;

@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use saasauth_model::error::{Error, Result};
 
 /// What a new project is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,8 +124,8 @@ pub fn files(scaffold: &Scaffold) -> Vec<(PathBuf, Cow<'static, str>)> {
 /// Writes the project into `directory`, created when missing, and gives the paths within it.
 ///
 /// # Errors
-/// [`Kind::Refused`](crate::error::Kind::Refused), with nothing written, when a file of the project is
-/// already there; [`Kind::System`](crate::error::Kind::System) when one can't be written.
+/// [`Kind::Refused`](saasauth_model::error::ErrorKind::Refused), with nothing written, when a file of the project is
+/// already there; [`Kind::System`](saasauth_model::error::ErrorKind::System) when one can't be written.
 pub fn write(directory: &Path, scaffold: &Scaffold) -> Result<Vec<PathBuf>> {
     let files = files(scaffold);
     // A dangling link is in the way as well, so the link itself is looked at.
@@ -361,7 +361,7 @@ mod tests {
             );
         }
         let error = write(&folder.0, &scaffold()).expect_err("refuses");
-        assert_eq!(error.kind, crate::error::Kind::Refused);
+        assert_eq!(error.kind, saasauth_model::error::ErrorKind::Refused);
         assert!(error.causes[0].contains("`saasauth.yaml`"));
     }
 

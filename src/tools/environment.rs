@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use super::{Say, process};
-use crate::error::{Error, Kind, Result};
+use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// Overrides where environments are kept.
 const DIRECTORY_VARIABLE: &str = "SAASAUTH_TOOLS_DIR";
@@ -43,7 +43,7 @@ impl Shelf {
             })?,
             None => etcetera::choose_base_strategy()
                 .map_err(|error| {
-                    Error::new(Kind::System, "could not find your cache directory")
+                    Error::new(ErrorKind::System, "could not find your cache directory")
                         .with_source(&error)
                         .with_hint(format!("set {DIRECTORY_VARIABLE} to a directory for tools"))
                 })?
@@ -137,7 +137,7 @@ impl Shelf {
             (create, fill)
         } else {
             return Err(
-                Error::new(Kind::Local, format!("could not install {label}"))
+                Error::new(ErrorKind::Local, format!("could not install {label}"))
                     .with_cause("neither `python3` nor `uv` is on PATH")
                     .with_hint(
                         "install Python 3.10 or newer, such as `apt install python3 python3-venv`",
@@ -174,14 +174,14 @@ impl Shelf {
         let shown = shown(command);
         let command = std::mem::replace(command, Command::new(""));
         let finished = process::run(command, on_line).await.map_err(|error| {
-            Error::new(Kind::Local, format!("could not install {label}"))
+            Error::new(ErrorKind::Local, format!("could not install {label}"))
                 .with_cause(format!("could not run `{shown}`"))
                 .with_cause(error.to_string())
         })?;
         if finished.status.success() {
             return Ok(());
         }
-        let error = Error::new(Kind::Local, format!("could not install {label}"))
+        let error = Error::new(ErrorKind::Local, format!("could not install {label}"))
             .with_cause(format!("`{shown}` failed ({})", finished.status));
         // Debian and Ubuntu split this part off from Python.
         let error = if finished.output.contains("ensurepip") {
@@ -453,7 +453,7 @@ pub(super) mod tests {
             .install("t", "tool 1.0", &packages(), &|_| {})
             .await
             .expect_err("fails");
-        assert_eq!(error.kind, Kind::Local);
+        assert_eq!(error.kind, ErrorKind::Local);
         assert_eq!(error.message, "could not install tool 1.0");
         assert_eq!(error.output.as_deref(), Some("no route to host\n"));
         assert!(!folder.path().join("tools/t").join(MARK).exists());

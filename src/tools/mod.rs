@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use crate::error::Result;
+use saasauth_model::error::Result;
 
 mod environment;
 pub(crate) mod process;
@@ -103,7 +103,7 @@ pub const CARGO_LAMBDA: Tool = Tool {
 /// may ask at once, and one that is interrupted is started over by the next call.
 ///
 /// # Errors
-/// [`Kind::Local`](crate::error::Kind::Local) when it can't be installed, with the installer's output.
+/// [`Kind::Local`](saasauth_model::error::ErrorKind::Local) when it can't be installed, with the installer's output.
 pub async fn ensure(tool: &Tool, say: Say<'_>) -> Result<PathBuf> {
     let shelf = Shelf::of_user()?;
     if let Some(found) = on_path(tool, shelf.search()).await {

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::style::WARNING;
-use crate::error::{Error, Kind, Place};
+use saasauth_model::error::{Error, ErrorKind, Place};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const CAUSE: Style = Style::new().bold();
@@ -27,7 +27,7 @@ pub(crate) fn render(error: &Error) -> String {
     if !error.others.is_empty() {
         let count = error.others.len() + 1;
         let what = match error.kind {
-            Kind::Project => "mistakes",
+            ErrorKind::Project => "mistakes",
             _ => "errors",
         };
         line(
@@ -107,7 +107,7 @@ fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
+    use saasauth_model::error::ErrorKind;
 
     fn plain(error: &Error) -> String {
         anstream::adapter::strip_str(&render(error)).to_string()
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn shows_what_why_and_what_next() {
         let error = Error::new(
-            Kind::Aws,
+            ErrorKind::Aws,
             "could not create `ConfirmUser` (AWS::Lambda::Function)",
         )
         .with_cause("InvalidParameterValueException: no role (request 6f1c)")
@@ -138,8 +138,9 @@ mod tests {
             width: 4,
             text: "\ta knid: spa".to_owned(),
         };
-        let error = Error::new(Kind::Project, "first").at(place);
-        let error = Error::together([error, Error::new(Kind::Project, "second")]).expect("two");
+        let error = Error::new(ErrorKind::Project, "first").at(place);
+        let error =
+            Error::together([error, Error::new(ErrorKind::Project, "second")]).expect("two");
         assert_eq!(
             plain(&error),
             "error: first\n  --> saasauth.yaml:12:3\n   |\n12 |  a knid: spa\n   |   ^^^^\n\

@@ -27,8 +27,8 @@ use self::prompt::Prompt;
 use self::streams::{Streams, lock};
 use self::style::{BAD, BOLD, GOOD, HINT, WARNING, paint};
 use crate::aws::trace::Call;
-use crate::error::{Error, Kind, Result};
-use crate::plan::{Plan, Summary};
+use saasauth_model::error::{Error, ErrorKind, Result};
+use saasauth_model::plan::{Plan, Summary};
 
 /// What the person asked of the output, as the global options say.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +76,7 @@ impl Ui {
     /// Writes a JSON document to standard output.
     pub fn json<T: Serialize + ?Sized>(&self, document: &T) -> Result<()> {
         let text = serde_json::to_string_pretty(document).map_err(|error| {
-            Error::new(Kind::System, "could not write the result as JSON").with_source(&error)
+            Error::new(ErrorKind::System, "could not write the result as JSON").with_source(&error)
         })?;
         self.data(&(text + "\n"))
     }

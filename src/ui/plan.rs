@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::style::{self, BAD, BOLD, DIM, GOOD, paint};
 use super::text::{count, printable, shorten, shorten_pair, width as measure, wrap};
 use super::value::{self, Entry};
-use crate::plan::{Action, Change, Plan, PropertyChange, Summary};
+use saasauth_model::plan::{Action, Change, Plan, PropertyChange, Summary};
 
 /// Where properties stand.
 const PROPERTY: usize = 6;

@@ -4,7 +4,7 @@ use std::io::{self, BufRead};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use crate::error::{Error, Result};
+use saasauth_model::error::{Error, Result};
 
 /// Where answers come from.
 pub(super) struct Prompt {
@@ -101,7 +101,7 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::error::Kind;
+    use saasauth_model::error::ErrorKind;
 
     fn secret(input: &'static str, attended: bool, is_terminal: bool) -> Result<String> {
         Prompt::new(Cursor::new(input), attended).secret("`/a`?", "pipe it", is_terminal, || {})
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_secret_nobody_is_asked_for_is_not_waited_for() {
         let error = secret("hush\n", false, true).expect_err("the question isn't seen");
-        assert_eq!(error.kind, Kind::Refused);
+        assert_eq!(error.kind, ErrorKind::Refused);
         assert_eq!(error.hints, ["pipe it"]);
     }
 }

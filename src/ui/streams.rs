@@ -8,7 +8,7 @@ use anstream::AutoStream;
 use clap::ColorChoice;
 use indicatif::ProgressBar;
 
-use crate::error::{Error, Result};
+use saasauth_model::error::{Error, Result};
 
 /// The width assumed for a file or a pipe: wide enough to break little, narrow enough to read in a
 /// build log.

@@ -3,8 +3,9 @@
 use std::io::{Cursor, Write};
 
 use super::*;
-use crate::project::stage::Engine;
-use crate::resource::Answers;
+use saasauth_model::error::ErrorKind;
+use saasauth_model::project::stage::Engine;
+use saasauth_model::resource::Answers;
 
 /// Two streams in memory.
 #[derive(Clone, Default)]
@@ -181,7 +182,7 @@ fn calls_are_listed_when_asked() {
 fn nobody_is_asked_without_a_terminal() {
     let (ui, captured) = ui(ORDINARY, None);
     let error = ui.confirm("Deploy to dev?").expect_err("nobody can answer");
-    assert_eq!(error.kind, Kind::Refused);
+    assert_eq!(error.kind, ErrorKind::Refused);
     assert_eq!(error.hints, ["add `--yes`"]);
     let error = ui
         .type_name("Destroy prod?", "acme-prod")

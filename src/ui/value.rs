@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::text::printable;
-use crate::resource::expr::is_unresolved;
+use saasauth_model::resource::expr::is_unresolved;
 
 /// What stands for a value that only deploying can tell.
 const UNKNOWN: &str = "(known after deploy)";

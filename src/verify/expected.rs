@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use saasauth_verifier::Claims;
 
 use super::throwaway::Throwaway;
-use crate::project::stage::Stage;
+use saasauth_model::project::stage::Stage;
 
 /// The claims saasauth adds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,8 +97,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::project::stage::Domain;
     use crate::verify::tests::stage;
+    use saasauth_model::project::stage::Domain;
 
     fn claims(changes: serde_json::Value) -> Claims {
         let mut claims = json!({

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
-use crate::project::stage::{AttributeKind, Client, Password, SignIn, SignInName, Stage, VerifyBy};
+use saasauth_model::project::stage::{
+    AttributeKind, Client, Password, SignIn, SignInName, Stage, VerifyBy,
+};
 
 const LOWERCASE: &[u8] = b"abcdefghijkmnopqrstuvwxyz";
 const UPPERCASE: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ";
@@ -152,8 +154,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::project::stage::{Attribute, Domain, Marketing};
     use crate::verify::tests::stage;
+    use saasauth_model::project::stage::{Attribute, Domain, Marketing};
 
     fn user(stage: &Stage) -> Throwaway {
         Throwaway::new(stage, &stage.clients["web"], false)

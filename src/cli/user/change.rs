@@ -8,12 +8,12 @@ use super::person::{Person, role_of};
 use crate::aws::directory::{Membership, Record};
 use crate::cli::context::Context;
 use crate::cli::site::Site;
-use crate::error::{Error, Kind, Result};
-use crate::project::Project;
-use crate::project::permission::covers;
-use crate::project::stage::{ClientKind, Stage};
-use crate::project::validate::is_permission;
-use crate::project::words;
+use saasauth_model::error::{Error, ErrorKind, Result};
+use saasauth_model::project::Project;
+use saasauth_model::project::permission::covers;
+use saasauth_model::project::stage::{ClientKind, Stage};
+use saasauth_model::project::validate::is_permission;
+use saasauth_model::project::words;
 
 /// How often a write is tried when the record changes under it; each further try reads it again.
 const ATTEMPTS: u32 = 8;
@@ -320,7 +320,7 @@ async fn carry_out(site: &Site, who: &str, edit: &Edit<'_>) -> Result<(Person, D
         person.standing = Person::standing(site, &person.sub).await?;
     }
     let message = format!("the record of `{who}` kept changing");
-    Err(Error::new(Kind::Aws, message).with_hint("run the command again"))
+    Err(Error::new(ErrorKind::Aws, message).with_hint("run the command again"))
 }
 
 /// Whether a user with these domains is where the change would put them.
@@ -424,7 +424,7 @@ fn check_permission(permission: &str) -> Result<()> {
         return Ok(());
     }
     let message = format!("`{permission}` is not a permission");
-    Err(Error::new(Kind::Usage, message).with_hint(
+    Err(Error::new(ErrorKind::Usage, message).with_hint(
         "write `resource:action` in a to z, 0 to 9, `-`, `_` and `.`, or `*` for either part",
     ))
 }

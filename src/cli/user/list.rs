@@ -11,8 +11,8 @@ use crate::aws::directory::{Part, Record};
 use crate::aws::trace;
 use crate::cli::context::Context;
 use crate::cli::site::Site;
-use crate::error::Result;
-use crate::project::words;
+use saasauth_model::error::Result;
+use saasauth_model::project::words;
 
 /// How many memberships are read side by side.
 const AT_ONCE: usize = 16;

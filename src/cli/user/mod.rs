@@ -13,7 +13,7 @@ use self::list::ListArgs;
 use self::person::Person;
 use super::context::Context;
 use super::site::Site;
-use crate::error::Result;
+use saasauth_model::error::Result;
 
 /// The users of a stage: their roles, permissions and domains
 #[derive(Debug, Args)]

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use crate::aws::directory::{Account, Record, Standing};
 use crate::aws::trace;
 use crate::cli::site::Site;
-use crate::error::{Error, Kind, Result};
-use crate::project::permission::compact;
-use crate::project::stage::Stage;
+use saasauth_model::error::{Error, ErrorKind, Result};
+use saasauth_model::project::permission::compact;
+use saasauth_model::project::stage::Stage;
 
 /// A user.
 #[derive(Debug)]
@@ -233,14 +233,18 @@ fn the_one(who: &str, mut found: Vec<Account>) -> Result<Option<Account>> {
         let subs: Vec<&str> = found.iter().map(|account| account.sub.as_str()).collect();
         let message = format!("`{who}` means {} users", found.len());
         let hint = format!("name one by `sub`: {}", subs.join(", "));
-        return Err(Error::new(Kind::Usage, message).with_hint(hint));
+        return Err(Error::new(ErrorKind::Usage, message).with_hint(hint));
     }
     Ok(found.pop())
 }
 
 fn nobody(site: &Site, who: &str) -> Error {
     let stage = &site.stage.name;
-    Error::new(Kind::Aws, format!("stage `{stage}` has no user `{who}`")).with_hint(format!(
+    Error::new(
+        ErrorKind::Aws,
+        format!("stage `{stage}` has no user `{who}`"),
+    )
+    .with_hint(format!(
         "see who is there: `saasauth user list --stage {stage}`"
     ))
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::resource::Kind;
-use crate::resource::function::ARTIFACT_BUCKET;
-use crate::topology::{self, CONFIRM_USER, GENERATE_TOKEN, Topology};
+use saasauth_model::resource::Kind;
+use saasauth_model::resource::function::ARTIFACT_BUCKET;
+use saasauth_model::topology::{self, CONFIRM_USER, GENERATE_TOKEN, Topology};
 
 /// The template, as the JSON document CloudFormation takes.
 pub fn render(topology: &Topology) -> Value {

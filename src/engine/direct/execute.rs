@@ -14,9 +14,9 @@ use tokio::sync::Notify;
 use crate::aws::ledger::Record;
 use crate::aws::{Aws, Fault, trace};
 use crate::engine::event::{Event, Events, Task};
-use crate::error::{Error, Kind as ErrorKind};
-use crate::plan::{Action, Operation, Plan, Step};
-use crate::resource::{Answers, Kind, Live, LogicalId, Resolved};
+use saasauth_model::error::{Error, ErrorKind};
+use saasauth_model::plan::{Action, Operation, Plan, Step};
+use saasauth_model::resource::{Answers, Kind, Live, LogicalId, Resolved};
 
 /// How many requests of one service are under way at once. Cognito allows some of its calls 5 a
 /// second for the whole account, and the live application shares that.

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::aws::ledger::{Ledger, Record};
 use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, identity, reference, trace};
 use crate::engine::outputs::Outputs;
-use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::plan::{Observed, Recorded};
-use crate::project::stage::{HostedUi, Stage, Target};
-use crate::resource::function::{ARTIFACT_BUCKET, SENT_DIRECTLY};
-use crate::resource::{Answers, Kind, Live, LogicalId};
-use crate::topology::{self, Facts, Identity, Topology};
+use saasauth_model::error::{Error, ErrorKind, Result};
+use saasauth_model::plan::{Observed, Recorded};
+use saasauth_model::project::stage::{HostedUi, Stage, Target};
+use saasauth_model::resource::function::{ARTIFACT_BUCKET, SENT_DIRECTLY};
+use saasauth_model::resource::{Answers, Kind, Live, LogicalId};
+use saasauth_model::topology::{self, Facts, Identity, Topology};
 
 /// Everything found, and the topology it was compared with.
 #[derive(Debug)]

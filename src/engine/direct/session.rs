@@ -11,9 +11,9 @@ use super::observe::{self, Found};
 use crate::aws::ledger::{Deploy, LEASE, Ledger, Lock, Record, now};
 use crate::aws::{Aws, Class, Fault, identity, trace};
 use crate::engine::event::{Event, Events};
-use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::plan::{Action, Plan, Summary};
-use crate::resource::LogicalId;
+use saasauth_model::error::{Error, ErrorKind, Result};
+use saasauth_model::plan::{Action, Plan, Summary};
+use saasauth_model::resource::LogicalId;
 
 /// What came of a deploy or destroy.
 #[derive(Debug)]

@@ -32,7 +32,7 @@ use self::scope::{Scope, Scopes};
 use self::trace::{Line, Trace};
 use self::upstream::{COGNITO, Upstream};
 use super::mailbox::{Mail, Mailbox};
-use crate::error::{Error, Kind, Result};
+use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// Whether the whole local cloud is up; answers with the process that serves it.
 pub(super) const HEALTH_PATH: &str = "/_saasauth/health";
@@ -119,7 +119,7 @@ impl Door {
     async fn mail(&self) -> Result<Vec<Mail>> {
         let sent = self.upstream.sent_mail().await.ok_or_else(|| {
             Error::new(
-                Kind::Local,
+                ErrorKind::Local,
                 "could not read the local mailbox: the emulator does not answer",
             )
         })?;

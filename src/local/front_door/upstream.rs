@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::call::{AWS_JSON, Call, Reply};
 use super::scope::Scope;
-use crate::error::{Error, Kind, Result};
+use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// The longest any call may take: Lambda's own limit for a synchronous invocation.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
@@ -36,8 +36,11 @@ impl Upstream {
             .pool_idle_timeout(IDLE)
             .build()
             .map_err(|error| {
-                Error::new(Kind::Local, "could not set up the local cloud's front door")
-                    .with_source(&error)
+                Error::new(
+                    ErrorKind::Local,
+                    "could not set up the local cloud's front door",
+                )
+                .with_source(&error)
             })?;
         Ok(Self {
             client,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::*;
-use crate::project::stage::Engine;
-use crate::resource::{Answers, Kind};
+use saasauth_model::project::stage::Engine;
+use saasauth_model::resource::{Answers, Kind};
 
 fn plan(changes: Vec<Change>, unchanged: usize) -> Plan {
     Plan {

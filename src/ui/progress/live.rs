@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::model::{Execution, Line, Model, Phase, Running};
 use super::plain::past;
-use crate::plan::Operation;
-use crate::resource::Kind;
 use crate::ui::style::{BAD, BOLD, DIM, GOOD, paint};
 use crate::ui::text::{clip, printable, seconds, sentence, width as measure};
+use saasauth_model::plan::Operation;
+use saasauth_model::resource::Kind;
 
 /// What is running is shown on at most this many lines; a wall of spinners informs nobody.
 const MOST_LINES: usize = 10;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::engine::event::{Event, Task};
-use crate::plan::{Action, Operation};
-use crate::resource::{Kind, LogicalId};
+use saasauth_model::plan::{Action, Operation};
+use saasauth_model::resource::{Kind, LogicalId};
 
 /// What is going on now.
 #[derive(Debug, Default)]

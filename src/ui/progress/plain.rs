@@ -1,9 +1,9 @@
 //! Progress without a terminal: a line for everything that ends, none that is ever rewritten.
 
 use super::model::Line;
-use crate::plan::Operation;
-use crate::resource::Kind;
 use crate::ui::text::{printable, seconds, sentence};
+use saasauth_model::plan::Operation;
+use saasauth_model::resource::Kind;
 
 /// The line in plain words; `None` when it says nothing new in a log.
 pub(super) fn line(line: &Line, verbose: bool) -> Option<String> {

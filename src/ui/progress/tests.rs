@@ -3,9 +3,9 @@
 use super::model::Line;
 use super::*;
 use crate::engine::event::Task;
-use crate::error::{Error, Kind as ErrorKind};
-use crate::plan::{Action, Operation};
-use crate::resource::Kind;
+use saasauth_model::error::{Error, ErrorKind};
+use saasauth_model::plan::{Action, Operation};
+use saasauth_model::resource::Kind;
 
 fn task(id: &str, kind: Kind, action: Action, steps: usize) -> Task {
     Task {

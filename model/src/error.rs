@@ -11,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What kind of failure this is. Decides the exit code, and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// The project file is wrong; carries places. Exit code 2.
     Project,
     /// The command line is wrong. Exit code 2.
@@ -30,7 +30,7 @@ pub enum Kind {
     Interrupted,
 }
 
-impl Kind {
+impl ErrorKind {
     /// The process exit code of this kind of failure, as the command-line contract lists them.
     pub fn exit_code(self) -> u8 {
         match self {
@@ -61,7 +61,7 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct Error {
     /// Decides the exit code.
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// One line, lower case, no full stop, names in backticks: what was being done.
     pub message: String,
     /// Why, from the nearest cause to the root, one line each.
@@ -78,7 +78,7 @@ pub struct Error {
 
 impl Error {
     /// An error with no cause, place or hint yet.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
@@ -90,14 +90,14 @@ impl Error {
         }
     }
 
-    /// Shorthand for [`Kind::Refused`].
+    /// Shorthand for [`ErrorKind::Refused`].
     pub fn refused(message: impl Into<String>) -> Self {
-        Self::new(Kind::Refused, message)
+        Self::new(ErrorKind::Refused, message)
     }
 
-    /// Shorthand for [`Kind::System`] around an I/O error; `doing` reads "could not write `x`".
+    /// Shorthand for [`ErrorKind::System`] around an I/O error; `doing` reads "could not write `x`".
     pub fn io(doing: impl Into<String>, cause: &std::io::Error) -> Self {
-        Self::new(Kind::System, doing).with_cause(cause.to_string())
+        Self::new(ErrorKind::System, doing).with_cause(cause.to_string())
     }
 
     /// Adds one cause below those already there.
@@ -181,9 +181,9 @@ mod tests {
 
     #[test]
     fn exit_codes_follow_the_contract() {
-        assert_eq!(Kind::Project.exit_code(), 2);
-        assert_eq!(Kind::Refused.exit_code(), 3);
-        assert_eq!(Kind::Interrupted.exit_code(), 130);
-        assert_eq!(Kind::Aws.exit_code(), 1);
+        assert_eq!(ErrorKind::Project.exit_code(), 2);
+        assert_eq!(ErrorKind::Refused.exit_code(), 3);
+        assert_eq!(ErrorKind::Interrupted.exit_code(), 130);
+        assert_eq!(ErrorKind::Aws.exit_code(), 1);
     }
 }

@@ -2,8 +2,19 @@
 
 use std::collections::BTreeSet;
 
-// The rule of the tokens, as those who read them apply it.
-pub use saasauth_verifier::covers;
+/// Whether holding the permission `held` grants `wanted`: the rule of the tokens.
+pub fn covers(held: &str, wanted: &str) -> bool {
+    if held == wanted || matches!(held, "*" | "*:*") {
+        return true;
+    }
+    if let Some(action) = held.strip_prefix("*:") {
+        return wanted
+            .split_once(':')
+            .is_some_and(|(_, wanted)| wanted == action);
+    }
+    held.strip_suffix('*')
+        .is_some_and(|prefix| prefix.ends_with(':') && wanted.starts_with(prefix))
+}
 
 /// The permissions sorted, each once, without those another one covers.
 pub fn compact<'a>(permissions: impl IntoIterator<Item = &'a str>) -> Vec<String> {

@@ -10,7 +10,7 @@ use super::*;
 fn schema(kind: Kind) -> Option<Value> {
     let file = kind.type_name().replace("::", "-").to_lowercase();
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/schemas")
+        .join("../tests/fixtures/schemas")
         .join(format!("{file}.json"));
     let text = std::fs::read_to_string(path).ok()?;
     Some(serde_json::from_str(&text).expect("a schema is JSON"))

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::source::{Source, Span, is_secret};
 use super::tree::{self, Data, Mistake, Mistyped, Node};
 use super::{Project, file, stage, stages, validate, words};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The file's usual name.
 pub const FILE_NAME: &str = "saasauth.yaml";
@@ -20,7 +20,10 @@ pub fn find(explicit: Option<&Path>) -> Result<PathBuf> {
     if let Some(path) = explicit {
         if path.is_dir() {
             let inside = path.join(FILE_NAME);
-            let error = Error::new(Kind::Usage, format!("`{}` is a directory", path.display()));
+            let error = Error::new(
+                ErrorKind::Usage,
+                format!("`{}` is a directory", path.display()),
+            );
             return Err(if inside.is_file() {
                 error.with_hint(format!("use `--project-file {}`", inside.display()))
             } else {
@@ -29,7 +32,7 @@ pub fn find(explicit: Option<&Path>) -> Result<PathBuf> {
         }
         if !path.exists() {
             return Err(Error::new(
-                Kind::Usage,
+                ErrorKind::Usage,
                 format!("there is no project file `{}`", path.display()),
             )
             .with_hint("check the path given to `--project-file`"));
@@ -52,7 +55,7 @@ fn find_above(here: &Path) -> Result<PathBuf> {
         .find(|path| path.is_file())
         .ok_or_else(|| {
             Error::new(
-                Kind::Project,
+                ErrorKind::Project,
                 format!("there is no `{FILE_NAME}` here or in a parent folder"),
             )
             .with_hint("run `saasauth init` to start a project")
@@ -74,15 +77,16 @@ pub fn load(path: &Path) -> Result<Project> {
 fn read(path: &Path) -> Result<Source> {
     let doing = format!("could not read `{}`", path.display());
     if path.is_dir() {
-        return Err(Error::new(Kind::Project, doing)
+        return Err(Error::new(ErrorKind::Project, doing)
             .with_cause("it is a directory")
             .with_hint(format!(
                 "point at the file in it: `--project-file {}`",
                 path.join(FILE_NAME).display()
             )));
     }
-    let bytes = std::fs::read(path)
-        .map_err(|cause| Error::new(Kind::Project, doing.clone()).with_cause(cause.to_string()))?;
+    let bytes = std::fs::read(path).map_err(|cause| {
+        Error::new(ErrorKind::Project, doing.clone()).with_cause(cause.to_string())
+    })?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Source::new(path, text)),
         Err(error) => {
@@ -93,7 +97,7 @@ fn read(path: &Path) -> Result<Source> {
                 start,
                 end: start + 3,
             });
-            Err(Error::new(Kind::Project, doing)
+            Err(Error::new(ErrorKind::Project, doing)
                 .with_cause("it is not UTF-8 text")
                 .at(place)
                 .with_hint("save the file as UTF-8"))
@@ -106,7 +110,7 @@ fn parse(source: &Source, directory: &Path) -> Result<Project> {
     let tree = tree::parse(source).map_err(|malformed| not_yaml(source, malformed))?;
     if matches!(tree.data, Data::Null) {
         return Err(Error::new(
-            Kind::Project,
+            ErrorKind::Project,
             format!("the project file `{}` is empty", source.path.display()),
         )
         .with_hint("run `saasauth init` in an empty folder to see a whole one"));
@@ -181,7 +185,7 @@ fn typed_file(source: &Source, tree: &Node) -> Result<file::File> {
     Error::together(errors).map_or_else(
         || {
             Err(Error::new(
-                Kind::Project,
+                ErrorKind::Project,
                 "the project file is not understood",
             ))
         },
@@ -197,11 +201,14 @@ fn position(error: &Error) -> (PathBuf, usize, usize) {
 
 fn not_yaml(source: &Source, malformed: tree::Malformed) -> Error {
     let error = match &malformed.duplicate {
-        Some(key) => Error::new(Kind::Project, format!("the key `{key}` stands here twice"))
-            .with_hint("remove one of the two, or merge them"),
+        Some(key) => Error::new(
+            ErrorKind::Project,
+            format!("the key `{key}` stands here twice"),
+        )
+        .with_hint("remove one of the two, or merge them"),
         None => {
             let error = Error::new(
-                Kind::Project,
+                ErrorKind::Project,
                 format!("`{}` is not valid YAML", source.path.display()),
             )
             .with_cause(malformed.message);
@@ -280,7 +287,9 @@ fn explain(source: &Source, mistyped: &Mistyped) -> Error {
             "see `saasauth schema` for what may stand here".to_owned(),
         ),
     };
-    Error::new(Kind::Project, message).at(place).with_hint(hint)
+    Error::new(ErrorKind::Project, message)
+        .at(place)
+        .with_hint(hint)
 }
 
 fn unknown_key_hint(found: &str, known: &[&str]) -> String {
@@ -407,7 +416,7 @@ impl Project {
     pub fn stage(&self, name: &str) -> Result<&stage::Stage> {
         self.stages.get(name).ok_or_else(|| {
             let known = words::all_of(self.stage_names());
-            let error = Error::new(Kind::Usage, format!("there is no stage `{name}`"))
+            let error = Error::new(ErrorKind::Usage, format!("there is no stage `{name}`"))
                 .with_cause(format!("`{}` has {known}", self.path.display()));
             match words::nearest(name, self.stage_names()) {
                 Some(near) => error.with_hint(format!("did you mean `--stage {near}`?")),

@@ -7,7 +7,7 @@ const MAX_LEVELS: usize = 15;
 
 /// What is wrong with a parameter's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WrongName {
+pub enum WrongName {
     /// It isn't spelled like one.
     Misspelled,
     /// SSM keeps it for itself.
@@ -15,7 +15,7 @@ pub(crate) enum WrongName {
 }
 
 /// Checks a parameter's name, such as `/acme/mailchimp-key`.
-pub(crate) fn parameter_name(name: &str) -> Result<(), WrongName> {
+pub fn parameter_name(name: &str) -> Result<(), WrongName> {
     let is_path = name.starts_with('/') && !name.ends_with('/') && !name.contains("//");
     let is_spelled = name
         .chars()

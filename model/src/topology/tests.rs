@@ -11,12 +11,16 @@ pub(crate) fn whole() -> Topology {
     example("full", "prod")
 }
 
-pub(crate) fn example(name: &str, stage: &str) -> Topology {
+fn project(name: &str) -> project::Project {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("examples")
+        .join("../examples")
         .join(name)
         .join("saasauth.yaml");
-    let project = project::load(&path).expect("an example is valid");
+    project::load(&path).expect("an example is valid")
+}
+
+pub(crate) fn example(name: &str, stage: &str) -> Topology {
+    let project = project(name);
     let stage = project.stage(stage).expect("the example has the stage");
     build(stage, &Facts::assumed())
 }
@@ -46,8 +50,7 @@ fn everything_taggable_carries_the_ownership_tags() {
 
 #[test]
 fn an_unverified_sender_falls_back_and_says_so() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/starter/saasauth.yaml");
-    let project = project::load(&path).expect("valid");
+    let project = project("starter");
     let stage = project.stage("dev").expect("dev");
     let topology = build(
         stage,
@@ -81,8 +84,7 @@ fn an_unverified_sender_falls_back_and_says_so() {
 
 #[test]
 fn a_shared_identity_is_used_but_not_declared() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/starter/saasauth.yaml");
-    let project = project::load(&path).expect("valid");
+    let project = project("starter");
     let topology = build(
         project.stage("dev").expect("dev"),
         &Facts {

@@ -94,7 +94,7 @@ fn check_permission(permission: &At<String>, granted: &[String], report: &mut Re
 }
 
 /// `resource:action`; either part may be `*`.
-pub(crate) fn is_permission(permission: &str) -> bool {
+pub fn is_permission(permission: &str) -> bool {
     let part = |part: &str| {
         part == "*"
             || (1..=40).contains(&part.len())

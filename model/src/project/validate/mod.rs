@@ -19,11 +19,11 @@ use super::file;
 use super::source::{Source, Span};
 use super::stage::{Architecture, Engine, Stage, Target};
 use super::tree::At;
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 
-pub(crate) use access::is_permission;
+pub use access::is_permission;
 pub(super) use naming::{header, stage_names};
-pub(crate) use secrets::{WrongName, parameter_name};
+pub use secrets::{WrongName, parameter_name};
 
 /// The stage on this machine; there in every project.
 pub const LOCAL: &str = "local";
@@ -48,7 +48,7 @@ impl<'a> Report<'a> {
 
     /// Notes a mistake, where it stands and what to do about it.
     fn add(&mut self, span: Span, message: impl Into<String>, hint: impl Into<String>) {
-        let error = Error::new(Kind::Project, message)
+        let error = Error::new(ErrorKind::Project, message)
             .at(self.source.place(span))
             .with_hint(hint);
         self.errors.push(error);
@@ -56,7 +56,7 @@ impl<'a> Report<'a> {
 
     /// Notes what is allowed and probably not meant.
     fn warn(&mut self, span: Span, message: impl Into<String>, hint: impl Into<String>) {
-        let warning = Error::new(Kind::Project, message)
+        let warning = Error::new(ErrorKind::Project, message)
             .at(self.source.place(span))
             .with_hint(hint);
         self.warnings.push(warning);
@@ -70,7 +70,7 @@ impl<'a> Report<'a> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        let error = Error::new(Kind::Project, message)
+        let error = Error::new(ErrorKind::Project, message)
             .at(other.place(span))
             .with_hint(hint);
         self.errors.push(error);

@@ -1,10 +1,7 @@
 //! Words for hints: the nearest of several names, and lists a person reads.
 
 /// The candidate a person most likely meant, if any is near.
-pub(crate) fn nearest<'a>(
-    found: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let found = found.to_lowercase();
     candidates
         .into_iter()
@@ -21,12 +18,12 @@ pub(crate) fn nearest<'a>(
 }
 
 /// "`a`, `b` or `c`".
-pub(crate) fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     list(names, "or")
 }
 
 /// "`a`, `b` and `c`".
-pub(crate) fn all_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn all_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     list(names, "and")
 }
 
@@ -40,10 +37,7 @@ fn list<'a>(names: impl IntoIterator<Item = &'a str>, last: &str) -> String {
 }
 
 /// The hint for a name that isn't among those there are.
-pub(crate) fn hint<'a>(
-    found: &str,
-    candidates: impl IntoIterator<Item = &'a str> + Clone,
-) -> String {
+pub fn hint<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match nearest(found, candidates.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("use {}", one_of(candidates)),

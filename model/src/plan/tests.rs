@@ -141,7 +141,7 @@ fn sign_in_names_are_refused_with_advice() {
     let live = observed.live.get_mut("UserPool").expect("UserPool");
     live.properties["UsernameConfiguration"]["CaseSensitive"] = json!(true);
     let error = planned(&topology, observed).expect_err("a refusal");
-    assert_eq!(error.kind, crate::error::Kind::Refused);
+    assert_eq!(error.kind, crate::error::ErrorKind::Refused);
     assert!(
         error
             .message

@@ -17,7 +17,7 @@ pub mod validate;
 
 mod load;
 mod stages;
-pub(crate) mod words;
+pub mod words;
 
 #[cfg(test)]
 mod tests;
