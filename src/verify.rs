@@ -20,11 +20,11 @@ use self::expected::{Expected, list};
 use self::throwaway::Throwaway;
 use crate::aws::users::{AppClient, SignedIn, Tokens};
 use crate::aws::{self, Aws, trace};
-use crate::engine::direct::Interrupt;
 use crate::engine::outputs::Outputs;
 use crate::local::{self, Mail};
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::project::stage::{Client, ClientKind, Stage, Target, VerifyHow};
+use tokio_util::sync::CancellationToken;
 
 /// How long a mail may take that is sent while a request is answered.
 const MAIL_LIMIT: Duration = Duration::from_secs(10);
@@ -156,7 +156,7 @@ impl<'a> Verification<'a> {
     }
 
     /// Does it all, and cleans up whatever happened.
-    pub async fn run(&self, told: &Told<'_>, interrupt: &Interrupt) -> Report {
+    pub async fn run(&self, told: &Told<'_>, interrupt: &CancellationToken) -> Report {
         let mut run = Run {
             told,
             interrupt,
@@ -245,7 +245,7 @@ impl<'a> Verification<'a> {
     }
 
     /// Confirms the user. Returns the mail that took, when one did.
-    async fn confirm(&self, interrupt: &Interrupt) -> Outcome<Option<Mail>> {
+    async fn confirm(&self, interrupt: &CancellationToken) -> Outcome<Option<Mail>> {
         let sign_in = &self.stage.sign_in;
         let username = self.username();
         let (attribute, address) = self.user.contact(sign_in);
@@ -375,7 +375,12 @@ impl<'a> Verification<'a> {
     }
 
     /// Waits for the welcome email: in the mailbox, or until confirmUser no longer owes it.
-    async fn welcome(&self, code: Option<&Mail>, sub: &str, interrupt: &Interrupt) -> Outcome<()> {
+    async fn welcome(
+        &self,
+        code: Option<&Mail>,
+        sub: &str,
+        interrupt: &CancellationToken,
+    ) -> Outcome<()> {
         let address = self.user.email().unwrap_or_default();
         if let Confirmation::Mailbox(directory) = self.confirmation {
             let is_welcome =
@@ -484,7 +489,7 @@ impl Deployed {
 /// the stack for the whole run, and the SDK's are large.
 struct Run<'a> {
     told: &'a Told<'a>,
-    interrupt: &'a Interrupt,
+    interrupt: &'a CancellationToken,
     /// The level of the last request.
     level: u32,
     steps: Vec<Step>,
@@ -514,7 +519,7 @@ impl Run<'_> {
         doing: &str,
         work: BoxFuture<'_, Outcome<T>>,
     ) -> Result<T, Stop> {
-        if self.interrupt.was_asked() {
+        if self.interrupt.is_cancelled() {
             return Err(Stop::Interrupted);
         }
         self.finish(name, doing, work).await
@@ -641,7 +646,7 @@ fn usable_client(stage: &Stage) -> Result<(&str, &Client)> {
 /// Waits for a mail, newest first.
 async fn arrived(
     directory: &Path,
-    interrupt: &Interrupt,
+    interrupt: &CancellationToken,
     wanted: impl Fn(&Mail) -> bool,
 ) -> Result<Mail, Trouble> {
     let deadline = Instant::now() + MAIL_LIMIT;
@@ -663,9 +668,9 @@ async fn arrived(
     }
 }
 
-async fn pause(interrupt: &Interrupt) -> Result<(), Trouble> {
+async fn pause(interrupt: &CancellationToken) -> Result<(), Trouble> {
     tokio::time::sleep(POLL).await;
-    if interrupt.was_asked() {
+    if interrupt.is_cancelled() {
         Err(Trouble::Interrupted)
     } else {
         Ok(())
@@ -746,7 +751,7 @@ mod tests {
     async fn a_failed_step_stops_what_needs_it_and_a_failed_check_does_not() {
         let told = std::sync::Mutex::new(Vec::new());
         let tell = |step: &Step| told.lock().expect("not poisoned").push(step.name);
-        let interrupt = Interrupt::default();
+        let interrupt = CancellationToken::new();
         let mut run = Run {
             told: &tell,
             interrupt: &interrupt,
@@ -763,7 +768,7 @@ mod tests {
             run.step("b", "could not b", trouble().boxed()).await,
             Err(Stop::Failed)
         ));
-        interrupt.ask();
+        interrupt.cancel();
         let never = async { done((), "never") };
         assert!(matches!(
             run.step("c", "could not c", never.boxed()).await,

@@ -9,7 +9,6 @@ use super::Global;
 use crate::artifact::{self, Artifact, BuildEvent, BuildRequest};
 use crate::aws::trace::Calls;
 use crate::aws::{self, Aws, Package};
-use crate::engine::direct::Interrupt;
 use crate::engine::event::{Event, Events};
 use crate::local;
 use crate::ui::Ui;
@@ -18,6 +17,7 @@ use saasauth_model::project::stage::{Architecture, Stage, Target};
 use saasauth_model::project::{self, Project};
 use saasauth_model::resource::{LogicalId, Owner};
 use saasauth_model::topology;
+use tokio_util::sync::CancellationToken;
 
 /// The account the local cloud uses when the environment names none.
 const LOCAL_ACCOUNT: &str = "000000000000";
@@ -166,13 +166,13 @@ impl Context {
     /// deploy recovers from as from any crash.
     pub(super) async fn stoppable<T>(
         &self,
-        work: impl AsyncFnOnce(Interrupt) -> Result<T>,
+        work: impl AsyncFnOnce(CancellationToken) -> Result<T>,
     ) -> Result<T> {
-        let interrupt = Interrupt::default();
+        let interrupt = CancellationToken::new();
         let mut work = std::pin::pin!(work(interrupt.clone()));
         tokio::select! {
             done = &mut work => return done,
-            () = stop_signal() => interrupt.ask(),
+            () = stop_signal() => interrupt.cancel(),
         }
         self.ui
             .note("stopping: what was sent is waited for; press Ctrl-C again to drop it");

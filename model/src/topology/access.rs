@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use super::{Builder, id};
 use crate::resource::table::{
-    AttributeDefinition, Index, Item, Key, PointInTimeRecovery, Projection, Sse, Table,
+    AttributeDefinition, Index, Key, PointInTimeRecovery, Projection, Sse, Table,
 };
-use crate::resource::{Expr, Resource};
+use crate::resource::{Expr, Item, Resource};
 
 /// Users and roles: key `pk`.
 pub const PERMISSIONS_TABLE: &str = "PermissionsTable";

@@ -14,9 +14,9 @@ use crate::resource::user_pool::{
     StringConstraints, UserAttributeUpdateSettings, UserPool, UserPoolAddOns,
     UsernameConfiguration, VerificationMessageTemplate,
 };
-use crate::resource::user_pool_children::{
-    CustomDomainConfig, ResourceServerScope, TokenValidityUnits,
-};
+use crate::resource::user_pool_client::TokenValidityUnits;
+use crate::resource::user_pool_domain::CustomDomainConfig;
+use crate::resource::user_pool_resource_server::ResourceServerScope;
 use crate::resource::{
     Expr, PolicyDocument, Resource, Role, RolePolicy, Statement, UserPoolClient, UserPoolDomain,
     UserPoolGroup, UserPoolResourceServer,
@@ -34,7 +34,7 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
         declare_sms_role(builder);
     }
     let pool = user_pool(builder);
-    builder.add(USER_POOL, Resource::UserPool(Box::new(pool)));
+    builder.add(USER_POOL, Resource::UserPool(pool));
 
     let stage = builder.stage;
     declare_resource_server(builder);

@@ -5,12 +5,10 @@ use std::collections::BTreeSet;
 use super::{Builder, Identity};
 use crate::project::stage::{Mail, Welcome};
 use crate::project::template::variables;
-use crate::resource::ses::{
-    ConfigurationSet, EmailIdentity, ReputationOptions, SuppressionOptions, Template,
-    TemplateContent,
-};
+use crate::resource::configuration_set::{ReputationOptions, SuppressionOptions};
+use crate::resource::template::TemplateContent;
 use crate::resource::user_pool::EmailConfiguration;
-use crate::resource::{Expr, LogicalId, Resource};
+use crate::resource::{ConfigurationSet, EmailIdentity, Expr, LogicalId, Resource, Template};
 
 /// Logical ID of the SES identity.
 pub const IDENTITY: &str = "EmailIdentity";

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::access::{DOMAINS_TABLE, PERMISSIONS_TABLE};
 use super::{Builder, cognito, email, permissions};
 use crate::project::stage::{Architecture, Stage, TokenScopes, Trigger};
-use crate::resource::function::{
-    ARTIFACT_BUCKET, Code, Environment, EventInvokeConfig, Function, LATEST, Permission,
-};
+use crate::resource::event_invoke_config::LATEST;
+use crate::resource::function::ARTIFACT_BUCKET;
 use crate::resource::{
-    Expr, LogGroup, LogicalId, PolicyDocument, Resource, Role, RolePolicy, Statement,
+    Code, Environment, EventInvokeConfig, Expr, Function, LogGroup, LogicalId, Permission,
+    PolicyDocument, Resource, Role, RolePolicy, Statement,
 };
 
 /// Logical ID of confirmUser.

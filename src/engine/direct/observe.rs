@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::ledger::{Ledger, Record};
-use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, identity, reference, trace};
+use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, trace};
 use crate::engine::outputs::Outputs;
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::plan::{Observed, Recorded};
@@ -324,7 +324,7 @@ async fn read_all(
             continue;
         };
         // A child whose own ID is not recorded is found through its parent's, which is.
-        answers.reference(id, reference(record.kind, physical_id));
+        answers.reference(id, record.kind.reference(physical_id));
         if reads == Reads::Unknown {
             asked.insert(id.clone());
         }
@@ -361,13 +361,8 @@ async fn read_all(
 }
 
 fn can_be_asked(wanted: &Wanted) -> bool {
-    wanted.physical_id.is_some()
-        || identity(&wanted.id, wanted.kind, &wanted.declared).is_some()
-        || match wanted.kind {
-            Kind::UserPool => true,
-            Kind::UserPoolClient => wanted.declared["UserPoolId"].is_string(),
-            _ => false,
-        }
+    let identity = wanted.kind.rules().identity;
+    wanted.physical_id.is_some() || identity.can_be_read(&wanted.id, &wanted.declared)
 }
 
 /// The pool's ID from its ARN, `arn:…:userpool/ID`.

@@ -16,8 +16,7 @@ fn plan(changes: Vec<Change>, unchanged: usize) -> Plan {
         unchanged: (0..unchanged).map(|n| format!("R{n}")).collect(),
         notes: Vec::new(),
         steps: Vec::new(),
-        resources: BTreeMap::new(),
-        deleted: BTreeMap::new(),
+        gone_with: BTreeMap::new(),
         answers: Answers::default(),
     }
 }
