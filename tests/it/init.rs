@@ -25,8 +25,10 @@ fn a_new_project_is_right_as_it_is_and_never_written_twice() {
         "emails/welcome.html",
         "lambdas/Cargo.toml",
         "lambdas/Cargo.lock",
-        "lambdas/confirm-user/src/handler.rs",
-        "lambdas/generate-token/src/handler.rs",
+        "lambdas/confirm-user/src/hooks.rs",
+        "lambdas/generate-token/src/hooks.rs",
+        "lambdas/contract/Cargo.toml",
+        "lambdas/triggers/src/lib.rs",
     ] {
         assert!(
             before.contains_key(&PathBuf::from(expected)),
