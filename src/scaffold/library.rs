@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use saasauth_contract::CONTRACT_VERSION;
-use semver::Version;
+use semver::{BuildMetadata, Prerelease, Version};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -77,12 +77,15 @@ pub(super) fn digest(bytes: &[u8]) -> String {
 }
 
 /// The version of the library that this tool carries: its own.
-pub fn version() -> Version {
-    Version::new(
-        number(env!("CARGO_PKG_VERSION_MAJOR")),
-        number(env!("CARGO_PKG_VERSION_MINOR")),
-        number(env!("CARGO_PKG_VERSION_PATCH")),
-    )
+pub(super) fn version() -> Version {
+    // Cargo has parsed each of these already.
+    Version {
+        major: env!("CARGO_PKG_VERSION_MAJOR").parse().unwrap_or_default(),
+        minor: env!("CARGO_PKG_VERSION_MINOR").parse().unwrap_or_default(),
+        patch: env!("CARGO_PKG_VERSION_PATCH").parse().unwrap_or_default(),
+        pre: Prerelease::new(env!("CARGO_PKG_VERSION_PRE")).unwrap_or_default(),
+        build: BuildMetadata::EMPTY,
+    }
 }
 
 /// What a project says of the files of ours in it.
@@ -154,7 +157,9 @@ fn broken(path: &Path) -> Error {
         .with_hint(format!(
             "restore it, such as with `git checkout -- {MANIFEST}`"
         ))
-        .with_hint("or delete it: then whatever differs from this saasauth's library counts as edited")
+        .with_hint(
+            "or delete it: then whatever differs from this saasauth's library counts as edited",
+        )
 }
 
 /// Whether a manifest may name the file: it decides what is overwritten, and may have been tampered with.
@@ -210,7 +215,9 @@ pub(super) fn folders(project: &Project) -> Vec<PathBuf> {
     let Ok(root) = project.directory.canonicalize() else {
         return Vec::new();
     };
-    let stages = project.stage_names().filter_map(|name| project.stage(name).ok());
+    let stages = project
+        .stage_names()
+        .filter_map(|name| project.stage(name).ok());
     let mut folders: Vec<PathBuf> = stages
         .flat_map(topology::functions)
         .filter_map(|(_, _, trigger)| trigger.path.parent()?.canonicalize().ok())
@@ -242,30 +249,48 @@ pub fn warnings(project: &Project) -> Vec<Error> {
         let told = match Layout::of(&folder) {
             Err(error) => Some(error),
             Ok(Layout::Library(manifest)) if manifest.version > ours => Some(
-                warning(format!("the triggers' library in `{shown}` is newer than saasauth"))
-                    .with_cause(format!("it is {}, and this saasauth {ours}", manifest.version))
-                    .with_hint(install(&manifest.version)),
+                warning(format!(
+                    "the triggers' library in `{shown}` is newer than saasauth"
+                ))
+                .with_cause(format!(
+                    "it is {}, and this saasauth {ours}",
+                    manifest.version
+                ))
+                .with_hint(install(&manifest.version)),
             ),
             Ok(Layout::Library(manifest)) => (manifest != Manifest::current()).then(|| {
-                warning(format!("the triggers' library in `{shown}` is older than saasauth"))
-                    .with_cause(format!("it is {}, and this saasauth {ours}", manifest.version))
-                    .with_hint("see what is new, then take it: `saasauth upgrade`")
+                let cause = if manifest.version == ours {
+                    format!("both are {ours}, but this saasauth was built from later sources")
+                } else {
+                    format!("it is {}, and this saasauth {ours}", manifest.version)
+                };
+                warning(format!(
+                    "the triggers' library in `{shown}` is older than saasauth"
+                ))
+                .with_cause(cause)
+                .with_hint("see what is new, then take it: `saasauth upgrade`")
             }),
             Ok(Layout::Unmarked) => Some(
-                warning(format!("the triggers' library in `{shown}` does not say its version"))
-                    .with_cause(format!("there is no `{MANIFEST}`"))
-                    .with_hint("bring it to this saasauth's version: `saasauth upgrade`"),
+                warning(format!(
+                    "the triggers' library in `{shown}` does not say its version"
+                ))
+                .with_cause(format!("there is no `{MANIFEST}`"))
+                .with_hint("bring it to this saasauth's version: `saasauth upgrade`"),
             ),
             Ok(Layout::Legacy(_)) => Some(
-                warning(format!("the triggers in `{shown}` are from before they had a library"))
-                    .with_cause("`deploy` needs those of this saasauth")
-                    .with_hint("replace them: `saasauth upgrade`"),
+                warning(format!(
+                    "the triggers in `{shown}` are from before they had a library"
+                ))
+                .with_cause("`deploy` needs those of this saasauth")
+                .with_hint("replace them: `saasauth upgrade`"),
             ),
             // A crate that isn't there is told of by whoever builds it.
             Ok(Layout::Foreign) => has_crates(&folder, project).then(|| {
-                warning(format!("the triggers in `{shown}` are not built on saasauth's library"))
-                    .with_cause("`deploy` takes no package that does not tell its contract")
-                    .with_hint("start from what `saasauth init DIR` writes to `DIR/lambdas`")
+                warning(format!(
+                    "the triggers in `{shown}` are not built on saasauth's library"
+                ))
+                .with_cause("`deploy` takes no package that does not tell its contract")
+                .with_hint("start from what `saasauth init DIR` writes to `DIR/lambdas`")
             }),
         };
         warnings.extend(told);
@@ -274,7 +299,9 @@ pub fn warnings(project: &Project) -> Vec<Error> {
 }
 
 fn has_crates(folder: &Path, project: &Project) -> bool {
-    let stages = project.stage_names().filter_map(|name| project.stage(name).ok());
+    let stages = project
+        .stage_names()
+        .filter_map(|name| project.stage(name).ok());
     stages.flat_map(topology::functions).any(|(_, _, trigger)| {
         let path = trigger.path.canonicalize();
         path.is_ok_and(|path| path.parent() == Some(folder) && path.join("Cargo.toml").is_file())
@@ -316,8 +343,14 @@ mod tests {
     fn the_manifest_says_first_whose_it_is_and_reads_back() {
         let manifest = Manifest::current();
         let text = manifest.text().expect("JSON");
-        assert!(text.starts_with("{\n  \"//\": \"saasauth's, not yours"), "{text}");
-        assert_eq!(serde_json::from_str::<Manifest>(&text).expect("JSON"), manifest);
+        assert!(
+            text.starts_with("{\n  \"//\": \"saasauth's, not yours"),
+            "{text}"
+        );
+        assert_eq!(
+            serde_json::from_str::<Manifest>(&text).expect("JSON"),
+            manifest
+        );
         assert_eq!(version().to_string(), env!("CARGO_PKG_VERSION"));
     }
 
@@ -329,7 +362,10 @@ mod tests {
             let hex = digest.len() == 64 && digest.bytes().all(|c| c.is_ascii_hexdigit());
             assert!(hex, "{path}");
             let first = path.split('/').next().expect("a part");
-            assert!(first == FORERUNNER || OWN.contains(&first) || is_lent(path), "{path}");
+            assert!(
+                first == FORERUNNER || OWN.contains(&first) || is_lent(path),
+                "{path}"
+            );
         }
     }
 }
