@@ -5,8 +5,8 @@
 //! difference, pure and complete; the engine carries it out and tells what it does as events; [`ui`]
 //! shows them. [`artifact`] builds the triggers and [`local`] runs the AWS stand-in of the stage
 //! `local`, both with tools that [`tools`] finds or installs; [`verify`] uses a deployed stage as a user
-//! would, and [`scaffold`] writes a new project. [`resource`] is the vocabulary all of
-//! them share: one struct per CloudFormation type.
+//! would, and [`scaffold`] writes a new project and keeps our part of it up to date. [`resource`] is the
+//! vocabulary all of them share: one struct per CloudFormation type.
 //!
 //! Dependencies point down that list and never back: `project`, `resource`, `topology` and `plan` know
 //! neither the network nor the terminal, only `aws` knows the SDK, and only `ui` writes to the screen.

@@ -96,22 +96,37 @@ fn a_trigger_of_another_contract_is_refused_when_built_and_when_it_was_built_bef
     // A project that was built before there was a contract, and one that is ahead of this saasauth.
     for (source, hint) in [
         ("fn main() {}", "saasauth upgrade"),
-        ("fn main() { panic!(\"saasauth-contract:2;\") }", "install the saasauth"),
+        (
+            "fn main() { panic!(\"saasauth-contract:2;\") }",
+            "install the saasauth",
+        ),
     ] {
         fs::write(folder.join("one/src/main.rs"), source).unwrap();
         let built = build(&folder, &[]).expect(3);
-        assert!(built.stderr.contains("refused to use the package of `confirm_user`"), "{built:?}");
+        assert!(
+            built
+                .stderr
+                .contains("refused to use the package of `confirm_user`"),
+            "{built:?}"
+        );
         assert!(built.stderr.contains(hint), "{built:?}");
         assert_eq!(packages(&folder), before, "the last packages stay");
     }
 
     let mut zip = zip::ZipWriter::new(fs::File::create(folder.join(PACKAGE)).unwrap());
-    zip.start_file("bootstrap", zip::write::SimpleFileOptions::default()).unwrap();
-    zip.write_all(b"\x7fELF, and nothing of a contract").unwrap();
+    zip.start_file("bootstrap", zip::write::SimpleFileOptions::default())
+        .unwrap();
+    zip.write_all(b"\x7fELF, and nothing of a contract")
+        .unwrap();
     zip.finish().unwrap();
     // Nobody listens there, and nobody has to.
     let deployed = run(saasauth()
-        .args(["deploy", "--no-build", "--endpoint-url", "http://127.0.0.1:9"])
+        .args([
+            "deploy",
+            "--no-build",
+            "--endpoint-url",
+            "http://127.0.0.1:9",
+        ])
         .current_dir(&folder))
     .expect(3);
     assert!(deployed.stderr.contains("saasauth upgrade"), "{deployed:?}");

@@ -1,9 +1,8 @@
 //! `saasauth init`: a project that is a person's own from the first command.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::support::{Cloud, Output, files, folder, run, saasauth};
+use crate::support::{Cloud, Fresh, Output, build_here, files, folder, run, saasauth};
 
 #[test]
 fn a_new_project_is_right_as_it_is_and_never_written_twice() {
@@ -25,6 +24,7 @@ fn a_new_project_is_right_as_it_is_and_never_written_twice() {
         "emails/welcome.html",
         "lambdas/Cargo.toml",
         "lambdas/Cargo.lock",
+        "lambdas/saasauth-library.json",
         "lambdas/confirm-user/src/hooks.rs",
         "lambdas/generate-token/src/hooks.rs",
         "lambdas/contract/Cargo.toml",
@@ -35,7 +35,8 @@ fn a_new_project_is_right_as_it_is_and_never_written_twice() {
             "{expected}: {written:?}"
         );
     }
-    run(saasauth().arg("check").current_dir(&folder)).expect(0);
+    let checked = run(saasauth().arg("check").current_dir(&folder)).expect(0);
+    assert!(!checked.stderr.contains("warning"), "{checked:?}");
     assert_eq!(files(&folder), before, "checking writes nothing");
 
     let again = run(saasauth()
@@ -60,29 +61,20 @@ fn a_name_that_is_not_legal_is_refused_with_one_that_is() {
     assert!(files(&folder).is_empty());
 }
 
-/// The one slow test: the project's triggers are a workspace of their own, compiled from its start.
 #[test]
 fn a_new_project_deploys_unchanged() {
+    let fresh = Fresh::shared();
     let cloud = Cloud::shared();
-    // Always the same folder: a build is told where it runs, and elsewhere would start over.
-    let kept = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let folder = kept.join("fresh");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).unwrap();
-    }
-    fs::create_dir(&folder).unwrap();
     let saasauth = |arguments: &[&str]| -> Output {
         let mut command = saasauth();
         command
             .args(arguments)
             .args(["--endpoint-url", &cloud.endpoint_url])
-            .current_dir(&folder)
+            .current_dir(&fresh.directory)
             .env("AWS_ACCESS_KEY_ID", "777777777777")
-            .env("AWS_SECRET_ACCESS_KEY", "secret")
-            .env("CARGO_TARGET_DIR", kept.join("fresh-target"));
-        run(&mut command)
+            .env("AWS_SECRET_ACCESS_KEY", "secret");
+        run(build_here(&mut command))
     };
-    saasauth(&["init", "--name", "fresh"]).expect(0);
     let deployed = saasauth(&["deploy", "--json"]).expect(0).json();
     assert!(
         deployed["outputs"]["user_pool_id"].is_string(),
