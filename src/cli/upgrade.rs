@@ -63,7 +63,7 @@ pub(super) async fn run(args: UpgradeArgs, context: &Context) -> Result<ExitCode
 
 async fn approve(args: &UpgradeArgs, context: &Context, upgrade: &Upgrade) -> Result<()> {
     if let Some(refusal) = upgrade.refusal().filter(|_| !args.force) {
-        context.ui.upgrade_to_approve(upgrade);
+        context.ui.upgrade_refused(upgrade);
         return Err(refusal);
     }
     if args.yes {

@@ -155,7 +155,8 @@ impl Manifest {
 fn broken(path: &Path) -> Error {
     Error::refused(format!("refused to rely on `{}`", path.display()))
         .with_hint(format!(
-            "restore it, such as with `git checkout -- {MANIFEST}`"
+            "restore it, such as with `git checkout -- {}`",
+            path.display()
         ))
         .with_hint(
             "or delete it: then whatever differs from this saasauth's library counts as edited",

@@ -224,6 +224,12 @@ impl Ui {
         }
     }
 
+    /// Names the edited files that an upgrade would overwrite, where an error will follow.
+    pub fn upgrade_refused(&self, upgrade: &Upgrade) {
+        let text = upgrade::render_edited(upgrade, self.streams.notes_width());
+        self.streams.write_note(&text);
+    }
+
     /// Shows what an upgrade changes to somebody who is about to be asked: `-q` or not.
     pub fn upgrade_to_approve(&self, upgrade: &Upgrade) {
         let text = upgrade::render(upgrade, self.streams.notes_width());

@@ -13,13 +13,7 @@ pub(super) fn render(upgrade: &Upgrade, width: usize) -> String {
     let mut changes: Vec<&Change> = upgrade.changes.iter().collect();
     changes.sort_by_key(|change| &change.path);
     for change in changes {
-        let glyph = paint(style::action(change.action), change.action.glyph());
-        let path = printable(&change.path);
-        lines.push(format!("{glyph} {path}"));
-        if let Some(advice) = change.edited {
-            let note = wrap(&format!("edited; {advice}"), width, NOTE);
-            lines.push(format!("{}{}", " ".repeat(NOTE), paint(WARNING, note)));
-        }
+        lines.extend(one(change, width));
     }
     for kept in &upgrade.kept {
         let note = paint(DIM, format!("({})", kept.note));
@@ -29,6 +23,22 @@ pub(super) fn render(upgrade: &Upgrade, width: usize) -> String {
         lines.push(wrap(&format!("by hand: {step}"), width, NOTE));
     }
     lines.join("\n") + "\n"
+}
+
+/// Renders what stands in its way: the files that were edited, and where such a change belongs.
+pub(super) fn render_edited(upgrade: &Upgrade, width: usize) -> String {
+    let edited = upgrade.edited().flat_map(|change| one(change, width));
+    edited.map(|line| line + "\n").collect()
+}
+
+fn one(change: &Change, width: usize) -> Vec<String> {
+    let glyph = paint(style::action(change.action), change.action.glyph());
+    let mut lines = vec![format!("{glyph} {}", printable(&change.path))];
+    if let Some(advice) = change.edited {
+        let note = wrap(&format!("edited; {advice}"), width, NOTE);
+        lines.push(format!("{}{}", " ".repeat(NOTE), paint(WARNING, note)));
+    }
+    lines
 }
 
 fn heading(upgrade: &Upgrade) -> String {

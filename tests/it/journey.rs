@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Cloud, Project, python, python_tool, repository, run, start};
+use crate::support::{Project, python, python_tool, repository, run, start};
 
 /// The claims of ours in a token.
 fn ours(claims: &Value) -> Value {

@@ -241,7 +241,8 @@ fn an_upgrade_that_was_broken_off_anywhere_is_finished_by_the_next() {
         }),
     ] {
         let steps = make().plan().expect("plans").changes.len();
-        for done in 0..steps {
+        // Of the many alike files at the start, some; of the last ones, whose order counts, each.
+        for done in (0..steps).filter(|done| done % 9 == 0 || done + 8 > steps) {
             let folder = make();
             let mut upgrade = folder.plan().expect("plans");
             upgrade.changes.truncate(done);
