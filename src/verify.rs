@@ -580,11 +580,11 @@ impl From<Error> for Trouble {
     }
 }
 
-/// A failed request has only its cause to tell: the step's name says what was being done.
+/// A failed request has only its causes to tell: the step's name says what was being done.
 impl From<aws::Fault> for Trouble {
     fn from(fault: aws::Fault) -> Self {
-        let mut error = fault.while_doing(fault.cause());
-        error.causes.clear();
+        let mut error = fault.while_doing(fault.to_string());
+        error.causes.remove(0);
         if fault.code.as_deref() == Some("CodeDeliveryFailureException") {
             error = error.with_hint(
                 "in the SES sandbox mail reaches verified addresses only; ask AWS to leave it",

@@ -11,7 +11,7 @@ use aws_sdk_lambda::types::{
 use serde_json::{Value, json};
 
 use super::classify::{Class, found, gone};
-use super::wait::{PROPAGATION, READINESS, UNWATCHED, retry, until};
+use super::wait::{PROPAGATION, READINESS, UNWATCHED};
 use super::{Aws, Fault, Package, Result, Waiting, live, parts, removed_tags, tag_list, with_arn};
 use saasauth_model::resource::function::SENT_DIRECTLY;
 use saasauth_model::resource::{Function, Kind, Live, Permission};
@@ -77,11 +77,12 @@ impl Aws {
                     .map(|tag| (tag.key.clone(), tag.value.clone()))
                     .collect(),
             ));
-        let answer = retry(PROPAGATION, waiting, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
+        let answer = self
+            .retry(PROPAGATION, waiting, CURES, || {
+                let request = request.clone();
+                async { Ok(request.send().await?) }
+            })
+            .await?;
         active(name, answer.state(), answer.state_reason())?;
         Ok(with_arn(
             self.made(Kind::Function, name, one),
@@ -92,7 +93,7 @@ impl Aws {
     /// Until a new function can be invoked. Nothing that refers to it has to wait for that.
     pub(super) async fn settle_function(&self, name: &str, waiting: Waiting<'_>) -> Result<()> {
         let reason = "the function to become active";
-        until(
+        self.until(
             READINESS,
             waiting,
             reason,
@@ -139,11 +140,12 @@ impl Aws {
             .zip_file(Blob::new(self.package(id)?.zip.clone()))
             .set_architectures(Some(architectures(one)))
             .publish(false);
-        let answer = retry(PROPAGATION, waiting, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
+        let answer = self
+            .retry(PROPAGATION, waiting, CURES, || {
+                let request = request.clone();
+                async { Ok(request.send().await?) }
+            })
+            .await?;
         let name = &one.function_name;
         let done = updated(
             name,
@@ -167,11 +169,12 @@ impl Aws {
             .memory_size(megabytes(one))
             .timeout(seconds(one))
             .environment(environment(one));
-        let answer = retry(PROPAGATION, waiting, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
+        let answer = self
+            .retry(PROPAGATION, waiting, CURES, || {
+                let request = request.clone();
+                async { Ok(request.send().await?) }
+            })
+            .await?;
         let name = &one.function_name;
         let done = updated(
             name,
@@ -192,7 +195,7 @@ impl Aws {
             return Ok(());
         }
         let reason = "the function to take the change";
-        until(
+        self.until(
             READINESS,
             waiting,
             reason,
@@ -231,7 +234,7 @@ impl Aws {
             .tag_resource()
             .resource(arn)
             .set_tags(Some(tags));
-        retry(PROPAGATION, waiting, CURES, || {
+        self.retry(PROPAGATION, waiting, CURES, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         })
@@ -246,7 +249,7 @@ impl Aws {
 
     pub(super) async fn delete_function(&self, name: &str) -> Result<()> {
         let request = self.lambda.delete_function().function_name(name);
-        let deleted = retry(PROPAGATION, UNWATCHED, CURES, || {
+        let deleted = self.retry(PROPAGATION, UNWATCHED, CURES, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         });
@@ -311,7 +314,7 @@ impl Aws {
             .principal(&one.principal)
             .source_arn(&one.source_arn)
             .source_account(&one.source_account);
-        retry(PROPAGATION, UNWATCHED, CURES, || {
+        self.retry(PROPAGATION, UNWATCHED, CURES, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         })
@@ -333,7 +336,7 @@ impl Aws {
             .remove_permission()
             .function_name(function_name)
             .statement_id(statement_id);
-        let removed = retry(PROPAGATION, UNWATCHED, CURES, || {
+        let removed = self.retry(PROPAGATION, UNWATCHED, CURES, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         });

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
 use super::classify::{Class, gone};
-use super::wait::{READINESS, UNWATCHED, retry};
+use super::wait::{READINESS, UNWATCHED};
 use super::{Aws, Fault, Result, Wanted, identity, live, trace};
 use saasauth_model::resource::{Item, Kind, Live, LogicalId};
 
@@ -146,7 +146,7 @@ impl Aws {
         let full = &[(Class::Busy, "DynamoDB to answer for every item")];
         let open = Mutex::new(open);
         let found = Mutex::new(&mut items);
-        retry(READINESS, UNWATCHED, full, || {
+        self.retry(READINESS, UNWATCHED, full, || {
             let keys = open.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let (open, found) = (&open, &found);
             async move {

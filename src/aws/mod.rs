@@ -13,7 +13,6 @@ pub mod directory;
 mod event_invoke;
 mod function;
 mod item;
-mod last_read;
 mod log_group;
 #[cfg(test)]
 mod replay;
