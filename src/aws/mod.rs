@@ -9,7 +9,6 @@ mod alarm;
 pub mod classify;
 mod clients;
 mod counts;
-pub mod directory;
 mod event_invoke;
 mod function;
 mod item;

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::site::Site;
-use crate::aws::directory::{Account, Record};
 use crate::aws::trace;
+use crate::aws::users::{Account, Record};
 use saasauth_model::error::{Error, Result};
 
 /// How many users are seen to side by side; far below what Lambda takes.

@@ -1,7 +1,7 @@
 //! A deployed stage, for commands that work on what is in it rather than on the stage itself.
 
 use super::context::{Context, interruptible};
-use crate::aws::directory::Tables;
+use crate::aws::users::Tables;
 use crate::aws::{Aws, trace};
 use crate::engine::direct;
 use saasauth_model::error::{Error, ErrorKind, Result};

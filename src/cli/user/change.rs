@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::WhoArgs;
 use super::person::{Person, role_of};
-use crate::aws::directory::{Membership, Record};
+use crate::aws::users::{Membership, Record};
 use crate::cli::context::Context;
 use crate::cli::site::Site;
 use saasauth_model::error::{Error, ErrorKind, Result};

@@ -7,8 +7,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use super::person::{domains_text, role_of, row_document, status_of};
-use crate::aws::directory::{Part, Record};
 use crate::aws::trace;
+use crate::aws::users::{Part, Record};
 use crate::cli::context::Context;
 use crate::cli::site::Site;
 use saasauth_model::error::Result;

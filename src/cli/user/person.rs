@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use crate::aws::directory::{Account, Record, Standing};
 use crate::aws::trace;
+use crate::aws::users::{Account, Record, Standing};
 use crate::cli::site::Site;
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::project::permission::compact;
@@ -65,7 +65,9 @@ impl Person {
     pub(super) fn record(&self, stage: &Stage) -> Record {
         match (&self.standing.record, &self.account) {
             (Some(record), _) => record.clone(),
-            (None, Some(account)) => account.record(&stage.access.default_role, SystemTime::now()),
+            (None, Some(account)) => {
+                Record::new(account, &stage.access.default_role, SystemTime::now())
+            }
             (None, None) => Record::default(),
         }
     }
