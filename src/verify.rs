@@ -124,12 +124,12 @@ impl<'a> Verification<'a> {
             (None, None) => Confirmation::Admin,
         };
         let (name, client) = usable_client(stage)?;
-        let deployed = Deployed::new(outputs, stage)?;
+        let deployed = Deployed::new(outputs)?;
         let client_id = outputs
             .clients
             .get(name)
             .map(|client| client.client_id.as_str());
-        let client_id = client_id.ok_or_else(|| incomplete(stage, &format!("client `{name}`")))?;
+        let client_id = outputs.present(client_id, &format!("client `{name}`"))?;
         let reading = aws.app_client(&deployed.pool, client_id);
         let (read, level) = trace::scope("client", OUTPUTS_LEVEL, reading).await;
         let doing = format!("could not read client `{name}`");
@@ -459,18 +459,15 @@ impl<'a> Verification<'a> {
 }
 
 impl Deployed {
-    fn new(outputs: &Outputs, stage: &Stage) -> Result<Self> {
+    fn new(outputs: &Outputs) -> Result<Self> {
         let named = |value: &Option<String>, what: &str| {
-            value.clone().ok_or_else(|| incomplete(stage, what))
+            outputs.present(value.as_deref(), what).map(str::to_owned)
         };
         Ok(Self {
             pool: named(&outputs.user_pool_id, "user pool")?,
             issuer: named(&outputs.issuer, "issuer")?,
             jwks_uri: named(&outputs.jwks_uri, "key address")?,
-            tables: Tables {
-                permissions: named(&outputs.permissions_table, "Permissions table")?,
-                domains: named(&outputs.domains_table, "Domains table")?,
-            },
+            tables: outputs.tables()?,
         })
     }
 }
@@ -602,14 +599,6 @@ fn while_doing(doing: &str, mut error: Error) -> Error {
     let cause = std::mem::replace(&mut error.message, doing.to_owned());
     error.causes.insert(0, cause);
     error
-}
-
-fn incomplete(stage: &Stage, what: &str) -> Error {
-    failed(format!(
-        "stage `{}` has no {what}: its last deploy did not end well",
-        stage.name
-    ))
-    .with_hint(format!("run `saasauth deploy --stage {}`", stage.name))
 }
 
 /// The client to sign in with: preferably one without a secret, as most users meet.

@@ -284,7 +284,7 @@ impl Aws {
         };
         let policy: Value =
             serde_json::from_str(answer.policy().unwrap_or_default()).map_err(|error| {
-                Fault::ours(format!("Lambda returned a policy that is no JSON: {error}"))
+                Fault::ours("Lambda returned a policy that is no JSON").with_source(error)
             })?;
         let statement = policy["Statement"]
             .as_array()
