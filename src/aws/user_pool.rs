@@ -331,6 +331,9 @@ impl Aws {
                 .set_admin_create_user_config(body.admin_create_user_config.clone())
                 .set_user_pool_add_ons(body.user_pool_add_ons.clone())
                 .set_account_recovery_setting(body.account_recovery_setting.clone())
+                .set_key_configuration(body.key_configuration.clone())
+                .set_issuer_configuration(body.issuer_configuration.clone())
+                .set_acr_configuration(body.acr_configuration.clone())
                 .send()
                 .await?;
         }

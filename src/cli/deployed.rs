@@ -29,11 +29,10 @@ pub(super) async fn open(
 }
 
 /// Does what the command is there for. May be dropped at any point: every request is whole.
-pub(super) async fn work<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    // Boxed once here: these futures are large, and each frame around one would keep its room.
+pub(super) fn work<T>(work: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
+    // Boxed before anything awaits it: such futures are large, and each frame around would keep room.
     let work = Box::pin(work);
-    let scoped = async { trace::scope("", OUTPUTS_LEVEL, work).await.0 };
-    interruptible(scoped).await
+    interruptible(async { trace::scope("", OUTPUTS_LEVEL, work).await.0 })
 }
 
 /// Refuses credentials of another account than the stage's. Asks AWS only when the file names one.

@@ -17,7 +17,7 @@ pub(super) const USER_PREFIX: &str = "USER#";
 pub(super) const ROLE_PREFIX: &str = "ROLE#";
 pub(super) const DOMAIN_PREFIX: &str = "DOMAIN#";
 
-/// The attributes of a user's record, and of those the last three of a role's or a membership's.
+/// The attributes of a user's record. A membership has a role, too, and a role has permissions.
 pub(super) const EMAIL: &str = "email";
 pub(super) const ATTRIBUTES: &str = "attributes";
 pub(super) const STATUS: &str = "status";
@@ -39,7 +39,7 @@ pub fn user_key(sub: &str) -> String {
     format!("{USER_PREFIX}{sub}")
 }
 
-/// The `sub` of whom a key stands for.
+/// The `sub` of the user whose item it is.
 pub(super) fn sub(item: &Item) -> Option<&str> {
     text(item, PK)?.strip_prefix(USER_PREFIX)
 }

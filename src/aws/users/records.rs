@@ -51,6 +51,7 @@ pub struct Part<T> {
     /// Whether there are more.
     pub more: bool,
 }
+
 impl Record {
     /// A new record for a user of the pool, with nothing owed.
     pub fn new(account: &Account, role: &str, now: SystemTime) -> Self {
