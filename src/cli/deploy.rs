@@ -112,8 +112,7 @@ pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode>
         aws.endpoint_url(),
     );
     if context.global.json {
-        let mut document = done_document(context, &plan, began)?;
-        document["outputs"] = to_value(&outputs)?;
+        let document = done_document(context, &plan, Some(&outputs), began)?;
         context.ui.json(&document)?;
     } else {
         context.ui.summary(
@@ -183,9 +182,17 @@ pub(super) fn plan_document(plan: &Plan) -> Result<Value> {
     }))
 }
 
-/// The plan once it is carried out, and what that took.
-pub(super) fn done_document(context: &Context, plan: &Plan, began: Instant) -> Result<Value> {
+/// The plan once it is carried out, with what there is now and what that took.
+pub(super) fn done_document(
+    context: &Context,
+    plan: &Plan,
+    outputs: Option<&Outputs>,
+    began: Instant,
+) -> Result<Value> {
     let mut document = plan_document(plan)?;
+    if let Some(outputs) = outputs {
+        document["outputs"] = to_value(outputs)?;
+    }
     document["calls"] = json!(context.calls.list().len());
     document["seconds"] = json!((began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0);
     Ok(document)

@@ -77,7 +77,9 @@ pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode
 
     context.carry_out(&aws, &found, &plan, "destroy").await?;
     if context.global.json {
-        context.ui.json(&done_document(context, &plan, began)?)?;
+        context
+            .ui
+            .json(&done_document(context, &plan, None, began)?)?;
     } else if plan.is_empty() {
         context
             .ui
