@@ -5,7 +5,7 @@
 //! difference, pure and complete; the engine carries it out and tells what it does as events; [`ui`]
 //! shows them. [`artifact`] builds the triggers and [`local`] runs the AWS stand-in of the stage
 //! `local`, both with tools that [`tools`] finds or installs; [`verify`] uses a deployed stage as a user
-//! would, and [`scaffold`] writes a new project. [`resource`] is the vocabulary all of
+//! would, [`people`] changes its users as an operator does, and [`scaffold`] writes a new project. [`resource`] is the vocabulary all of
 //! them share: one struct per CloudFormation type.
 //!
 //! Dependencies point down that list and never back: `project`, `resource`, `topology` and `plan` know
@@ -16,6 +16,7 @@ pub mod aws;
 pub mod cli;
 pub mod engine;
 pub mod local;
+pub mod people;
 pub mod scaffold;
 pub mod tools;
 pub mod ui;

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 use self::expected::{Expected, list};
 use self::throwaway::Throwaway;
-use crate::aws::users::{AppClient, SignedIn, Tokens};
+use crate::aws::users::{AppClient, SignedIn, Tables, Tokens, WELCOME, user_key};
 use crate::aws::{self, Aws, trace};
 use crate::engine::outputs::Outputs;
 use crate::local::{self, Mail};
@@ -31,8 +31,6 @@ const MAIL_LIMIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(200);
 /// How far this clock and AWS's may differ; an access token lives five minutes at least.
 const LEEWAY: u64 = 60;
-/// What confirmUser calls the welcome email in a record's `pending`.
-const WELCOME: &str = "welcome";
 /// Reading the outputs took one round of requests.
 const OUTPUTS_LEVEL: u32 = 1;
 
@@ -64,8 +62,7 @@ struct Deployed {
     pool: String,
     issuer: String,
     jwks_uri: String,
-    permissions_table: String,
-    domains_table: String,
+    tables: Tables,
 }
 
 /// One step, done or failed.
@@ -127,12 +124,12 @@ impl<'a> Verification<'a> {
             (None, None) => Confirmation::Admin,
         };
         let (name, client) = usable_client(stage)?;
-        let deployed = Deployed::new(outputs, stage)?;
+        let deployed = Deployed::new(outputs)?;
         let client_id = outputs
             .clients
             .get(name)
             .map(|client| client.client_id.as_str());
-        let client_id = client_id.ok_or_else(|| incomplete(stage, &format!("client `{name}`")))?;
+        let client_id = outputs.present(client_id, &format!("client `{name}`"))?;
         let reading = aws.app_client(&deployed.pool, client_id);
         let (read, level) = trace::scope("client", OUTPUTS_LEVEL, reading).await;
         let doing = format!("could not read client `{name}`");
@@ -281,15 +278,12 @@ impl<'a> Verification<'a> {
     /// Checks what confirmUser left in both tables. Returns whether there was anything; an emulator
     /// need not have run it.
     async fn record(&self, sub: &str) -> Outcome<bool> {
-        let Deployed {
-            permissions_table,
-            domains_table,
-            ..
-        } = &self.deployed;
-        let record = trace::beside(self.aws.user_record(permissions_table, sub));
-        let domains = trace::beside(self.aws.memberships(domains_table, sub));
+        let tables = &self.deployed.tables;
+        let permissions_table = &tables.permissions;
+        let record = trace::beside(self.aws.record(tables, sub));
+        let domains = trace::beside(self.aws.roles_in_domains(tables, sub));
         let (record, domains) = tokio::join!(record, domains);
-        let (record, domains) = (record?, domains?);
+        let (record, domains) = (record?, Vec::from_iter(domains?.into_keys()));
         let Some(record) = record else {
             if matches!(self.confirmation, Confirmation::Emulated) {
                 let detail = format!(
@@ -298,7 +292,7 @@ impl<'a> Verification<'a> {
                 );
                 return done(false, detail);
             }
-            let missing = format!("`{permissions_table}` has no `USER#{sub}`");
+            let missing = format!("`{permissions_table}` has no `{}`", user_key(sub));
             return Err(failed(missing)
                 .with_hint(self.log_of("confirm-user"))
                 .into());
@@ -309,7 +303,10 @@ impl<'a> Verification<'a> {
             format!("its `role` is {role}, not {}", expected.role)
         } else if domains != expected.domains {
             let (found, expected) = (list(&domains), list(&expected.domains));
-            format!("`{domains_table}` has the user in {found}, not {expected}")
+            format!(
+                "`{}` has the user in {found}, not {expected}",
+                tables.domains
+            )
         } else {
             return done(true, format!("record in {permissions_table}"));
         };
@@ -393,19 +390,19 @@ impl<'a> Verification<'a> {
                 Err(interrupted) => Err(interrupted),
             };
         }
-        let table = &self.deployed.permissions_table;
         let deadline = Instant::now() + MAIL_LIMIT;
         loop {
-            let record = self.aws.user_record(table, sub).await?;
+            let record = self.aws.record(&self.deployed.tables, sub).await?;
             if !record.is_some_and(|record| record.pending.iter().any(|name| name == WELCOME)) {
                 return done((), "welcome email handed to SES");
             }
             if Instant::now() >= deadline {
-                return Err(
-                    failed(format!("`{WELCOME}` is still pending in `USER#{sub}`"))
-                        .with_hint(self.log_of("confirm-user"))
-                        .into(),
-                );
+                return Err(failed(format!(
+                    "`{WELCOME}` is still pending in `{}`",
+                    user_key(sub)
+                ))
+                .with_hint(self.log_of("confirm-user"))
+                .into());
             }
             pause(interrupt).await?;
         }
@@ -413,12 +410,7 @@ impl<'a> Verification<'a> {
 
     /// Deletes the user, then what the triggers wrote: once the user is gone, nothing writes any more.
     async fn clean_up(&self, sub: Option<String>) -> Outcome<()> {
-        let Deployed {
-            pool,
-            permissions_table,
-            domains_table,
-            ..
-        } = &self.deployed;
+        let Deployed { pool, tables, .. } = &self.deployed;
         let username = self.username();
         let sub = match sub {
             Some(sub) => Some(sub),
@@ -428,14 +420,15 @@ impl<'a> Verification<'a> {
         let Some(sub) = sub else {
             return done((), "nothing to clean up");
         };
+        let key = user_key(&sub);
         let user = self.aws.delete_user(pool, username).await;
-        let record = trace::beside(self.aws.delete_user_record(permissions_table, &sub));
-        let memberships = trace::beside(self.aws.delete_memberships(domains_table, &sub));
+        let record = trace::beside(self.aws.delete_record(tables, &sub));
+        let memberships = trace::beside(self.aws.delete_memberships(tables, &sub));
         let (record, memberships) = tokio::join!(record, memberships);
         let left = [
             (user, format!("user `{username}` in `{pool}`")),
-            (record, format!("`USER#{sub}` in `{permissions_table}`")),
-            (memberships, format!("`USER#{sub}` in `{domains_table}`")),
+            (record, format!("`{key}` in `{}`", tables.permissions)),
+            (memberships, format!("`{key}` in `{}`", tables.domains)),
         ];
         let errors = left.into_iter().filter_map(|(deleted, what)| {
             let fault = deleted.err()?;
@@ -471,16 +464,15 @@ impl<'a> Verification<'a> {
 }
 
 impl Deployed {
-    fn new(outputs: &Outputs, stage: &Stage) -> Result<Self> {
+    fn new(outputs: &Outputs) -> Result<Self> {
         let named = |value: &Option<String>, what: &str| {
-            value.clone().ok_or_else(|| incomplete(stage, what))
+            outputs.present(value.as_deref(), what).map(str::to_owned)
         };
         Ok(Self {
             pool: named(&outputs.user_pool_id, "user pool")?,
             issuer: named(&outputs.issuer, "issuer")?,
             jwks_uri: named(&outputs.jwks_uri, "key address")?,
-            permissions_table: named(&outputs.permissions_table, "Permissions table")?,
-            domains_table: named(&outputs.domains_table, "Domains table")?,
+            tables: outputs.tables()?,
         })
     }
 }
@@ -585,11 +577,11 @@ impl From<Error> for Trouble {
     }
 }
 
-/// A failed request has only its cause to tell: the step's name says what was being done.
+/// A failed request has only its causes to tell: the step's name says what was being done.
 impl From<aws::Fault> for Trouble {
     fn from(fault: aws::Fault) -> Self {
-        let mut error = fault.while_doing(fault.cause());
-        error.causes.clear();
+        let mut error = fault.while_doing(fault.to_string());
+        error.causes.remove(0);
         if fault.code.as_deref() == Some("CodeDeliveryFailureException") {
             error = error.with_hint(
                 "in the SES sandbox mail reaches verified addresses only; ask AWS to leave it",
@@ -612,14 +604,6 @@ fn while_doing(doing: &str, mut error: Error) -> Error {
     let cause = std::mem::replace(&mut error.message, doing.to_owned());
     error.causes.insert(0, cause);
     error
-}
-
-fn incomplete(stage: &Stage, what: &str) -> Error {
-    failed(format!(
-        "stage `{}` has no {what}: its last deploy did not end well",
-        stage.name
-    ))
-    .with_hint(format!("run `saasauth deploy --stage {}`", stage.name))
 }
 
 /// The client to sign in with: preferably one without a secret, as most users meet.

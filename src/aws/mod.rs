@@ -9,11 +9,9 @@ mod alarm;
 pub mod classify;
 mod clients;
 mod counts;
-pub mod directory;
 mod event_invoke;
 mod function;
 mod item;
-mod last_read;
 mod lifecycle;
 mod log_group;
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::aws::ledger::Record;
+use crate::aws::users::Tables;
+use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::project::stage::{HostedUi, Stage};
 use saasauth_model::resource::LogicalId;
 use saasauth_model::topology;
@@ -55,6 +57,27 @@ pub struct Functions {
 }
 
 impl Outputs {
+    /// A value that every stage has whose last deploy ended well; `what` names it.
+    pub fn present<'a>(&self, value: Option<&'a str>, what: &str) -> Result<&'a str> {
+        value.ok_or_else(|| {
+            let stage = &self.stage;
+            let message =
+                format!("stage `{stage}` has no {what}: its last deploy did not end well");
+            Error::new(ErrorKind::Aws, message)
+                .with_hint(format!("run `saasauth deploy --stage {stage}`"))
+        })
+    }
+
+    /// Both tables.
+    pub fn tables(&self) -> Result<Tables> {
+        let permissions = self.permissions_table.as_deref();
+        let domains = self.domains_table.as_deref();
+        Ok(Tables {
+            permissions: self.present(permissions, "Permissions table")?.to_owned(),
+            domains: self.present(domains, "Domains table")?.to_owned(),
+        })
+    }
+
     /// Puts the outputs together from the stage and what the ledger has recorded of it.
     pub fn of(
         stage: &Stage,

@@ -4,6 +4,7 @@
 //! stripped where they aren't wanted. What is shown is decided here; what happens never is.
 
 pub(crate) mod error;
+mod people;
 mod plan;
 mod progress;
 mod prompt;

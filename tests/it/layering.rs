@@ -84,7 +84,7 @@ fn nothing_ends_the_process_but_main() {
 
 #[test]
 fn dependencies_point_down() {
-    let above: [(&str, &[&str]); 8] = [
+    let above: [(&str, &[&str]); 9] = [
         (
             "resource",
             &[
@@ -102,7 +102,10 @@ fn dependencies_point_down() {
             &["plan", "aws", "engine", "ui", "cli", "local", "artifact"],
         ),
         ("plan", &["aws", "engine", "ui", "cli", "local", "artifact"]),
-        ("aws", &["project", "plan", "engine", "ui", "cli", "local"]),
+        (
+            "aws",
+            &["project", "plan", "engine", "people", "ui", "cli", "local"],
+        ),
         (
             "artifact",
             &[
@@ -113,7 +116,8 @@ fn dependencies_point_down() {
             "local",
             &["project", "topology", "plan", "aws", "engine", "ui", "cli"],
         ),
-        ("engine", &["ui", "cli"]),
+        ("engine", &["people", "ui", "cli"]),
+        ("people", &["ui", "cli", "local", "artifact"]),
     ];
     for (module, above) in above {
         let words: Vec<String> = above

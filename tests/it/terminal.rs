@@ -3,55 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::{Output, Project, copy, run, saasauth, script};
+use crate::support::{Project, on_a_terminal, run, saasauth};
 
 const ESCAPE: char = '\u{1b}';
-
-/// A project whose stage `dev`, an AWS one, has packages too. They are the local ones, which is as good
-/// for an emulator.
-fn with_dev() -> Project {
-    let project = Project::starter();
-    let build = project.directory.join(".saasauth/build");
-    copy(&build.join("local"), &build.join("dev"));
-    let host = if cfg!(target_arch = "aarch64") {
-        "arm64"
-    } else {
-        "x86_64"
-    };
-    project.edit(
-        "version: 1\n",
-        &format!("version: 1\narchitecture: {host}\n"),
-    );
-    project.edit(
-        "saasauth-starter-dev",
-        &format!("saasauth-dev-{}", project.account),
-    );
-    project
-}
-
-/// Runs `saasauth` on a terminal, and has `answer` typed when it asks.
-fn on_a_terminal(project: &Project, answer: &str, arguments: &[&str]) -> Output {
-    let wanted = project.command(arguments);
-    let mut command = script("terminal.py");
-    command
-        .arg(answer)
-        .arg(wanted.get_program())
-        .args(wanted.get_args());
-    for (name, value) in wanted.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    let seen = run(command.current_dir(&project.directory))
-        .expect(0)
-        .json();
-    Output {
-        code: i32::try_from(seen["code"].as_i64().unwrap()).unwrap(),
-        stdout: seen["shown"].as_str().unwrap().to_owned(),
-        stderr: String::new(),
-    }
-}
 
 #[test]
 fn without_a_terminal_there_are_plain_lines() {
@@ -105,7 +59,7 @@ fn on_a_terminal_progress_is_live_and_fits() {
 
 #[test]
 fn a_stage_in_aws_is_only_changed_when_somebody_agrees() {
-    let project = with_dev();
+    let project = Project::dev();
     let deploy = ["deploy", "--no-build", "--stage", "dev"];
     let unasked = project.run(&deploy).expect(3);
     assert!(
@@ -138,7 +92,7 @@ fn a_stage_in_aws_is_only_changed_when_somebody_agrees() {
 
 #[test]
 fn a_stage_in_aws_is_only_destroyed_when_its_name_is_given() {
-    let project = with_dev();
+    let project = Project::dev();
     project
         .run(&["deploy", "--no-build", "--stage", "dev", "--yes"])
         .expect(0);

@@ -121,7 +121,7 @@ async fn look(
 
     let recorded_identity = ledger.records.contains_key(topology::EMAIL_IDENTITY);
     let facts = Facts {
-        identity: identity_fact(aws, sender, recorded_identity),
+        identity: identity_fact(aws, sender.as_ref(), recorded_identity),
     };
     let mut topology = topology::build(stage, &facts);
     if sandbox {
@@ -149,9 +149,21 @@ async fn look(
     let live = if ledger.records.is_empty() && tagged.is_empty() {
         BTreeMap::new()
     } else {
-        read_all(aws, &topology, &ledger, &tagged, answers.clone(), reads)
-            .await
-            .map_err(|fault| fault.while_doing(doing))?
+        let known = KnownSender {
+            identity: stage.email.as_ref().map(|email| email.identity.as_str()),
+            live: sender.map(|state| state.live),
+        };
+        read_all(
+            aws,
+            &topology,
+            &ledger,
+            &tagged,
+            answers.clone(),
+            reads,
+            known,
+        )
+        .await
+        .map_err(|fault| fault.while_doing(doing))?
     };
     let recorded = ledger
         .records
@@ -255,7 +267,7 @@ async fn missing_secrets(
         .collect())
 }
 
-fn identity_fact(aws: &Aws, state: Option<IdentityState>, recorded: bool) -> Identity {
+fn identity_fact(aws: &Aws, state: Option<&IdentityState>, recorded: bool) -> Identity {
     match state {
         None => Identity::Ours { ready: false },
         Some(state) if recorded || state.owner.as_ref() == Some(aws.owner()) => Identity::Ours {
@@ -307,6 +319,22 @@ fn check_domain(
     )))
 }
 
+/// The SES identity to send from, as it was read to decide about it: a second request would only learn
+/// the same.
+struct KnownSender<'a> {
+    identity: Option<&'a str>,
+    /// `None` when there is none.
+    live: Option<Live>,
+}
+
+impl KnownSender<'_> {
+    fn is(&self, wanted: &Wanted) -> bool {
+        let name = wanted.physical_id.as_deref();
+        let name = name.or_else(|| wanted.declared["EmailIdentity"].as_str());
+        wanted.kind == Kind::EmailIdentity && self.identity.is_some() && name == self.identity
+    }
+}
+
 /// Reads every declared resource. Children of what AWS names itself can only be read once their
 /// parent is known, so this goes round until nothing new is learnt; recorded ones need one round.
 async fn read_all(
@@ -316,6 +344,7 @@ async fn read_all(
     tagged: &[String],
     mut answers: Answers,
     reads: Reads,
+    mut sender: KnownSender<'_>,
 ) -> crate::aws::Result<BTreeMap<LogicalId, Live>> {
     let mut live = BTreeMap::new();
     let mut asked = BTreeSet::new();
@@ -353,7 +382,12 @@ async fn read_all(
             return Ok(live);
         }
         asked.extend(wanted.iter().map(|one| one.id.clone()));
-        for (id, found) in aws.read(&wanted).await? {
+        let (known, wanted): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|one| sender.is(one));
+        let known = known
+            .into_iter()
+            .filter_map(|one| Some((one.id, sender.live.take()?)));
+        let known: Vec<(LogicalId, Live)> = known.collect();
+        for (id, found) in aws.read(&wanted).await?.into_iter().chain(known) {
             found.answer(&id, &mut answers);
             live.insert(id, found);
         }

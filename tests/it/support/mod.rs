@@ -8,6 +8,7 @@ mod folders;
 mod platforms;
 mod project;
 mod python;
+mod terminal;
 
 pub(crate) use cloud::Cloud;
 pub(crate) use command::{Output, Started, run, saasauth, signal, start};
@@ -16,3 +17,4 @@ pub(crate) use folders::{copy, files, folder, guard, repository, until};
 pub(crate) use platforms::{PLATFORMS, Platforms, ask, key, start_with_input};
 pub(crate) use project::{Calls, LAMBDAS, Project, RESOURCES};
 pub(crate) use python::{python, python_tool, script};
+pub(crate) use terminal::{answered_after, on_a_terminal};
