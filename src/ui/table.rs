@@ -1,7 +1,7 @@
 //! Rows in columns.
 
 use super::style::{BOLD, paint};
-use super::text::{count, printable, width};
+use super::text::{count, pad, pad_start, printable, width};
 use crate::aws::trace::Call;
 
 /// Which side of its column a cell keeps to.
@@ -94,8 +94,8 @@ fn align<'a>(rows: impl IntoIterator<Item = &'a Vec<String>>, sides: &[Side]) ->
                 .zip(sides)
                 .zip(&widths)
                 .map(|((cell, side), &width)| match side {
-                    Side::Left => format!("{cell:<width$}"),
-                    Side::Right => format!("{cell:>width$}"),
+                    Side::Left => pad(cell, width),
+                    Side::Right => pad_start(cell, width),
                 })
                 .collect();
             cells.join("  ").trim_end().to_owned()
@@ -122,6 +122,16 @@ mod tests {
             "email            role\n\
              ada@example.com  admin\n\
              b@x.io\n"
+        );
+    }
+
+    #[test]
+    fn wide_cells_keep_the_columns() {
+        let rows = [("日本語", "a"), ("👩‍👩‍👧", "b"), ("cafe\u{301}", "c")];
+        let rows = rows.map(|(name, role)| vec![name.to_owned(), role.to_owned()]);
+        assert_eq!(
+            plain(&table(&["name", "role"], &rows)),
+            "name    role\n日本語  a\n👩‍👩‍👧      b\ncafe\u{301}    c\n"
         );
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::model::{Execution, Line, Model, Phase, Running};
 use super::plain::past;
 use crate::ui::style::{BAD, BOLD, DIM, GOOD, paint};
-use crate::ui::text::{clip, printable, seconds, sentence, width as measure};
+use crate::ui::text::{clip, pad, printable, seconds, sentence, width as measure};
 use saasauth_model::plan::Operation;
 use saasauth_model::resource::Kind;
 
@@ -127,12 +127,12 @@ fn step_line(
     let spinner = paint(GOOD, spinner(took));
     let (state, age) = (state(step), whole_seconds(took));
     let kind = short_type(step);
-    let name = format!("{:<names$}", step.id);
+    let name = pad(&step.id, names);
     // Branch, spinner and the gaps between the four parts.
     let needed = 5 + names + 2 + types + 2 + measure(&state) + 2 + measure(&age);
     let age = format!("  {}", paint(DIM, &age));
     if needed <= width {
-        let (name, kind) = (paint(BOLD, name), paint(DIM, format!("{kind:<types$}")));
+        let (name, kind) = (paint(BOLD, name), paint(DIM, pad(kind, types)));
         return format!("{branch} {spinner} {name}  {kind}  {state}{age}");
     }
     let room = width.saturating_sub(needed - names - types - 4 - measure(&state));

@@ -3,6 +3,7 @@
 use super::model::Line;
 use super::*;
 use crate::engine::event::Task;
+use crate::ui::text::width;
 use saasauth_model::error::{Error, ErrorKind};
 use saasauth_model::plan::{Action, Operation};
 use saasauth_model::resource::Kind;
@@ -147,7 +148,19 @@ fn a_narrow_tree_drops_types_and_cuts_lines() {
             "└─ ⠋ ConfirmUser       creating  2s",
         ]
     );
-    assert!(frame.iter().all(|line| line.chars().count() < 50));
+    assert!(frame.iter().all(|line| width(line) < 50));
+}
+
+#[test]
+fn wide_output_of_a_compiler_stays_within_the_window() {
+    let events = vec![
+        Event::Phase("building 2 triggers".to_owned()),
+        Event::BuildLine("コンパイル中 ".repeat(9)),
+    ];
+    let (frame, _) = drawn(events, 40, 24);
+    // A line as wide as the window breaks on some terminals, and the whole tree would be drawn anew.
+    assert_eq!(frame[1], "└─ コンパイル中 コンパイル中 コンパイ…");
+    assert!(frame.iter().all(|line| width(line) < 40), "{frame:?}");
 }
 
 #[test]
