@@ -107,7 +107,9 @@ fn excerpt(text: &mut String, place: &Place, level: Level<'static>) {
         .line_start(*number)
         .annotation(marked);
     let drawn = FRAMED.render(&[Group::with_level(level).element(snippet)]);
-    line(text, format_args!("{drawn}"));
+    for row in drawn.lines() {
+        line(text, format_args!("{}", row.trim_end()));
+    }
 }
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {

@@ -1,6 +1,6 @@
 //! The same events, read with and without a terminal.
 
-use super::model::Line;
+use super::model::ProgressLine;
 use super::*;
 use crate::engine::event::Task;
 use crate::ui::text::width;
@@ -104,7 +104,7 @@ fn a_log_gets_compiler_output_when_asked() {
 }
 
 /// Applies events to a model at second 0 and draws it at second 2.
-fn drawn(events: Vec<Event>, width: usize, height: usize) -> (Vec<String>, Vec<Line>) {
+fn drawn(events: Vec<Event>, width: usize, height: usize) -> (Vec<String>, Vec<ProgressLine>) {
     let start = Instant::now();
     let mut model = Model::default();
     let lines = events
