@@ -30,12 +30,15 @@ struct Held {
     client: reqwest::Client,
     action: &'static str,
     moment: Moment,
-    /// Whether such a request came, and was held.
+    /// Whether such a request was let through.
+    came: Mutex<bool>,
+    /// Whether one is held.
     caught: Mutex<bool>,
 }
 
 impl Gate {
-    /// Holds the first request of this action, named as the local cloud's trace names it.
+    /// Holds requests of this action, named as the local cloud's trace names it: all of them before they
+    /// are sent, or the first one's answer.
     pub(crate) fn holding(upstream: &str, action: &'static str, moment: Moment) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -47,6 +50,7 @@ impl Gate {
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             action,
             moment,
+            came: Mutex::new(false),
             caught: Mutex::new(false),
         });
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -75,10 +79,12 @@ async fn pass(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    let is_wanted = action(&method, &uri, &headers, &body) == state.action && !state.is_caught();
+    let is_wanted = action(&method, &uri, &headers, &body) == state.action;
+    // All of them: AWS must not have heard of any.
     if is_wanted && state.moment == Moment::Before {
         state.hold().await;
     }
+    let is_first = is_wanted && !std::mem::replace(&mut *state.came.lock().unwrap(), true);
     let answer = state
         .client
         .request(method, format!("{}{uri}", state.upstream))
@@ -102,7 +108,7 @@ async fn pass(
             response
         }
     };
-    if is_wanted {
+    if is_first {
         state.hold().await;
     }
     response.headers_mut().remove("connection");
@@ -110,10 +116,6 @@ async fn pass(
 }
 
 impl Held {
-    fn is_caught(&self) -> bool {
-        *self.caught.lock().unwrap()
-    }
-
     /// For ever: who waits for the answer is killed meanwhile.
     async fn hold(&self) {
         *self.caught.lock().unwrap() = true;
