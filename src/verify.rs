@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use self::expected::{Expected, list};
-use self::throwaway::Throwaway;
+use self::throwaway::ThrowawayUser;
 use crate::aws::users::{AppClient, SignedIn, Tables, Tokens, WELCOME, user_key};
 use crate::aws::{self, Aws, trace};
 use crate::engine::outputs::Outputs;
@@ -41,7 +41,7 @@ pub struct Verification<'a> {
     confirmation: Confirmation<'a>,
     deployed: Deployed,
     client: AppClient,
-    user: Throwaway,
+    user: ThrowawayUser,
     /// The level of the last request so far.
     level: u32,
 }
@@ -105,8 +105,8 @@ impl Report {
     }
 }
 
-/// Told each step as it ends.
-pub type Told<'a> = dyn Fn(&Step) + Send + Sync + 'a;
+/// Receives each step as it ends.
+pub type OnStep<'a> = dyn Fn(&Step) + Send + Sync + 'a;
 
 impl<'a> Verification<'a> {
     /// Finds out what there is to verify, and makes up a user. Changes nothing.
@@ -135,7 +135,7 @@ impl<'a> Verification<'a> {
         let doing = format!("could not read client `{name}`");
         let app_client = read.map_err(|fault| fault.while_doing(doing))?;
         let deliverable = stage.target == Target::Aws && aws.endpoint_url().is_none();
-        let user = Throwaway::new(stage, client, deliverable);
+        let user = ThrowawayUser::new(stage, client, deliverable);
         Ok(Self {
             aws,
             stage,
@@ -153,8 +153,8 @@ impl<'a> Verification<'a> {
     }
 
     /// Does it all, and cleans up whatever happened.
-    pub async fn run(&self, told: &Told<'_>, interrupt: &CancellationToken) -> Report {
-        let mut run = Run {
+    pub async fn run(&self, told: &OnStep<'_>, interrupt: &CancellationToken) -> Report {
+        let mut run = StepRunner {
             told,
             interrupt,
             level: self.level,
@@ -163,7 +163,7 @@ impl<'a> Verification<'a> {
         let mut report = Report::default();
         let mut sub = None;
         let ended = self.exercise(&mut run, &mut sub, &mut report.claims).await;
-        report.interrupted = matches!(ended, Err(Stop::Interrupted));
+        report.interrupted = matches!(ended, Err(StopReason::Interrupted));
         // Cleaning up is never interrupted, and its failure is a step like any other.
         let cleaned = self.clean_up(sub).boxed();
         drop(
@@ -176,10 +176,10 @@ impl<'a> Verification<'a> {
 
     async fn exercise(
         &self,
-        run: &mut Run<'_>,
+        run: &mut StepRunner<'_>,
         sub: &mut Option<String>,
         claims: &mut TokenClaims,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), StopReason> {
         let signed_up = run
             .step("sign_up", "could not sign up", self.sign_up().boxed())
             .await?;
@@ -227,8 +227,8 @@ impl<'a> Verification<'a> {
         Ok(())
     }
 
-    async fn sign_up(&self) -> Outcome<String> {
-        let Throwaway {
+    async fn sign_up(&self) -> StepResult<String> {
+        let ThrowawayUser {
             username,
             password,
             attributes,
@@ -242,7 +242,7 @@ impl<'a> Verification<'a> {
     }
 
     /// Confirms the user. Returns the mail that took, when one did.
-    async fn confirm(&self, interrupt: &CancellationToken) -> Outcome<Option<Mail>> {
+    async fn confirm(&self, interrupt: &CancellationToken) -> StepResult<Option<Mail>> {
         let sign_in = &self.stage.sign_in;
         let username = self.username();
         let (attribute, address) = self.user.contact(sign_in);
@@ -277,7 +277,7 @@ impl<'a> Verification<'a> {
 
     /// Checks what confirmUser left in both tables. Returns whether there was anything; an emulator
     /// need not have run it.
-    async fn record(&self, sub: &str) -> Outcome<bool> {
+    async fn record(&self, sub: &str) -> StepResult<bool> {
         let tables = &self.deployed.tables;
         let permissions_table = &tables.permissions;
         let record = trace::beside(self.aws.record(tables, sub));
@@ -316,7 +316,7 @@ impl<'a> Verification<'a> {
             .into())
     }
 
-    async fn sign_in(&self) -> Outcome<Tokens> {
+    async fn sign_in(&self) -> StepResult<Tokens> {
         let signing_in =
             self.aws
                 .sign_in_by_srp(&self.client, self.username(), &self.user.password);
@@ -339,7 +339,7 @@ impl<'a> Verification<'a> {
         expected: &Expected,
         sub: &str,
         slot: &mut Option<Map<String, Value>>,
-    ) -> Outcome<()> {
+    ) -> StepResult<()> {
         let verifier = Verifier::builder(&self.deployed.issuer)
             .jwks_uri(&self.deployed.jwks_uri)
             .client_id(&self.client.id)
@@ -377,14 +377,14 @@ impl<'a> Verification<'a> {
         code: Option<&Mail>,
         sub: &str,
         interrupt: &CancellationToken,
-    ) -> Outcome<()> {
+    ) -> StepResult<()> {
         let address = self.user.email().unwrap_or_default();
         if let Confirmation::Mailbox(directory) = self.confirmation {
             let is_welcome =
                 |mail: &Mail| mail.to.iter().any(|to| to == address) && Some(mail) != code;
             return match arrived(directory, interrupt, is_welcome).await {
                 Ok(mail) => done((), format!("welcome email: {}", mail.subject)),
-                Err(Trouble::Failed(error)) => {
+                Err(StepError::Failed(error)) => {
                     Err(error.with_hint(self.log_of("confirm-user")).into())
                 }
                 Err(interrupted) => Err(interrupted),
@@ -409,7 +409,7 @@ impl<'a> Verification<'a> {
     }
 
     /// Deletes the user, then what the triggers wrote: once the user is gone, nothing writes any more.
-    async fn clean_up(&self, sub: Option<String>) -> Outcome<()> {
+    async fn clean_up(&self, sub: Option<String>) -> StepResult<()> {
         let Deployed { pool, tables, .. } = &self.deployed;
         let username = self.username();
         let sub = match sub {
@@ -435,7 +435,7 @@ impl<'a> Verification<'a> {
             Some(fault.while_doing(format!("could not delete {what}")))
         });
         match Error::together(errors) {
-            Some(error) => Err(Trouble::Failed(Box::new(error))),
+            Some(error) => Err(StepError::Failed(Box::new(error))),
             None => done((), "cleaned up"),
         }
     }
@@ -479,8 +479,8 @@ impl Deployed {
 
 /// The steps so far, and what ends them. Their futures are boxed: unboxed, each would take its room on
 /// the stack for the whole run, and the SDK's are large.
-struct Run<'a> {
-    told: &'a Told<'a>,
+struct StepRunner<'a> {
+    told: &'a OnStep<'a>,
     interrupt: &'a CancellationToken,
     /// The level of the last request.
     level: u32,
@@ -488,31 +488,31 @@ struct Run<'a> {
 }
 
 /// Why nothing more is tried.
-enum Stop {
+enum StopReason {
     /// A step failed that the others need; it is told already.
     Failed,
     Interrupted,
 }
 
 /// Why a step did not come to its end.
-enum Trouble {
+enum StepError {
     Failed(Box<Error>),
     Interrupted,
 }
 
 /// A step's result, and what it did in words.
-type Outcome<T> = Result<(T, String), Trouble>;
+type StepResult<T> = Result<(T, String), StepError>;
 
-impl Run<'_> {
+impl StepRunner<'_> {
     /// A step that those after it need.
     async fn step<T>(
         &mut self,
         name: &'static str,
         doing: &str,
-        work: BoxFuture<'_, Outcome<T>>,
-    ) -> Result<T, Stop> {
+        work: BoxFuture<'_, StepResult<T>>,
+    ) -> Result<T, StopReason> {
         if self.interrupt.is_cancelled() {
-            return Err(Stop::Interrupted);
+            return Err(StopReason::Interrupted);
         }
         self.finish(name, doing, work).await
     }
@@ -522,10 +522,10 @@ impl Run<'_> {
         &mut self,
         name: &'static str,
         doing: &str,
-        work: BoxFuture<'_, Outcome<()>>,
-    ) -> Result<(), Stop> {
+        work: BoxFuture<'_, StepResult<()>>,
+    ) -> Result<(), StopReason> {
         match self.step(name, doing, work).await {
-            Ok(()) | Err(Stop::Failed) => Ok(()),
+            Ok(()) | Err(StopReason::Failed) => Ok(()),
             Err(interrupted) => Err(interrupted),
         }
     }
@@ -534,8 +534,8 @@ impl Run<'_> {
         &mut self,
         name: &'static str,
         doing: &str,
-        work: BoxFuture<'_, Outcome<T>>,
-    ) -> Result<T, Stop> {
+        work: BoxFuture<'_, StepResult<T>>,
+    ) -> Result<T, StopReason> {
         let began = Instant::now();
         let (outcome, level) = trace::scope(name, self.level, work).await;
         self.level = level;
@@ -550,11 +550,11 @@ impl Run<'_> {
                     took,
                 },
             ),
-            Err(Trouble::Failed(cause)) => {
+            Err(StepError::Failed(cause)) => {
                 let error = while_doing(doing, *cause);
                 let detail = doing.to_owned();
                 (
-                    Err(Stop::Failed),
+                    Err(StopReason::Failed),
                     Step {
                         name,
                         detail,
@@ -563,7 +563,7 @@ impl Run<'_> {
                     },
                 )
             }
-            Err(Trouble::Interrupted) => return Err(Stop::Interrupted),
+            Err(StepError::Interrupted) => return Err(StopReason::Interrupted),
         };
         (self.told)(&step);
         self.steps.push(step);
@@ -571,14 +571,14 @@ impl Run<'_> {
     }
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for StepError {
     fn from(error: Error) -> Self {
         Self::Failed(Box::new(error))
     }
 }
 
 /// A failed request has only its causes to tell: the step's name says what was being done.
-impl From<aws::Fault> for Trouble {
+impl From<aws::Fault> for StepError {
     fn from(fault: aws::Fault) -> Self {
         let mut error = fault.while_doing(fault.to_string());
         error.causes.remove(0);
@@ -591,7 +591,7 @@ impl From<aws::Fault> for Trouble {
     }
 }
 
-fn done<T>(value: T, detail: impl Into<String>) -> Outcome<T> {
+fn done<T>(value: T, detail: impl Into<String>) -> StepResult<T> {
     Ok((value, detail.into()))
 }
 
@@ -632,7 +632,7 @@ async fn arrived(
     directory: &Path,
     interrupt: &CancellationToken,
     wanted: impl Fn(&Mail) -> bool,
-) -> Result<Mail, Trouble> {
+) -> Result<Mail, StepError> {
     let deadline = Instant::now() + MAIL_LIMIT;
     loop {
         let mail = local::mail(directory).await?;
@@ -652,10 +652,10 @@ async fn arrived(
     }
 }
 
-async fn pause(interrupt: &CancellationToken) -> Result<(), Trouble> {
+async fn pause(interrupt: &CancellationToken) -> Result<(), StepError> {
     tokio::time::sleep(POLL).await;
     if interrupt.is_cancelled() {
-        Err(Trouble::Interrupted)
+        Err(StepError::Interrupted)
     } else {
         Ok(())
     }
@@ -736,13 +736,13 @@ mod tests {
         let told = std::sync::Mutex::new(Vec::new());
         let tell = |step: &Step| told.lock().expect("not poisoned").push(step.name);
         let interrupt = CancellationToken::new();
-        let mut run = Run {
+        let mut run = StepRunner {
             told: &tell,
             interrupt: &interrupt,
             level: 0,
             steps: Vec::new(),
         };
-        let trouble = || async { Err::<((), String), _>(Trouble::from(failed("no"))) };
+        let trouble = || async { Err::<((), String), _>(StepError::from(failed("no"))) };
         assert!(
             run.check("a", "could not a", trouble().boxed())
                 .await
@@ -750,13 +750,13 @@ mod tests {
         );
         assert!(matches!(
             run.step("b", "could not b", trouble().boxed()).await,
-            Err(Stop::Failed)
+            Err(StopReason::Failed)
         ));
         interrupt.cancel();
         let never = async { done((), "never") };
         assert!(matches!(
             run.step("c", "could not c", never.boxed()).await,
-            Err(Stop::Interrupted)
+            Err(StopReason::Interrupted)
         ));
         let cleaning = async { done((), "cleaned up") };
         assert!(

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use saasauth_verifier::Claims;
 
-use super::throwaway::Throwaway;
+use super::throwaway::ThrowawayUser;
 use saasauth_model::project::stage::Stage;
 
 /// The claims saasauth adds.
@@ -29,7 +29,12 @@ impl Expected {
     }
 
     /// What differs in a verified token, in words; empty when all is as it must be.
-    pub(super) fn differences(&self, claims: &Claims, user: &Throwaway, sub: &str) -> Vec<String> {
+    pub(super) fn differences(
+        &self,
+        claims: &Claims,
+        user: &ThrowawayUser,
+        sub: &str,
+    ) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut check = |name: &str, expected: String, found: String| {
             if expected != found {
@@ -155,7 +160,7 @@ mod tests {
                 role: "admin".to_owned(),
             },
         );
-        let user = Throwaway::new(&stage, &stage.clients["web"], false);
+        let user = ThrowawayUser::new(&stage, &stage.clients["web"], false);
         let expected = Expected::new(&stage, Some("acme.com"));
         let differences = |changes| expected.differences(&claims(changes), &user, "s");
         assert!(differences(json!({})).is_empty());

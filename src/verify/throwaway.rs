@@ -20,7 +20,7 @@ const SYMBOLS: &[u8] = b"!@#%^*-_+=";
 const PASSWORD_LENGTH: usize = 20;
 
 /// A user for one run. Has no `Debug`: the password is never shown.
-pub(super) struct Throwaway {
+pub(super) struct ThrowawayUser {
     /// What the user signs in with.
     pub(super) username: String,
     pub(super) password: String,
@@ -30,7 +30,7 @@ pub(super) struct Throwaway {
     pub(super) domain: Option<String>,
 }
 
-impl Throwaway {
+impl ThrowawayUser {
     /// Makes up a user who can sign up through `client`. `deliverable` is whether mail leaves this
     /// machine.
     pub(super) fn new(stage: &Stage, client: &Client, deliverable: bool) -> Self {
@@ -157,8 +157,8 @@ mod tests {
     use crate::verify::tests::stage;
     use saasauth_model::project::stage::{Attribute, Domain, Marketing};
 
-    fn user(stage: &Stage) -> Throwaway {
-        Throwaway::new(stage, &stage.clients["web"], false)
+    fn user(stage: &Stage) -> ThrowawayUser {
+        ThrowawayUser::new(stage, &stage.clients["web"], false)
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
     fn without_a_domain_mail_goes_where_it_does_no_harm() {
         let stage = stage();
         assert!(user(&stage).username.ends_with("@example.com"));
-        let sent = Throwaway::new(&stage, &stage.clients["web"], true);
+        let sent = ThrowawayUser::new(&stage, &stage.clients["web"], true);
         assert!(sent.username.starts_with("success+saasauth-verify-"));
         assert!(sent.username.ends_with("@simulator.amazonses.com"));
     }

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use super::stage::*;
 use super::*;
 use crate::error::{Error, ErrorKind};
@@ -51,29 +53,23 @@ fn loaded(name: &str) -> Project {
 }
 
 /// A folder with both triggers, in which project files can be loaded.
-struct Folder(PathBuf);
+struct Folder(TempDir);
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("saasauth-{name}-{}", std::process::id()));
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
         for trigger in ["confirm-user", "generate-token"] {
-            let folder = path.join("lambdas").join(trigger);
-            std::fs::create_dir_all(&folder).unwrap();
-            std::fs::write(folder.join("Cargo.toml"), "").unwrap();
+            let trigger = folder.path().join("lambdas").join(trigger);
+            std::fs::create_dir_all(&trigger).unwrap();
+            std::fs::write(trigger.join("Cargo.toml"), "").unwrap();
         }
-        Self(path)
+        Self(folder)
     }
 
     fn load(&self, text: impl AsRef<[u8]>) -> Result<Project, Error> {
-        let path = self.0.join(FILE_NAME);
+        let path = self.0.path().join(FILE_NAME);
         std::fs::write(&path, text).unwrap();
         load(&path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -243,18 +239,18 @@ fn an_unknown_stage_names_the_known() {
 /// As `saasauth init` lays a project out, from an absolute path.
 #[test]
 fn a_whole_file_in_the_usual_layout_loads() {
-    let folder = Folder::new("whole");
-    std::fs::create_dir_all(folder.0.join("emails")).unwrap();
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.0.path().join("emails")).unwrap();
     for name in ["welcome.html", "welcome.txt"] {
-        std::fs::write(folder.0.join("emails").join(name), "Hi {{name}}").unwrap();
+        std::fs::write(folder.0.path().join("emails").join(name), "Hi {{name}}").unwrap();
     }
     let text = std::fs::read_to_string(example("starter")).unwrap();
     let project = folder
         .load(text.replace("../../lambdas", "lambdas"))
         .unwrap();
     let trigger = &project.stage("prod").unwrap().triggers.confirm_user;
-    assert_eq!(trigger.path, folder.0.join("lambdas/confirm-user"));
-    assert_eq!(project.directory, folder.0);
+    assert_eq!(trigger.path, folder.0.path().join("lambdas/confirm-user"));
+    assert_eq!(project.directory, folder.0.path());
 }
 
 /// Every file under `invalid/` fails with what the message beside it says. How the tool draws it is
@@ -314,7 +310,7 @@ fn broken_files_say_what_is_wrong() {
 
 #[test]
 fn every_mistake_is_reported_once() {
-    let folder = Folder::new("once");
+    let folder = Folder::new();
     let error = folder
         .load(format!("{SMALL}domains: {{ gmail.com: {{ role: boss }} }}\nstages: {{ dev: {{}}, prod: {{ account: x }} }}\n"))
         .unwrap_err();
@@ -335,7 +331,7 @@ fn every_mistake_is_reported_once() {
 
 #[test]
 fn a_mistake_of_one_stage_names_it() {
-    let folder = Folder::new("names");
+    let folder = Folder::new();
     let text = format!(
         "{SMALL}email: {{ from: a@acme.com, identity: acme.com }}\nsign_in: {{ mfa: {{ mode: optional, methods: [email] }} }}\nstages: {{ dev: {{}}, prod: {{ email: ~ }} }}\n"
     );
@@ -346,7 +342,7 @@ fn a_mistake_of_one_stage_names_it() {
 
 #[test]
 fn a_role_beyond_the_budget_is_allowed_and_warned_of() {
-    let folder = Folder::new("budget");
+    let folder = Folder::new();
     let permissions: Vec<String> = (0..20)
         .map(|n| format!("\"resource-{n:02}:read\""))
         .collect();
@@ -378,7 +374,7 @@ fn a_role_beyond_the_budget_is_allowed_and_warned_of() {
 
 #[test]
 fn marketing_is_written_out_as_the_function_reads_it() {
-    let folder = Folder::new("marketing");
+    let folder = Folder::new();
     let text = format!(
         "{SMALL}sign_in: {{ attributes: {{ news: {{ type: boolean }}, name: {{}} }} }}\nmarketing:\n  opt_in: news\n  kit: {{ form: \"1\", api_key: \"ssm:/kit\", fields: {{ N: name }}, endpoint: \"http://localhost:9/\" }}\n  webhook: {{ url: \"https://a.b/c\", secret: \"ssm:/hook\" }}\n"
     );
@@ -404,7 +400,7 @@ fn marketing_is_written_out_as_the_function_reads_it() {
 
 #[test]
 fn a_secret_is_never_shown() {
-    let folder = Folder::new("secret");
+    let folder = Folder::new();
     for value in [
         "s3cr3t-us1",
         "\"s3cr3t, us1\"",
@@ -430,24 +426,29 @@ fn a_secret_is_never_shown() {
 
 #[test]
 fn a_directory_or_no_file_is_said_so() {
-    let folder = Folder::new("directory");
-    let error = load(&folder.0).unwrap_err();
+    let folder = Folder::new();
+    let error = load(folder.0.path()).unwrap_err();
     assert_eq!(
         (error.kind, error.causes[0].as_str()),
         (ErrorKind::Project, "it is a directory")
     );
-    assert_eq!(find(Some(&folder.0)).unwrap_err().kind, ErrorKind::Usage);
     assert_eq!(
-        find(Some(&folder.0.join("none.yaml"))).unwrap_err().kind,
+        find(Some(folder.0.path())).unwrap_err().kind,
+        ErrorKind::Usage
+    );
+    assert_eq!(
+        find(Some(&folder.0.path().join("none.yaml")))
+            .unwrap_err()
+            .kind,
         ErrorKind::Usage
     );
     folder.load(SMALL).unwrap();
-    assert!(find(Some(&folder.0)).unwrap_err().hints[0].contains(FILE_NAME));
+    assert!(find(Some(folder.0.path())).unwrap_err().hints[0].contains(FILE_NAME));
 }
 
 #[test]
 fn text_that_is_not_utf8_is_placed() {
-    let folder = Folder::new("utf8");
+    let folder = Folder::new();
     let error = folder.load(b"version: 1\nproject: caf\xe9\n").unwrap_err();
     let place = error.place.unwrap();
     assert_eq!((place.line, place.column), (2, 13));
@@ -467,7 +468,7 @@ fn no_truncation_panics() {
         for first in 0..threads {
             let text = text.as_bytes();
             scope.spawn(move || {
-                let folder = Folder::new(&format!("cut-{first}"));
+                let folder = Folder::new();
                 for end in (first..text.len()).step_by(threads) {
                     let _ = folder.load(&text[..end]).map_err(|error| plain(&error));
                 }
@@ -476,19 +477,16 @@ fn no_truncation_panics() {
     });
 }
 
-/// Editors read the schema from the repository. UPDATE_GOLDEN=1 writes it anew.
+/// Editors read the schema from the repository. `tests/support/golden.rs` says how it is written anew.
 #[test]
 fn the_schema_beside_the_examples_is_current() {
     let path = root().join("examples/saasauth.schema.json");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, schema()).unwrap();
-    }
     assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), schema());
 }
 
 #[test]
 fn no_input_panics() {
-    let folder = Folder::new("panics");
+    let folder = Folder::new();
     for nasty in [
         "",
         "\u{feff}",

@@ -1,6 +1,5 @@
 //! Folders of this run, and the process that clears up after it.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -19,8 +18,8 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     static ROOT: OnceLock<(PathBuf, ChildStdin)> = OnceLock::new();
     let (root, _) = ROOT.get_or_init(|| {
-        let root = std::env::temp_dir().join(format!("saasauth-it-{}", std::process::id()));
-        fs::create_dir_all(&root).unwrap();
+        // The guard removes it, once every local cloud in it is stopped.
+        let root = tempfile::tempdir().unwrap().keep();
         // Resolved, because messages name files as the system spells them.
         let root = root.canonicalize().unwrap();
         let guard = guard(
@@ -64,24 +63,6 @@ pub(crate) fn copy(from: &Path, to: &Path) {
             fs::copy(source, target).unwrap();
         }
     }
-}
-
-/// Every file below a folder, by its path in it.
-pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let bytes = fs::read(&path).unwrap();
-                found.insert(path.strip_prefix(folder).unwrap().to_path_buf(), bytes);
-            }
-        }
-    }
-    found
 }
 
 /// Asks until the answer is yes. The limit is only there to end a broken test.
