@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::stage::*;
+use super::tree::At;
 use super::*;
 use crate::error::{Error, ErrorKind};
 
@@ -44,6 +45,10 @@ fn essence(shown: &str) -> String {
             && !line.ends_with(" mistakes")
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+fn texts(list: &[At<String>]) -> Vec<&str> {
+    list.iter().map(|text| text.as_str()).collect()
 }
 
 fn loaded(name: &str) -> Project {
@@ -86,41 +91,42 @@ fn minimal_has_every_default() {
     assert_eq!(project.stage_names().collect::<Vec<_>>(), ["dev", "local"]);
     let dev = project.stage("dev").unwrap();
     assert_eq!(
-        (dev.target, dev.engine, dev.protect),
+        (*dev.target, dev.engine, dev.protect),
         (Target::Aws, Engine::Direct, false)
     );
     assert_eq!(dev.architecture, Architecture::Arm64);
-    assert_eq!(dev.sign_in.with, [SignInName::Email]);
-    assert_eq!(dev.sign_in.attributes.keys().collect::<Vec<_>>(), ["email"]);
-    assert!(dev.sign_in.attributes["email"].required);
+    assert_eq!(*dev.sign_in.with, [At::from(SignInName::Email)]);
+    assert!(dev.sign_in.attributes.keys().eq(["email"].iter()));
+    assert!(*dev.sign_in.attributes["email"].required);
     assert_eq!(dev.sign_in.password.min_length, 12);
     assert_eq!(
         dev.sign_in.verify,
         Verify {
-            by: VerifyBy::Email,
-            how: VerifyHow::Code
+            by: At::from(VerifyBy::Email),
+            how: At::from(VerifyHow::Code)
         }
     );
     assert_eq!(
         dev.sign_in.mfa,
         Mfa {
-            mode: MfaMode::Off,
-            methods: [].into()
+            mode: At::from(MfaMode::Off),
+            methods: At::default()
         }
     );
-    assert_eq!(dev.sign_in.plan, Plan::Essentials);
+    assert_eq!(dev.sign_in.plan, FeaturePlan::Essentials);
     let web = &dev.clients["web"];
+    let Tokens {
+        access,
+        id,
+        refresh,
+    } = &web.tokens;
+    let seconds = [access, id, refresh].map(|lifetime| lifetime.seconds());
     let hour = 60 * 60;
-    let tokens = Tokens {
-        access_seconds: hour,
-        id_seconds: hour,
-        refresh_seconds: 30 * 24 * hour,
-    };
-    assert_eq!(web.tokens, tokens);
-    assert_eq!(web.scopes, ["openid", "email", "profile"]);
+    assert_eq!(seconds, [hour, hour, 30 * 24 * hour]);
+    assert_eq!(texts(&web.scopes), ["openid", "email", "profile"]);
     let access = Access {
-        default_role: "member".to_owned(),
-        roles: BTreeMap::from([("member".to_owned(), Vec::new())]),
+        default_role: At::from("member".to_owned()),
+        roles: BTreeMap::from([(At::from("member".to_owned()), Vec::new())]),
     };
     assert_eq!(dev.access, access);
     assert_eq!(dev.triggers.generate_token.timeout_seconds, 5);
@@ -141,39 +147,29 @@ fn starter_stages_differ_where_they_say() {
         project.stage("prod").unwrap(),
     );
     assert_eq!(
-        (local.target, local.architecture),
+        (*local.target, local.architecture),
         (Target::Local, Architecture::of_host())
     );
     assert_eq!(
-        local.clients["web"].callback_urls,
+        texts(&local.clients["web"].callback_urls),
         ["http://localhost:3000/callback"]
     );
     assert_eq!(
-        prod.clients["web"].callback_urls,
+        texts(&prod.clients["web"].callback_urls),
         ["https://app.example.com/callback"]
     );
     assert_eq!(prod.clients["web"].tokens, local.clients["web"].tokens);
     assert!(prod.protect && !local.protect);
     let email = prod.email.as_ref().unwrap();
-    assert_eq!(email.from_address, "hello@example.com");
-    assert!(
-        email
-            .welcome
-            .as_ref()
-            .unwrap()
-            .standard
-            .html
-            .contains("{{name}}")
-    );
+    assert_eq!(email.from.address(), "hello@example.com");
+    let welcome = email.welcome.as_ref().unwrap();
+    let (_, standard) = welcome.mails().next().unwrap();
+    assert!(standard.html.contains("{{name}}"));
+    assert!(!is_standard_attribute("company"));
     let company = &prod.sign_in.attributes["company"];
-    assert!(!company.standard);
-    assert_eq!(
-        company.kind,
-        AttributeKind::String {
-            min_length: None,
-            max_length: Some(120)
-        }
-    );
+    assert_eq!(*company.kind, AttributeType::String);
+    assert_eq!(company.min_length, None);
+    assert_eq!(company.max_length.as_deref(), Some(&120));
 }
 
 #[test]
@@ -185,25 +181,25 @@ fn full_uses_every_key() {
     );
     assert!(dev.marketing.is_none(), "null takes a setting away");
     assert_eq!(prod.marketing.as_ref().unwrap().secrets().len(), 5);
-    let mailchimp = prod
-        .marketing
-        .as_ref()
-        .unwrap()
-        .platforms
-        .mailchimp
-        .as_ref();
+    let mailchimp = prod.marketing.as_ref().unwrap().mailchimp.as_ref();
     assert_eq!(mailchimp.unwrap().fields["COMPANY"], "company");
-    let topic = prod.alarms.as_ref().unwrap().topic.as_deref();
-    assert_eq!(topic, Some("arn:aws:sns:eu-west-1:123456789012:operations"));
+    let topic = prod.alarms.as_ref().unwrap().topic.as_ref().unwrap();
+    assert_eq!(*topic, "arn:aws:sns:eu-west-1:123456789012:operations");
     assert_eq!(prod.tokens.scopes, TokenScopes::Permissions);
     let welcome = prod.email.as_ref().unwrap().welcome.as_ref().unwrap();
-    assert_eq!(welcome.locales.keys().collect::<Vec<_>>(), ["de", "pt-BR"]);
-    assert!(matches!(prod.hosted_ui, Some(HostedUi::Domain { .. })));
+    let languages = welcome.mails().map(|(language, _)| language);
+    assert!(languages.eq([None, Some("de"), Some("pt-BR")]));
+    let hosted_ui = prod.hosted_ui.as_ref().unwrap();
+    assert!(hosted_ui.prefix.is_none() && hosted_ui.certificate_arn.is_some());
     assert_eq!(
         (prod.engine, prod.region.as_str()),
         (Engine::CloudFormation, "eu-west-1")
     );
-    assert_eq!(prod.account.as_deref(), Some("123456789012"));
+    assert!(
+        prod.account
+            .as_ref()
+            .is_some_and(|account| *account == "123456789012")
+    );
     assert_eq!(prod.domains["customer.example"].role, "member");
     assert!(prod.clients["reports"].write.is_empty());
     assert_eq!(prod.architecture, Architecture::X86_64);
@@ -253,7 +249,7 @@ fn a_whole_file_in_the_usual_layout_loads() {
         .load(text.replace("../../lambdas", "lambdas"))
         .unwrap();
     let trigger = &project.stage("prod").unwrap().triggers.confirm_user;
-    assert_eq!(trigger.path, folder.0.join("lambdas/confirm-user"));
+    assert_eq!(*trigger.path, folder.0.join("lambdas/confirm-user"));
     assert_eq!(project.directory, folder.0);
 }
 
@@ -385,7 +381,7 @@ fn marketing_is_written_out_as_the_function_reads_it() {
     let project = folder.load(text).unwrap();
     let marketing = project.stage("dev").unwrap().marketing.as_ref().unwrap();
     assert_eq!(
-        serde_json::to_value(marketing).unwrap(),
+        marketing.settings(),
         serde_json::json!({
             "opt_in": "news",
             "platforms": {

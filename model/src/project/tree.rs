@@ -4,11 +4,13 @@
 //! before either is typed, without losing a span; a mistake doesn't end the reading, since the tree
 //! without it can be read again; and the words of every message are ours.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
+use serde::{Serialize, Serializer};
 use serde_yaml::Spanned;
 
 use super::source::{Source, Span};
@@ -61,6 +63,15 @@ impl Node {
                 .map(|(_, value)| value),
             _ => None,
         }
+    }
+
+    /// Takes out the value under `name` of a mapping, and tells where the key stood.
+    pub fn take(&mut self, name: &str) -> Option<Span> {
+        let Data::Map(entries) = &mut self.data else {
+            return None;
+        };
+        let at = entries.iter().position(|(key, _)| key.name == name)?;
+        Some(entries.remove(at).0.span)
     }
 
     /// Takes out what `path` leads to; false when it leads nowhere.
@@ -328,13 +339,75 @@ impl<'de> de::Deserialize<'de> for Raw {
 
 // --- Tree to types ------------------------------------------------------------------------------
 
-/// A typed value and where it stands. Compares and sorts by the value alone.
-#[derive(Clone)]
+/// A typed value and where it came from. Compares, sorts and is written like the value alone.
+///
+/// Outside of this module's parent nobody sees where a value stands; it reads like the value.
+#[derive(Clone, Default)]
 pub struct At<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
-    pub span: Span,
+    pub(super) origin: Origin,
+}
+
+/// A key the user picked.
+pub type Name = At<String>;
+
+/// Where a value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Origin {
+    /// From nowhere: a rule completes it, or misses it.
+    #[default]
+    Nowhere,
+    /// From us, as the file is silent.
+    Default,
+    /// From the file.
+    Written(Span),
+    /// From nowhere, since what the file has there is no such value. That was noted.
+    Mistaken(Span),
+}
+
+impl<T> At<T> {
+    /// Where the file has it, right or wrong.
+    pub(super) fn span(&self) -> Option<Span> {
+        match self.origin {
+            Origin::Written(span) | Origin::Mistaken(span) => Some(span),
+            Origin::Nowhere | Origin::Default => None,
+        }
+    }
+
+    /// Where the file has this value.
+    pub(super) fn written(&self) -> Option<Span> {
+        match self.origin {
+            Origin::Written(span) => Some(span),
+            _ => None,
+        }
+    }
+
+    /// Puts in what stands there from now on.
+    pub(super) fn complete(&mut self, value: T) {
+        self.value = value;
+        if self.origin == Origin::Nowhere {
+            self.origin = Origin::Default;
+        }
+    }
+}
+
+/// A default.
+impl<T> From<T> for At<T> {
+    fn from(value: T) -> Self {
+        Self {
+            value,
+            origin: Origin::Default,
+        }
+    }
+}
+
+impl<T> std::ops::Deref for At<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
 }
 
 impl<T: fmt::Debug> fmt::Debug for At<T> {
@@ -343,9 +416,33 @@ impl<T: fmt::Debug> fmt::Debug for At<T> {
     }
 }
 
+impl<T: fmt::Display> fmt::Display for At<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
+}
+
 impl<T: PartialEq> PartialEq for At<T> {
     fn eq(&self, other: &Self) -> bool {
         self.value == other.value
+    }
+}
+
+impl<T: PartialEq> PartialEq<T> for At<T> {
+    fn eq(&self, other: &T) -> bool {
+        self.value == *other
+    }
+}
+
+impl PartialEq<str> for At<String> {
+    fn eq(&self, other: &str) -> bool {
+        self.value == other
+    }
+}
+
+impl PartialEq<&str> for At<String> {
+    fn eq(&self, other: &&str) -> bool {
+        self.value == *other
     }
 }
 
@@ -363,20 +460,36 @@ impl<T: Ord> Ord for At<T> {
     }
 }
 
+impl<T> std::borrow::Borrow<T> for At<T> {
+    fn borrow(&self) -> &T {
+        &self.value
+    }
+}
+
 impl std::borrow::Borrow<str> for At<String> {
     fn borrow(&self) -> &str {
         &self.value
     }
 }
 
+/// From nowhere is nothing: such a key has no default to show.
+impl<T: Serialize> Serialize for At<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.origin {
+            Origin::Nowhere => serializer.serialize_none(),
+            _ => self.value.serialize(serializer),
+        }
+    }
+}
+
 /// The newtype name by which [`At`] asks [`Node`]'s deserializer for the span.
 const AT: &str = "At";
 
-impl<'de, T: de::Deserialize<'de>> de::Deserialize<'de> for At<T> {
+impl<'de, T: de::Deserialize<'de> + Default> de::Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct AtVisitor<T>(PhantomData<T>);
 
-        impl<'de, T: de::Deserialize<'de>> Visitor<'de> for AtVisitor<T> {
+        impl<'de, T: de::Deserialize<'de> + Default> Visitor<'de> for AtVisitor<T> {
             type Value = At<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -387,10 +500,16 @@ impl<'de, T: de::Deserialize<'de>> de::Deserialize<'de> for At<T> {
                 let missing = || de::Error::custom("a value without its place");
                 let start = parts.next_element()?.ok_or_else(missing)?;
                 let end = parts.next_element()?.ok_or_else(missing)?;
-                let value = parts.next_element()?.ok_or_else(missing)?;
-                Ok(At {
-                    value,
-                    span: Span { start, end },
+                let span = Span { start, end };
+                Ok(match parts.next_element()? {
+                    Some(value) => At {
+                        value,
+                        origin: Origin::Written(span),
+                    },
+                    None => At {
+                        value: T::default(),
+                        origin: Origin::Mistaken(span),
+                    },
                 })
             }
         }
@@ -450,8 +569,13 @@ pub enum Mistake {
         /// What is there.
         found: &'static str,
     },
-    /// Whatever else serde says.
-    Other(String),
+    /// Text that isn't spelled like what its key takes.
+    Spelling {
+        /// What is wrong; `{key}` stands for the key.
+        message: String,
+        /// What to do about it.
+        hints: Vec<String>,
+    },
 }
 
 impl Mistyped {
@@ -480,7 +604,12 @@ impl std::error::Error for Mistyped {}
 
 impl de::Error for Mistyped {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(Mistake::Other(message.to_string()))
+        let text = message.to_string();
+        let mut lines = text.lines().map(str::to_owned);
+        Self::new(Mistake::Spelling {
+            message: lines.next().unwrap_or_default(),
+            hints: lines.collect(),
+        })
     }
 
     fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
@@ -498,13 +627,42 @@ impl de::Error for Mistyped {
     }
 }
 
+/// What [`typed`] gives: the value, and the mistakes of spelling in it, where a default stands in.
+type Typed<T> = (T, Vec<Mistyped>);
+
 /// Gives `node` the type `T`.
-pub fn typed<T: de::DeserializeOwned>(node: &Node) -> Result<T, Mistyped> {
-    T::deserialize(node).map_err(|mut error| {
-        error.span.get_or_insert(node.span);
-        error.path.reverse();
-        error
-    })
+pub fn typed<T: de::DeserializeOwned>(node: &Node) -> Result<Typed<T>, Mistyped> {
+    let slips = RefCell::new(Vec::new());
+    let reader = Reader {
+        node,
+        key: None,
+        slips: &slips,
+    };
+    match T::deserialize(reader) {
+        Ok(value) => Ok((value, slips.into_inner())),
+        Err(mut error) => {
+            error.span.get_or_insert(node.span);
+            error.path.reverse();
+            Err(error)
+        }
+    }
+}
+
+/// Serde's view of a node.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    node: &'a Node,
+    /// The key it stands under.
+    key: Option<Span>,
+    slips: &'a RefCell<Vec<Mistyped>>,
+}
+
+impl std::ops::Deref for Reader<'_> {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        self.node
+    }
 }
 
 impl Node {
@@ -545,7 +703,7 @@ macro_rules! texts {
     )*};
 }
 
-impl<'de> Deserializer<'de> for &Node {
+impl<'de> Deserializer<'de> for Reader<'_> {
     type Error = Mistyped;
 
     integers!(
@@ -587,7 +745,7 @@ impl<'de> Deserializer<'de> for &Node {
     ) -> Result<V::Value, Mistyped> {
         if name == AT {
             return visitor.visit_seq(Placed {
-                node: self,
+                reader: self,
                 next: 0,
             });
         }
@@ -597,6 +755,7 @@ impl<'de> Deserializer<'de> for &Node {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistyped> {
         match &self.data {
             Data::List(items) => visitor.visit_seq(Items {
+                reader: self,
                 items: items.iter().enumerate(),
             }),
             _ => Err(self.mistyped("a list")),
@@ -606,20 +765,31 @@ impl<'de> Deserializer<'de> for &Node {
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistyped> {
         match &self.data {
             Data::Map(entries) => visitor.visit_map(Entries {
+                reader: self,
                 entries: entries.iter(),
+                taken_away: &[],
                 current: None,
             }),
             _ => Err(self.mistyped("a mapping")),
         }
     }
 
+    /// A key of ours without a value is a key that isn't there; a name somebody picked isn't.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _fields: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mistyped> {
-        self.deserialize_map(visitor)
+        match &self.data {
+            Data::Map(entries) => visitor.visit_map(Entries {
+                reader: self,
+                entries: entries.iter(),
+                taken_away: fields,
+                current: None,
+            }),
+            _ => Err(self.mistyped("a mapping")),
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -653,9 +823,10 @@ impl<'de> Deserializer<'de> for &Node {
     }
 }
 
-/// The three parts an [`At`] is made of: start, end, value.
+/// The three parts an [`At`] is made of: start, end, value. There is no value where the text isn't
+/// spelled like one; the reading goes on, and the mistake is noted.
 struct Placed<'a> {
-    node: &'a Node,
+    reader: Reader<'a>,
     next: u8,
 }
 
@@ -667,20 +838,26 @@ impl<'de> de::SeqAccess<'de> for Placed<'_> {
         seed: T,
     ) -> Result<Option<T::Value>, Mistyped> {
         self.next += 1;
+        let span = self.reader.span;
         match self.next {
-            1 => seed
-                .deserialize(self.node.span.start.into_deserializer())
-                .map(Some),
-            2 => seed
-                .deserialize(self.node.span.end.into_deserializer())
-                .map(Some),
-            3 => seed.deserialize(self.node).map(Some),
+            1 => seed.deserialize(span.start.into_deserializer()).map(Some),
+            2 => seed.deserialize(span.end.into_deserializer()).map(Some),
+            3 => match seed.deserialize(self.reader) {
+                Err(mut slip) if matches!(slip.mistake, Mistake::Spelling { .. }) => {
+                    slip.span = Some(span);
+                    slip.path.extend(self.reader.key.map(Step::Key));
+                    self.reader.slips.borrow_mut().push(slip);
+                    Ok(None)
+                }
+                value => value.map(Some),
+            },
             _ => Ok(None),
         }
     }
 }
 
 struct Items<'a> {
+    reader: Reader<'a>,
     items: std::iter::Enumerate<std::slice::Iter<'a, Node>>,
 }
 
@@ -694,14 +871,21 @@ impl<'de> de::SeqAccess<'de> for Items<'_> {
         let Some((at, item)) = self.items.next() else {
             return Ok(None);
         };
-        seed.deserialize(item)
+        let reader = Reader {
+            node: item,
+            ..self.reader
+        };
+        seed.deserialize(reader)
             .map(Some)
             .map_err(|error| error.at(item.span, Step::Item(at)))
     }
 }
 
 struct Entries<'a> {
+    reader: Reader<'a>,
     entries: std::slice::Iter<'a, (Key, Node)>,
+    /// The keys that `null` takes away.
+    taken_away: &'static [&'static str],
     current: Option<&'a (Key, Node)>,
 }
 
@@ -712,7 +896,11 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Mistyped> {
-        let Some(entry) = self.entries.next() else {
+        let taken_away = self.taken_away;
+        let stays = |(key, value): &&(Key, Node)| {
+            value.data != Data::Null || !taken_away.contains(&key.name.as_str())
+        };
+        let Some(entry) = self.entries.find(stays) else {
             return Ok(None);
         };
         self.current = Some(entry);
@@ -721,7 +909,11 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
             span: key.span,
             data: Data::Text(key.name.clone()),
         };
-        seed.deserialize(&name)
+        let reader = Reader {
+            node: &name,
+            ..self.reader
+        };
+        seed.deserialize(reader)
             .map(Some)
             .map_err(|error| error.at(key.span, Step::Key(key.span)))
     }
@@ -730,7 +922,12 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
         let Some((key, value)) = self.current.take() else {
             return Err(de::Error::custom("a value was asked for before its key"));
         };
-        seed.deserialize(value).map_err(|mut error| {
+        let reader = Reader {
+            node: value,
+            key: Some(key.span),
+            ..self.reader
+        };
+        seed.deserialize(reader).map_err(|mut error| {
             // An empty value has no text to point at; its key has.
             if matches!(value.data, Data::Null) {
                 error.span = Some(key.span);

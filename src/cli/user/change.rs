@@ -112,7 +112,7 @@ pub(super) async fn revoke(args: ChangeArgs, context: &Context) -> Result<()> {
         permissions,
         domain,
     } = args;
-    let default_role = stage.access.default_role.clone();
+    let default_role = stage.access.default_role.to_string();
     if role.as_ref() == Some(&default_role) {
         let error = Error::refused(format!(
             "`{default_role}` is what a user without a role has"
@@ -271,7 +271,7 @@ fn longest_token(stage: &Stage) -> u32 {
     let of_users = stage.clients.values();
     of_users
         .filter(|client| client.kind != ClientKind::Machine)
-        .map(|client| client.tokens.access_seconds.max(client.tokens.id_seconds))
+        .map(|client| client.tokens.access.max(*client.tokens.id).seconds())
         .max()
         .unwrap_or_default()
 }
@@ -394,7 +394,7 @@ fn to_join(args: &GrantArgs, stage: &Stage) -> Result<Option<Membership>> {
     let domain = domain.to_lowercase();
     let Some(registered) = stage.domains.get(&domain) else {
         let error = Error::refused(format!("stage `{}` has no domain `{domain}`", stage.name));
-        let names = stage.domains.keys().map(String::as_str);
+        let names = stage.domains.keys().map(|name| name.as_str());
         return Err(match words::nearest(&domain, names) {
             Some(near) => error.with_hint(format!("did you mean `{near}`?")),
             None => error.with_hint(format!(
@@ -402,11 +402,11 @@ fn to_join(args: &GrantArgs, stage: &Stage) -> Result<Option<Membership>> {
             )),
         });
     };
-    let role = args.domain_role.as_ref().unwrap_or(&registered.role);
+    let role = args.domain_role.as_deref().unwrap_or(&registered.role);
     check_role(role, stage)?;
     Ok(Some(Membership::Join {
         domain,
-        role: role.clone(),
+        role: role.to_owned(),
     }))
 }
 
@@ -416,7 +416,7 @@ fn check_role(role: &str, stage: &Stage) -> Result<()> {
         return Ok(());
     }
     let error = Error::refused(format!("stage `{}` has no role `{role}`", stage.name));
-    Err(error.with_hint(words::hint(role, roles.keys().map(String::as_str))))
+    Err(error.with_hint(words::hint(role, roles.keys().map(|name| name.as_str()))))
 }
 
 fn check_permission(permission: &str) -> Result<()> {

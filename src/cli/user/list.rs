@@ -42,7 +42,7 @@ pub(super) async fn run(args: ListArgs, context: &Context) -> Result<()> {
         .as_ref()
         .filter(|role| !stage.access.roles.contains_key(*role))
     {
-        let known = stage.access.roles.keys().map(String::as_str);
+        let known = stage.access.roles.keys().map(|name| name.as_str());
         let hint = words::hint(role, known);
         context
             .ui
@@ -118,7 +118,7 @@ async fn users(site: &Site, args: &ListArgs) -> Result<Part<Record>> {
         let role = args
             .role
             .as_ref()
-            .map(|role| (role.as_str(), role == default_role));
+            .map(|role| (role.as_str(), *default_role == *role));
         let records = site.aws.records(&site.tables, role, Some(limit)).await;
         return records.map_err(doing);
     };

@@ -56,7 +56,8 @@ impl Person {
 
     /// What the tables say of a user at this moment.
     pub(super) async fn standing(site: &Site, sub: &str) -> Result<Standing> {
-        let roles: Vec<&str> = site.stage.access.roles.keys().map(String::as_str).collect();
+        let roles = site.stage.access.roles.keys();
+        let roles: Vec<&str> = roles.map(|name| name.as_str()).collect();
         let standing = site.aws.standing(&site.tables, sub, &roles).await;
         standing.map_err(|fault| fault.while_doing(format!("could not read the record of `{sub}`")))
     }
