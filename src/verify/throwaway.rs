@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_user_who_signs_in_by_phone_is_reached_by_phone() {
-        let stage = stage_with("sign_in: { with: [phone], verify: { by: sms } }");
+        let stage = stage_with("sign_in: { with: [phone], verify: { by: sms } }, email: ~");
         let user = user(&stage);
         assert_eq!(user.username.len(), "+15555550100".len());
         assert_eq!(

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::file::File;
 use super::source::{Source, Span, is_secret};
 use super::stage::{Settings, Stage};
-use super::tree::{self, Data, Mistake, Mistyped, Node};
+use super::tree::{self, Data, Mistake, Mistyped, Node, Wrong};
 use super::{Project, stages, validate, words};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -239,32 +239,22 @@ fn position(error: &Error) -> (PathBuf, usize, usize) {
 }
 
 fn not_yaml(source: &Source, malformed: tree::Malformed) -> Error {
-    let error = match &malformed.duplicate {
-        Some(key) => Error::new(
-            ErrorKind::Project,
-            format!("the key `{key}` stands here twice"),
-        )
-        .with_hint("remove one of the two, or merge them"),
-        None => {
-            let error = Error::new(
-                ErrorKind::Project,
-                format!("`{}` is not valid YAML", source.path.display()),
-            )
-            .with_cause(malformed.message);
+    let error = match malformed.wrong {
+        Wrong::NotOurs { message, hint } => project_error(message).with_hint(hint),
+        Wrong::NotYaml(words) => {
             let tab = malformed.place.as_ref().is_some_and(|place| {
                 place.text.starts_with(|c: char| c.is_whitespace()) && place.text.contains('\t')
             });
-            let colon = error
-                .causes
-                .iter()
-                .any(|cause| cause.starts_with("mapping values"));
-            error.with_hint(if tab {
+            let hint = if tab {
                 "indent with spaces: YAML allows no tabs"
-            } else if colon {
+            } else if words.starts_with("mapping values") {
                 "put text that holds `: ` in quotes, or check the indentation"
             } else {
                 "check the indentation, quotes and brackets here and just above"
-            })
+            };
+            project_error(format!("`{}` is not valid YAML", source.path.display()))
+                .with_cause(words)
+                .with_hint(hint)
         }
     };
     match malformed.place {

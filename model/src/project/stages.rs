@@ -22,10 +22,11 @@ pub(super) fn split(file: &Node) -> (Node, Node) {
     (head, settings)
 }
 
-/// The tree of one stage: the settings all share, with those of `stage` over them.
+/// The tree of one stage: the settings all share, with those of `stage` over them. A stage of which
+/// nothing is said is like the others.
 pub(super) fn overlay(settings: &Node, stage: Option<&Node>) -> Node {
     let mut base = settings.clone();
-    if let Some(stage) = stage {
+    if let Some(stage) = stage.filter(|stage| stage.data != Data::Null) {
         lay(&mut base, stage);
     }
     base

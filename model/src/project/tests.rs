@@ -535,3 +535,136 @@ fn no_input_panics() {
     }
     assert!(folder.load(bomb).is_err());
 }
+
+/// What is fine YAML and still nothing for us is explained in our words, not in those of a library to
+/// its callers.
+#[test]
+fn yaml_we_do_not_take_is_explained_in_our_words() {
+    let folder = Folder::new("words");
+    for (text, message) in [
+        (
+            "access: { roles: { member: [], null: [] } }",
+            "a key is empty, or `null`",
+        ),
+        ("tags: { ~: a }", "a key is empty, or `null`"),
+        ("tags:\n  : a", "a key is empty, or `null`"),
+        ("tags: { [a]: b }", "a key is no text"),
+        ("? { a: b }\n: c", "a key is no text"),
+        (
+            "tags: { <<: a }",
+            "`<<` takes in something else than a mapping",
+        ),
+        ("tags: &a { b: *a }", "an alias stands within what it names"),
+        ("tags: { a: .nan }", "`.nan` is no number to count with"),
+        ("tags: { a: !!int x }", "the value is none of its tag"),
+        ("tags: !!seq {}", "the value is none of its tag"),
+    ] {
+        let error = folder.load(format!("{SMALL}{text}\n")).unwrap_err();
+        assert_eq!(error.message, message, "{text}");
+        assert!(error.causes.is_empty() && error.place.is_some(), "{text}");
+        assert_eq!(error.hints.len(), 1, "{text}");
+    }
+    // What is no YAML, the parser knows best.
+    let error = folder.load(format!("{SMALL}tags: ]\n")).unwrap_err();
+    assert!(error.message.ends_with("is not valid YAML"), "{error}");
+}
+
+/// An alias leads to the text it names once more, and a mistake there is still one.
+#[test]
+fn a_mistake_behind_an_alias_is_told_once() {
+    let folder = Folder::new("alias");
+    let file = |client: &str| {
+        format!(
+            "version: 1\nproject: acme\nregion: eu-west-1\nclients:\n  web: &web {{ {client} }}\n  admin: {{ <<: *web }}\n  shop: *web\n"
+        )
+    };
+    // Of the rules: in every stage, thus of none in particular.
+    let error = folder
+        .load(file("kind: spa, callback_urls: [\"http://a.com/\"]"))
+        .unwrap_err();
+    assert_eq!(error.others.len(), 0, "{}", plain(&error));
+    assert_eq!(error.causes, [""; 0]);
+    // Of spelling, of type, and of a key.
+    for client in [
+        "kind: spa, tokens: { access: soon }",
+        "kind: spa, scopes: openid",
+        "kind: spa, scope: []",
+    ] {
+        let error = folder.load(file(client)).unwrap_err();
+        assert_eq!(error.others.len(), 0, "{}", plain(&error));
+        assert_eq!(error.causes, [""; 0], "{client}");
+    }
+    // Where one stage alone has it, that stage is named once.
+    let text = file("kind: spa, tokens: { refresh: 1d, access: 2d }")
+        + "stages: { dev: {}, prod: { clients: { web: { tokens: ~ }, admin: { tokens: ~ }, shop: { tokens: ~ } } } }\n";
+    let error = folder.load(text).unwrap_err();
+    assert_eq!(error.causes, ["so it stands in stage `dev` and `local`"]);
+}
+
+/// One file that two languages share is read twice, and what is wrong in it is told once.
+#[test]
+fn a_mistake_in_a_shared_email_is_told_once() {
+    let folder = Folder::new("shared");
+    std::fs::write(folder.0.join("welcome.html"), "{{nobody}}").unwrap();
+    let text = format!(
+        "{SMALL}sign_in: {{ attributes: {{ locale: {{}} }} }}\nemail:\n  from: a@acme.com\n  identity: acme.com\n  welcome: {{ subject: Hi, html: welcome.html, locales: {{ de: {{ subject: Hallo, html: welcome.html }} }} }}\n"
+    );
+    let error = folder.load(text).unwrap_err();
+    assert_eq!(error.others.len(), 0, "{}", plain(&error));
+    assert_eq!(error.causes, [""; 0]);
+}
+
+/// A name that needs it is quoted or encoded for the mail header; the file has it as people read it.
+#[test]
+fn a_sender_is_sent_as_a_mail_header_holds_it() {
+    let folder = Folder::new("sender");
+    for (from, header) in [
+        (
+            "Acme, Inc. <hello@acme.com>",
+            "\"Acme, Inc.\" <hello@acme.com>",
+        ),
+        (
+            "Müller <hello@acme.com>",
+            "=?UTF-8?Q?M=C3=BCller?= <hello@acme.com>",
+        ),
+    ] {
+        let text = format!("{SMALL}email: {{ from: \"{from}\", identity: acme.com }}\n");
+        let project = folder.load(text).unwrap();
+        let email = project.stage("dev").unwrap().email.as_ref().unwrap();
+        assert_eq!(email.from.to_string(), header);
+        assert_eq!(email.from.address(), "hello@acme.com");
+    }
+}
+
+/// `null` takes a key away, and leaves what the file would be without it.
+#[test]
+fn null_is_a_key_that_is_not_there() {
+    let folder = Folder::new("null");
+    let text = format!(
+        "{SMALL}sign_in: {{ password: {{ min_length: 20 }}, mfa: {{ mode: required }} }}\nengine: cloudformation\ntags: {{ a: b }}\nstages: {{ dev: {{ engine: ~, tags: ~, sign_in: {{ password: {{ min_length: ~ }}, mfa: ~ }} }}, prod: ~ }}\n"
+    );
+    let project = folder.load(text).unwrap();
+    let dev = project.stage("dev").unwrap();
+    assert_eq!(dev.engine, Engine::Direct);
+    assert_eq!(dev.sign_in.password.min_length, 12);
+    assert_eq!(dev.sign_in.mfa.mode, MfaMode::Off);
+    assert!(dev.tags.is_empty());
+    let prod = project.stage("prod").unwrap();
+    assert_eq!(prod.sign_in.password.min_length, 20);
+    // But a name somebody picked has a value.
+    for text in ["tags: { a: ~ }", "stages: { dev: { clients: { web: ~ } } }"] {
+        let error = folder.load(format!("{SMALL}{text}\n")).unwrap_err();
+        assert!(error.message.ends_with("found nothing"), "{error}");
+    }
+}
+
+#[test]
+fn a_region_from_elsewhere_is_checked_too() {
+    let stage = loaded("minimal").stage("dev").unwrap().clone();
+    assert_eq!(
+        stage.clone().in_region("us-east-1").unwrap().region,
+        "us-east-1"
+    );
+    let error = stage.in_region("eu-wset-1").unwrap_err();
+    assert_eq!((error.kind, error.hints.len()), (ErrorKind::Usage, 1));
+}

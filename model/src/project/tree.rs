@@ -126,15 +126,27 @@ pub enum Step {
 
 // --- YAML to tree -------------------------------------------------------------------------------
 
-/// Why a text is no YAML: the parser's own words, and where.
+/// Why a text is no tree.
 #[derive(Debug)]
 pub struct Malformed {
-    /// What the parser says.
-    pub message: String,
-    /// Where, when it knows.
+    /// What is wrong.
+    pub wrong: Wrong,
+    /// Where, when the parser knows.
     pub place: Option<Place>,
-    /// The key that stands twice, when that is the reason.
-    pub duplicate: Option<String>,
+}
+
+/// What is wrong with a text that is no tree.
+#[derive(Debug)]
+pub enum Wrong {
+    /// It is no YAML, in the parser's words.
+    NotYaml(String),
+    /// It is YAML that no project file holds, in ours.
+    NotOurs {
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
 }
 
 /// Parses one YAML document.
@@ -156,34 +168,95 @@ pub fn parse(source: &Source) -> Result<Node, Malformed> {
         Ok(raw) => Ok(node(source, raw)),
         Err(error) => {
             let error = error.without_snippet();
-            let duplicate = match error {
-                serde_yaml::Error::DuplicateMappingKey { key, .. } => {
-                    Some(key.clone().unwrap_or_default())
-                }
-                _ => None,
-            };
             Err(Malformed {
                 place: error
                     .location()
                     .map(|location| source.place(span(source, location))),
-                message: words_of(error),
-                duplicate,
+                wrong: wrong(error),
             })
         }
+    }
+}
+
+/// The parser explains what is wrong with a text, but speaks of types and options to whoever calls it
+/// when the text is fine and holds what we don't take.
+fn wrong(error: &serde_yaml::Error) -> Wrong {
+    use serde_yaml::Error as Yaml;
+    let (message, hint) = match error {
+        Yaml::DuplicateMappingKey { key, .. } => {
+            let key = key.as_deref().unwrap_or_default();
+            let message = format!("the key `{key}` stands here twice");
+            return not_ours(message, "remove one of the two, or merge them");
+        }
+        Yaml::NonFiniteFloat { value, .. } => {
+            let message = format!("`{value}` is no number to count with");
+            return not_ours(message, "write another, or put text in quotes");
+        }
+        Yaml::NullIntoString { .. } => (
+            "a key is empty, or `null`",
+            "name it before the `:`; in quotes, if its name is `\"null\"`",
+        ),
+        Yaml::Unexpected { .. } => (
+            "a key is no text",
+            "write a name before the `:`, not a list or a mapping",
+        ),
+        Yaml::MergeValueNotMapOrSeqOfMaps { .. } => (
+            "`<<` takes in something else than a mapping",
+            "name the anchor of a mapping: `<<: *name`",
+        ),
+        Yaml::RecursiveReferencesRequireWeakTypes { .. } => (
+            "an alias stands within what it names",
+            "write out what belongs here",
+        ),
+        Yaml::InvalidBinaryBase64 { .. }
+        | Yaml::BinaryNotUtf8 { .. }
+        | Yaml::InvalidBooleanStrict { .. }
+        | Yaml::InvalidScalar { .. }
+        | Yaml::TaggedScalarCannotDeserializeIntoString { .. }
+        | Yaml::UnsupportedTag { .. } => (
+            "the value is none of its tag",
+            "remove the tag, which starts with `!`",
+        ),
+        Yaml::Budget { .. }
+        | Yaml::AliasReplayCounterOverflow { .. }
+        | Yaml::AliasReplayLimitExceeded { .. }
+        | Yaml::AliasExpansionLimitExceeded { .. }
+        | Yaml::AliasReplayStackDepthExceeded { .. } => (
+            "the file is far larger than a project file can be",
+            "remove aliases of aliases, and what is nested for no reason",
+        ),
+        // Its own words name the functions to call.
+        Yaml::MultipleDocuments { .. } => {
+            let words = "a second document starts here; there can be one, so remove the `---`";
+            return Wrong::NotYaml(words.to_owned());
+        }
+        Yaml::ExternalMessage { .. }
+        | Yaml::Eof { .. }
+        | Yaml::UnknownAnchor { .. }
+        | Yaml::UnexpectedSequenceEnd { .. }
+        | Yaml::UnexpectedMappingEnd { .. }
+        | Yaml::ContainerEndMismatch { .. }
+        | Yaml::FoldedBlockScalarMustIndentContent { .. }
+        | Yaml::IndentationError { .. } => return Wrong::NotYaml(words_of(error)),
+        _ => (
+            "this is YAML that no project file holds",
+            "write plain keys, text, numbers, lists and mappings",
+        ),
+    };
+    not_ours(message, hint)
+}
+
+fn not_ours(message: impl Into<String>, hint: &'static str) -> Wrong {
+    Wrong::NotOurs {
+        message: message.into(),
+        hint,
     }
 }
 
 /// The parser's words alone; its own rendering ends with the position, which we show better.
 fn words_of(error: &serde_yaml::Error) -> String {
     let text = match error {
-        serde_yaml::Error::Message { msg, .. } => msg.clone(),
-        serde_yaml::Error::Budget { .. } => {
-            "it is far larger than a project file can be".to_owned()
-        }
-        // Its own words name the functions to call.
-        serde_yaml::Error::MultipleDocuments { .. } => {
-            "a second document starts here; there can be one, so remove the `---`".to_owned()
-        }
+        serde_yaml::Error::ExternalMessage { msg, .. } => msg.clone(),
         other => other.to_string(),
     };
     let line = text.lines().next().unwrap_or_default();

@@ -271,7 +271,7 @@ fn longest_token(stage: &Stage) -> u32 {
     let of_users = stage.clients.values();
     of_users
         .filter(|client| client.kind != ClientKind::Machine)
-        .map(|client| client.tokens.access.max(*client.tokens.id).seconds())
+        .map(|client| (*client.tokens.access).max(*client.tokens.id).seconds())
         .max()
         .unwrap_or_default()
 }
