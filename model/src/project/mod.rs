@@ -11,18 +11,18 @@
 //! Offline: it reads the project file and the files that names, and nothing else. It never prints.
 
 pub mod permission;
-pub mod schema;
-pub mod source;
 pub mod stage;
-pub mod template;
-pub mod tree;
+pub(crate) mod template;
 pub mod validate;
 pub mod words;
 
 mod file;
 mod load;
+mod schema;
+mod source;
 mod spelling;
 mod stages;
+mod tree;
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +33,7 @@ use std::path::PathBuf;
 use crate::error::Error;
 pub use load::{FILE_NAME, find, load};
 pub use schema::schema;
+pub use tree::{At, Name};
 
 /// A project file that was read and found right in every stage.
 #[derive(Debug, Clone)]

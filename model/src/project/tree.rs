@@ -18,16 +18,16 @@ use crate::error::Place;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Node {
+pub(super) struct Node {
     /// Where.
-    pub span: Span,
+    pub(super) span: Span,
     /// What.
-    pub data: Data,
+    pub(super) data: Data,
 }
 
 /// What a [`Node`] holds.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Data {
+pub(super) enum Data {
     /// Nothing: an empty value, `~` or `null`.
     Null,
     /// `true` or `false`.
@@ -46,16 +46,16 @@ pub enum Data {
 
 /// A key of a mapping and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Key {
+pub(super) struct Key {
     /// Where.
-    pub span: Span,
+    pub(super) span: Span,
     /// What.
-    pub name: String,
+    pub(super) name: String,
 }
 
 impl Node {
     /// The value under `name` of a mapping.
-    pub fn get(&self, name: &str) -> Option<&Self> {
+    pub(super) fn get(&self, name: &str) -> Option<&Self> {
         match &self.data {
             Data::Map(entries) => entries
                 .iter()
@@ -66,7 +66,7 @@ impl Node {
     }
 
     /// Takes out the value under `name` of a mapping, and tells where the key stood.
-    pub fn take(&mut self, name: &str) -> Option<Span> {
+    pub(super) fn take(&mut self, name: &str) -> Option<Span> {
         let Data::Map(entries) = &mut self.data else {
             return None;
         };
@@ -75,7 +75,7 @@ impl Node {
     }
 
     /// Takes out what `path` leads to; false when it leads nowhere.
-    pub fn remove(&mut self, path: &[Step]) -> bool {
+    pub(super) fn remove(&mut self, path: &[Step]) -> bool {
         let Some((step, rest)) = path.split_first() else {
             return false;
         };
@@ -117,7 +117,7 @@ impl Node {
 /// One step from a node to one inside it. A key is known by its span, since a mapping laid over
 /// another may come from two spots of the file.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Step {
+pub(super) enum Step {
     /// Into a mapping.
     Key(Span),
     /// Into a list.
@@ -128,16 +128,16 @@ pub enum Step {
 
 /// Why a text is no tree.
 #[derive(Debug)]
-pub struct Malformed {
+pub(super) struct Malformed {
     /// What is wrong.
-    pub wrong: Wrong,
+    pub(super) wrong: Wrong,
     /// Where, when the parser knows.
-    pub place: Option<Place>,
+    pub(super) place: Option<Place>,
 }
 
 /// What is wrong with a text that is no tree.
 #[derive(Debug)]
-pub enum Wrong {
+pub(super) enum Wrong {
     /// It is no YAML, in the parser's words.
     NotYaml(String),
     /// It is YAML that no project file holds, in ours.
@@ -153,7 +153,7 @@ pub enum Wrong {
 ///
 /// Only `true` and `false` are booleans: `no` is Norway, and `on` is text. A number with a leading
 /// zero, such as an account, stays text too.
-pub fn parse(source: &Source) -> Result<Node, Malformed> {
+pub(super) fn parse(source: &Source) -> Result<Node, Malformed> {
     let mut options = serde_yaml::Options::default();
     options.strict_booleans = true;
     options.leading_zero_numbers_as_strings = true;
@@ -609,18 +609,18 @@ impl<T: JsonSchema> JsonSchema for At<T> {
 
 /// One mistake found while a tree was given its types.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Mistyped {
+pub(super) struct Mistyped {
     /// What is wrong.
-    pub mistake: Mistake,
+    pub(super) mistake: Mistake,
     /// Where; `None` only while the error climbs to a node that knows.
-    pub span: Option<Span>,
+    pub(super) span: Option<Span>,
     /// The way from the root, innermost step first.
-    pub path: Vec<Step>,
+    pub(super) path: Vec<Step>,
 }
 
 /// What can be wrong with a value's type.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Mistake {
+pub(super) enum Mistake {
     /// A key the model doesn't know.
     UnknownKey {
         /// The key.
@@ -704,7 +704,7 @@ impl de::Error for Mistyped {
 type Typed<T> = (T, Vec<Mistyped>);
 
 /// Gives `node` the type `T`.
-pub fn typed<T: de::DeserializeOwned>(node: &Node) -> Result<Typed<T>, Mistyped> {
+pub(super) fn typed<T: de::DeserializeOwned>(node: &Node) -> Result<Typed<T>, Mistyped> {
     let slips = RefCell::new(Vec::new());
     let reader = Reader {
         node,

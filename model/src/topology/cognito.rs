@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::triggers::{CONFIRM_USER, GENERATE_TOKEN};
 use super::{Builder, email, id};
+use crate::project::At;
 use crate::project::stage::{
     Attribute, AttributeType, Client, ClientKind, FeaturePlan, HostedUi, MfaMethod, MfaMode,
     PasswordRule, SignInName, Stage, VerifyBy, VerifyHow, is_standard_attribute,
 };
-use crate::project::tree::At;
 use crate::resource::user_pool::{
     AccountRecoverySetting, AdminCreateUserConfig, LambdaConfig, NumberConstraints, PasswordPolicy,
     Policies, PreTokenGenerationConfig, RecoveryMechanism, SchemaAttribute, SmsConfiguration,
