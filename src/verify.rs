@@ -23,7 +23,7 @@ use crate::aws::{self, Aws, trace};
 use crate::engine::outputs::Outputs;
 use crate::local::{self, Mail};
 use saasauth_model::error::{Error, ErrorKind, Result};
-use saasauth_model::project::stage::{Client, ClientKind, Stage, Target, VerifyHow};
+use saasauth_model::project::stage::{Client, ClientKind, Named, Stage, Target, VerifyHow};
 use tokio_util::sync::CancellationToken;
 
 /// How long a mail may take that is sent while a request is answered.
@@ -448,12 +448,8 @@ impl<'a> Verification<'a> {
     }
 
     fn log_of(&self, function: &str) -> String {
-        let Stage {
-            project,
-            name,
-            region,
-            ..
-        } = self.stage;
+        let Named { project, name, .. } = &**self.stage;
+        let region = &self.stage.region;
         let mut command =
             format!("aws logs tail /aws/lambda/{project}-{name}-{function} --region {region}");
         if let Some(url) = self.aws.endpoint_url() {
@@ -612,7 +608,7 @@ fn usable_client(stage: &Stage) -> Result<(&str, &Client)> {
         stage
             .clients
             .iter()
-            .find(|(_, client)| kinds.contains(&client.kind))
+            .find(|(_, client)| kinds.contains(&*client.kind))
     };
     find(&[ClientKind::Spa, ClientKind::Native])
         .or_else(|| find(&[ClientKind::Server]))
@@ -676,45 +672,59 @@ fn link(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
     use saasauth_model::project;
 
-    /// The starter's stage `local`, without registered domains.
+    /// The starter's stage `local`, without registered domains and with `settings` of its own.
+    pub(super) fn stage_with(settings: &str) -> Stage {
+        static FILES: AtomicU32 = AtomicU32::new(0);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let starter = root.join("examples/starter/saasauth.yaml");
+        let text = std::fs::read_to_string(&starter).expect("the starter is there");
+        let (shared, _) = text.split_once("\nstages:").expect("it has stages");
+        let domains = "domains:\n  example.com: { role: admin }\n";
+        assert!(shared.contains(domains), "it registers a domain");
+        let folder = starter.parent().expect("it is in a folder");
+        let shared = shared
+            .replace(domains, "")
+            .replace("../..", &root.display().to_string())
+            .replace("emails/", &format!("{}/emails/", folder.display()));
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        let file = format!("saasauth-verify-{}-{number}.yaml", std::process::id());
+        let path = std::env::temp_dir().join(file);
+        std::fs::write(
+            &path,
+            format!("{shared}\nstages: {{ local: {{ {settings} }} }}\n"),
+        )
+        .expect("a file can be written");
+        let loaded = project::load(&path);
+        std::fs::remove_file(&path).expect("it was written");
+        let project = loaded.expect("the settings are right");
+        project.stage("local").expect("it is there").clone()
+    }
+
     pub(super) fn stage() -> Stage {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/starter/saasauth.yaml");
-        let project = project::load(&path).expect("an example is valid");
-        let mut stage = project.stage("local").expect("the starter has it").clone();
-        stage.domains.clear();
-        stage
+        stage_with("")
     }
 
     #[test]
     fn a_client_without_a_secret_is_preferred_and_a_machine_never_taken() {
-        let mut stage = stage();
-        let web = stage.clients.remove("web").expect("the starter has it");
-        let of = |kind| Client {
-            kind,
-            ..web.clone()
-        };
-        stage
-            .clients
-            .insert("a-machine".to_owned(), of(ClientKind::Machine));
+        let machine = "web: { kind: machine, scopes: [\"a:b\"], callback_urls: ~, logout_urls: ~, tokens: ~ }";
+        let urls = "callback_urls: [\"http://localhost/\"]";
+        let server = format!("b-server: {{ kind: server, {urls} }}");
+        let native = format!("c-native: {{ kind: native, {urls} }}");
+        let of = |clients: &[&str]| stage_with(&format!("clients: {{ {} }}", clients.join(", ")));
+        let stage = of(&[machine]);
         let error = usable_client(&stage).expect_err("a machine has no users");
         assert_eq!(error.kind, ErrorKind::Refused);
-        stage
-            .clients
-            .insert("b-server".to_owned(), of(ClientKind::Server));
-        assert_eq!(
-            usable_client(&stage).expect("a server will do").0,
-            "b-server"
-        );
-        stage
-            .clients
-            .insert("c-native".to_owned(), of(ClientKind::Native));
-        assert_eq!(
-            usable_client(&stage).expect("native is better").0,
-            "c-native"
-        );
+        let stage = of(&[machine, &server]);
+        let (name, _) = usable_client(&stage).expect("a server will do");
+        assert_eq!(name, "b-server");
+        let stage = of(&[machine, &server, &native]);
+        let (name, _) = usable_client(&stage).expect("native is better");
+        assert_eq!(name, "c-native");
     }
 
     #[test]

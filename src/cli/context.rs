@@ -59,10 +59,11 @@ impl Context {
     /// The project, and the stage asked for in the region asked for.
     pub(super) fn stage(&self) -> Result<(Project, Stage)> {
         let project = self.project()?;
-        let mut stage = project.stage(&self.global.stage)?.clone();
-        if let Some(region) = &self.global.region {
-            stage.region.clone_from(region);
-        }
+        let stage = project.stage(&self.global.stage)?.clone();
+        let stage = match &self.global.region {
+            Some(region) => stage.in_region(region)?,
+            None => stage,
+        };
         Ok((project, stage))
     }
 
@@ -118,7 +119,7 @@ impl Context {
         stage: &Stage,
         events: &Events<'_>,
     ) -> Result<Aws> {
-        let endpoint_url = match (&self.global.endpoint_url, stage.target) {
+        let endpoint_url = match (&self.global.endpoint_url, *stage.target) {
             (Some(url), _) => Some(url.clone()),
             (None, Target::Local) => {
                 let say = |line| events(Event::Note(line));
@@ -128,7 +129,7 @@ impl Context {
         };
         let settings = aws::Settings {
             profile: self.global.profile.clone(),
-            region: stage.region.clone(),
+            region: stage.region.to_string(),
             emulated_account: endpoint_url
                 .as_ref()
                 .and_then(|_| self.emulated_account(stage)),
@@ -149,7 +150,7 @@ impl Context {
         let account = key
             .clone()
             .filter(|key| key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit()));
-        match stage.target {
+        match *stage.target {
             Target::Local => Some(account.unwrap_or_else(|| LOCAL_ACCOUNT.to_owned())),
             Target::Aws => account,
         }
@@ -285,7 +286,7 @@ fn requests(project: &Project, stage: &Stage) -> Vec<(LogicalId, BuildRequest)> 
                 .join(format!("{name}.zip"));
             let request = BuildRequest {
                 name: name.to_owned(),
-                directory: trigger.path.clone(),
+                directory: trigger.path.to_path_buf(),
                 architecture: match stage.architecture {
                     Architecture::Arm64 => artifact::Architecture::Arm64,
                     Architecture::X86_64 => artifact::Architecture::X86_64,

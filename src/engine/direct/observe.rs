@@ -7,7 +7,7 @@ use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, trace};
 use crate::engine::outputs::Outputs;
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::plan::{Observed, Recorded};
-use saasauth_model::project::stage::{HostedUi, Stage, Target};
+use saasauth_model::project::stage::{Stage, Target};
 use saasauth_model::resource::function::{ARTIFACT_BUCKET, SENT_DIRECTLY};
 use saasauth_model::resource::{Answers, Kind, Live, LogicalId};
 use saasauth_model::topology::{self, Facts, Identity, Topology};
@@ -202,7 +202,7 @@ fn base_answers(stage: &Stage, caller: &Caller) -> Answers {
     let mut answers = Answers::default();
     answers.reference("AWS::AccountId", &caller.account);
     answers.reference("AWS::Partition", &caller.partition);
-    answers.reference("AWS::Region", &stage.region);
+    answers.reference("AWS::Region", stage.region.as_str());
     answers.reference(ARTIFACT_BUCKET, SENT_DIRECTLY);
     answers
 }
@@ -282,9 +282,7 @@ fn identity_fact(aws: &Aws, state: Option<&IdentityState>, recorded: bool) -> Id
 /// The pool the hosted UI's domain hangs from now, ours or not.
 async fn domain_pool(aws: &Aws, stage: &Stage) -> crate::aws::Result<Option<String>> {
     match &stage.hosted_ui {
-        Some(HostedUi::Prefix(name) | HostedUi::Domain { domain: name, .. }) => {
-            aws.domain_pool(name).await
-        }
+        Some(hosted_ui) => aws.domain_pool(hosted_ui.name()).await,
         None => Ok(None),
     }
 }
@@ -309,7 +307,7 @@ fn check_domain(
     if recorded || tagged_pool(Kind::UserPool, tagged).as_ref() == Some(&pool) {
         return Ok(());
     }
-    let (HostedUi::Prefix(name) | HostedUi::Domain { domain: name, .. }) = hosted_ui;
+    let name = hosted_ui.name();
     Err(Error::refused(format!(
         "the domain `{name}` already belongs to user pool `{pool}`"
     ))
