@@ -23,6 +23,7 @@ mod table;
 pub mod trace;
 mod user_pool;
 mod user_pool_children;
+mod user_pool_identity_provider;
 pub mod users;
 mod wait;
 

@@ -358,7 +358,7 @@ fn user_pool_client(builder: &Builder<'_>, name: &str, client: &Client) -> UserP
         },
         callback_urls: texts(&client.callback_urls),
         logout_urls: texts(&client.logout_urls),
-        supported_identity_providers: vec!["COGNITO".to_owned()],
+        supported_identity_providers: vec![Expr::from("COGNITO")],
         read_attributes: attributes(&client.read),
         write_attributes: attributes(&client.write),
         access_token_validity: client.tokens.access.seconds(),
