@@ -63,6 +63,8 @@ fn settings_of_a_pool_that_the_file_does_not_know_survive_an_update() {
     lambdas["CustomMessage"] = json!(custom);
     let devices =
         json!({ "ChallengeRequiredOnNewDevice": true, "DeviceOnlyRememberedOnUserPrompt": true });
+    let mut policies = pool["Policies"].clone();
+    policies["PasswordPolicy"]["PasswordHistorySize"] = json!(7);
     // The body is whole for the reason above.
     there.project.client(
         "cognito-idp",
@@ -72,7 +74,7 @@ fn settings_of_a_pool_that_the_file_does_not_know_survive_an_update() {
             "LambdaConfig": lambdas,
             "DeviceConfiguration": devices,
             "UserPoolTags": pool["UserPoolTags"],
-            "Policies": pool["Policies"],
+            "Policies": policies,
             "DeletionProtection": pool["DeletionProtection"],
             "AutoVerifiedAttributes": pool["AutoVerifiedAttributes"],
             "VerificationMessageTemplate": pool["VerificationMessageTemplate"],
@@ -94,6 +96,20 @@ fn settings_of_a_pool_that_the_file_does_not_know_survive_an_update() {
         pool["LambdaConfig"]["PreTokenGenerationConfig"]["LambdaVersion"], "V2_0",
         "{pool}"
     );
+    let history = |pool: &Value| pool["Policies"]["PasswordPolicy"]["PasswordHistorySize"].clone();
+    assert_eq!(history(&pool), 7, "{pool}");
+
+    // Once the file names one of them, it is the file's.
+    for size in [4, 0] {
+        let named = |size: u32| format!("min_length: 14, history: {size}");
+        let before = if size == 4 { "min_length: 14".to_owned() } else { named(4) };
+        there.project.edit(&before, &named(size));
+        let plan = there.project.deploy();
+        assert_eq!(plan["summary"]["update"], 1, "{plan}");
+        assert_eq!(history(&there.pool()), size);
+        let plan = there.project.deploy();
+        assert_eq!(plan["summary"]["update"], 0, "{plan}");
+    }
 }
 
 #[test]
