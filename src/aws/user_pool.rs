@@ -433,10 +433,10 @@ fn policies(pool: &UserPool<String>, live: Option<&UserPoolPolicyType>) -> UserP
                 .require_numbers(ours.require_numbers)
                 .require_symbols(ours.require_symbols)
                 .temporary_password_validity_days(int(ours.temporary_password_validity_days))
-                .set_password_history_size(
+                .set_password_history_size(ours.password_history_size.map(int).or_else(|| {
                     live.and_then(UserPoolPolicyType::password_policy)
-                        .and_then(PasswordPolicyType::password_history_size),
-                )
+                        .and_then(PasswordPolicyType::password_history_size)
+                }))
                 .build(),
         )
         .set_sign_in_policy(live.and_then(|live| live.sign_in_policy.clone()))
@@ -614,6 +614,8 @@ fn as_live(id: &str, pool: &UserPoolType, mfas: Option<Vec<&'static str>>) -> Li
                         "RequireNumbers": policy.require_numbers(),
                         "RequireSymbols": policy.require_symbols(),
                         "TemporaryPasswordValidityDays": policy.temporary_password_validity_days(),
+                        // Cognito leaves a history of none out.
+                        "PasswordHistorySize": policy.password_history_size().unwrap_or_default(),
                     }
                 })
             }),

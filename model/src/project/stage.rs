@@ -289,6 +289,10 @@ pub struct Password {
     /// Default: 7.
     #[schemars(range(min = 1, max = 365))]
     pub temporary_password_days: At<u32>,
+    /// How many earlier passwords a user can't take again, 0 to 24. Without this key it stays as it
+    /// is in Cognito, which starts with none.
+    #[schemars(range(min = 0, max = 24))]
+    pub history: Option<At<u32>>,
 }
 
 impl Default for Password {
@@ -298,6 +302,7 @@ impl Default for Password {
             min_length: At::from(12),
             require: BTreeSet::from([Lowercase, Uppercase, Digits]),
             temporary_password_days: At::from(7),
+            history: None,
         }
     }
 }

@@ -123,6 +123,7 @@ fn user_pool(builder: &Builder<'_>) -> UserPool {
                 require_numbers: sign_in.password.require.contains(&PasswordRule::Digits),
                 require_symbols: sign_in.password.require.contains(&PasswordRule::Symbols),
                 temporary_password_validity_days: *sign_in.password.temporary_password_days,
+                password_history_size: sign_in.password.history.as_deref().copied(),
             },
         },
         verification_message_template: VerificationMessageTemplate {

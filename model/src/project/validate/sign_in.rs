@@ -331,6 +331,7 @@ fn check_password(password: &Password, report: &mut Report<'_>) {
         min_length,
         require: _,
         temporary_password_days: days,
+        history,
     } = password;
     if !(6..=99).contains(&**min_length) {
         report.add(
@@ -344,6 +345,13 @@ fn check_password(password: &Password, report: &mut Report<'_>) {
             days.span(),
             format!("a temporary password can't last {days} days"),
             "use 1 to 365",
+        );
+    }
+    if let Some(history) = history.as_ref().filter(|history| ***history > 24) {
+        report.add(
+            history.span(),
+            format!("the last {history} passwords are more than Cognito remembers"),
+            "use 24 at most, or 0 to let users take an old one again",
         );
     }
 }
