@@ -10,8 +10,29 @@ use futures::future::try_join_all;
 use serde_json::{Value, json};
 
 use super::classify::{Class, gone};
-use super::{Aws, Fault, Result, Wanted, by_name, removed_tags, tag_list, trace, with_arn};
+use super::lifecycle::{Change, Lifecycle};
+use super::{
+    Aws, Fault, Result, Waiting, Wanted, by_name, removed_tags, tag_list, trace, with_arn,
+};
 use saasauth_model::resource::{self, Alarm, Kind, Live, LogicalId};
+
+impl Lifecycle for Alarm {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        aws.read_alarms(wanted).await
+    }
+
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_alarm(self).await
+    }
+
+    async fn update(&self, aws: &Aws, change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_alarm(self, change.live, change.changed).await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_alarm(physical_id).await
+    }
+}
 
 impl Aws {
     /// Lists by the names' common prefix, in one request for all; only the tags cost one each.

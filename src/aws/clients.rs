@@ -52,7 +52,6 @@ pub struct Aws {
     pub(super) sts: aws_sdk_sts::Client,
     pub(super) tagging: aws_sdk_resourcegroupstagging::Client,
     pub(super) packages: BTreeMap<LogicalId, Package>,
-    pub(super) writes: Arc<super::item::Writes>,
     /// How waiting passes the time.
     pub(super) sleep: super::wait::Sleep,
     caller: Arc<OnceCell<Caller>>,
@@ -114,7 +113,6 @@ impl Aws {
             sts: client!(aws_sdk_sts),
             tagging: client!(aws_sdk_resourcegroupstagging),
             packages: BTreeMap::new(),
-            writes: Arc::default(),
             sleep: super::wait::sleep,
             caller: Arc::default(),
             owner,

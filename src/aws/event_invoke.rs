@@ -4,12 +4,31 @@ use aws_sdk_lambda::types::DestinationConfig;
 use serde_json::json;
 
 use super::classify::{Class, found, gone};
+use super::lifecycle::{Change, Lifecycle, each};
 use super::wait::{PROPAGATION, UNWATCHED};
-use super::{Aws, Fault, Result, live, parts};
-use saasauth_model::resource::{EventInvokeConfig, Kind, Live};
+use super::{Aws, Fault, Result, Waiting, Wanted, live, parts};
+use saasauth_model::resource::{EventInvokeConfig, Kind, Live, LogicalId};
 
 /// A function that takes a change refuses another, this one among them.
 const CURES: &[(Class, &str)] = &[(Class::Busy, "the function to finish an earlier change")];
+
+impl Lifecycle for EventInvokeConfig<String> {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        each(wanted, async |id| aws.read_event_invoke_config(id).await).await
+    }
+
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_event_invoke_config(self).await
+    }
+
+    async fn update(&self, aws: &Aws, _change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_event_invoke_config(self).await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_event_invoke_config(physical_id).await
+    }
+}
 
 impl Aws {
     pub(super) async fn read_event_invoke_config(&self, physical_id: &str) -> Result<Option<Live>> {
@@ -99,7 +118,7 @@ impl Aws {
 mod tests {
     use super::*;
     use crate::aws::replay::{self, error, ok};
-    use saasauth_model::resource::function::LATEST;
+    use saasauth_model::resource::event_invoke_config::LATEST;
 
     fn declared() -> EventInvokeConfig<String> {
         EventInvokeConfig {

@@ -11,10 +11,13 @@ use aws_sdk_lambda::types::{
 use serde_json::{Value, json};
 
 use super::classify::{Class, found, gone};
+use super::lifecycle::{Change, Lifecycle, each};
 use super::wait::{PROPAGATION, READINESS, UNWATCHED};
-use super::{Aws, Fault, Package, Result, Waiting, live, parts, removed_tags, tag_list, with_arn};
+use super::{
+    Aws, Fault, Package, Result, Waiting, Wanted, live, parts, removed_tags, tag_list, with_arn,
+};
 use saasauth_model::resource::function::SENT_DIRECTLY;
-use saasauth_model::resource::{Function, Kind, Live, Permission};
+use saasauth_model::resource::{Function, Kind, Live, LogicalId, Permission};
 
 /// What a refused change to a function waits for.
 const CURES: &[(Class, &str)] = &[
@@ -24,6 +27,47 @@ const CURES: &[(Class, &str)] = &[
 
 /// Properties that UpdateFunctionCode sends; all the others but tags are configuration.
 const CODE: [&str; 2] = ["Code", "Architectures"];
+
+impl Lifecycle for Function<String> {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        each(wanted, async |id| aws.read_function(id).await).await
+    }
+
+    async fn create(&self, aws: &Aws, id: &str, waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_function(id, self, waiting).await
+    }
+
+    async fn update(&self, aws: &Aws, change: Change<'_>, waiting: Waiting<'_>) -> Result<()> {
+        aws.update_function(change.id, self, change.live, change.changed, waiting)
+            .await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_function(physical_id).await
+    }
+
+    async fn settle(aws: &Aws, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
+        aws.settle_function(physical_id, waiting).await
+    }
+}
+
+impl Lifecycle for Permission<String> {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        each(wanted, async |id| aws.read_permission(id).await).await
+    }
+
+    async fn create(&self, aws: &Aws, id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_permission(id, self).await
+    }
+
+    async fn update(&self, aws: &Aws, change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_permission(change.id, self).await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_permission(physical_id).await
+    }
+}
 
 impl Aws {
     pub(super) async fn read_function(&self, name: &str) -> Result<Option<Live>> {

@@ -3,18 +3,16 @@
 //! Attributes that aren't declared are not ours: reads leave them out and writes leave them alone.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
-use tokio::sync::oneshot;
 
 use super::classify::{Class, gone};
+use super::lifecycle::{Change, Lifecycle};
 use super::wait::{READINESS, UNWATCHED};
-use super::{Aws, Fault, Result, Wanted, identity, live, trace};
+use super::{Aws, Fault, Result, Waiting, Wanted, live, trace};
 use saasauth_model::resource::{Item, Kind, Live, LogicalId};
 
 type Attributes = HashMap<String, AttributeValue>;
@@ -22,57 +20,25 @@ type Attributes = HashMap<String, AttributeValue>;
 /// BatchGetItem's limit.
 pub(super) const KEYS_PER_READ: usize = 100;
 
-/// TransactWriteItems's limit.
-const WRITES_PER_REQUEST: usize = 100;
-
-/// How long a write waits for others to share its request. Items become ready together, when their
-/// table does, so this only has to outlast the scheduler; a request takes several times as long.
-const SHARING: Duration = Duration::from_millis(20);
-
-/// Writes that wait to share a request.
-#[derive(Debug, Default)]
-pub(super) struct Writes {
-    queue: Mutex<Vec<Write>>,
-    tickets: AtomicU64,
-}
-
-#[derive(Debug)]
-struct Write {
-    ticket: u64,
-    update: Update,
-    /// The level its own request would have followed.
-    level: u32,
-    done: oneshot::Sender<Written>,
-}
-
-/// How a write went, and the level of the request that carried it.
-type Written = (Result<()>, u32);
-
-impl Writes {
-    fn add(&self, update: Update) -> (u64, oneshot::Receiver<Written>) {
-        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
-        let (done, written) = oneshot::channel();
-        let write = Write {
-            ticket,
-            update,
-            level: trace::level(),
-            done,
-        };
-        self.queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(write);
-        (ticket, written)
+impl Lifecycle for Item<String> {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        aws.read_items(wanted).await
     }
 
-    /// All that waits, if the write with this ticket is still among it.
-    fn take(&self, ticket: u64) -> Vec<Write> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if queue.iter().any(|write| write.ticket == ticket) {
-            std::mem::take(&mut *queue)
-        } else {
-            Vec::new()
-        }
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.put_item(self).await
+    }
+
+    async fn update(&self, aws: &Aws, _change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.put_item(self).await.map(drop)
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_item(physical_id).await
+    }
+
+    async fn write_together(aws: &Aws, ones: &[&Self]) -> Vec<Result<Live>> {
+        aws.put_items(ones).await
     }
 }
 
@@ -81,11 +47,7 @@ impl Aws {
     pub(super) async fn read_items(&self, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
         let mut by_key: BTreeMap<String, &Wanted> = BTreeMap::new();
         for &one in wanted {
-            let physical_id = one
-                .physical_id
-                .clone()
-                .or_else(|| identity(&one.id, one.kind, &one.declared));
-            if let Some(physical_id) = physical_id {
+            if let Some(physical_id) = one.known_id() {
                 by_key.insert(physical_id, one);
             }
         }
@@ -179,75 +141,9 @@ impl Aws {
         Ok(items)
     }
 
-    /// Sets the declared attributes, in one request with every other write of the same moment.
-    pub(super) async fn put_item(&self, one: &Item<String>) -> Result<Live> {
-        let physical_id = format!(
-            "{}|{}|{}",
-            one.table_name,
-            one.partition_key,
-            one.sort_key.as_deref().unwrap_or_default()
-        );
-        let update = update(&physical_id, &one.attributes)?;
-        let (ticket, written) = self.writes.add(update);
-        tokio::time::sleep(SHARING).await;
-        self.send_writes(self.writes.take(ticket)).await;
-        let (result, level) = written
-            .await
-            .map_err(|_| Fault::ours("the request that carried this item along was given up"))?;
-        trace::reached(level);
-        result?;
-        Ok(self.made(Kind::Item, physical_id, one))
-    }
-
-    async fn send_writes(&self, mut writes: Vec<Write>) {
-        while !writes.is_empty() {
-            let rest = writes.split_off(writes.len().min(WRITES_PER_REQUEST));
-            self.send_together(std::mem::replace(&mut writes, rest))
-                .await;
-        }
-    }
-
-    async fn send_together(&self, writes: Vec<Write>) {
-        trace::reached(
-            writes
-                .iter()
-                .map(|write| write.level)
-                .max()
-                .unwrap_or_default(),
-        );
-        if writes.len() > 1 {
-            let updates = writes
-                .iter()
-                .map(|write| {
-                    TransactWriteItem::builder()
-                        .update(write.update.clone())
-                        .build()
-                })
-                .collect();
-            let request = self
-                .dynamodb
-                .transact_write_items()
-                .set_transact_items(Some(updates));
-            if request.send().await.is_ok() {
-                let level = trace::level();
-                for write in writes {
-                    // Nobody listens any more when the deploy was interrupted.
-                    let _ = write.done.send((Ok(()), level));
-                }
-                return;
-            }
-        }
-        // A transaction fails as a whole. Alone, each write succeeds or says what its own trouble is.
-        join_all(writes.into_iter().map(|write| {
-            trace::beside(async move {
-                let result = self.send_alone(write.update).await;
-                let _ = write.done.send((result, trace::level()));
-            })
-        }))
-        .await;
-    }
-
-    async fn send_alone(&self, update: Update) -> Result<()> {
+    /// Sets the declared attributes.
+    async fn put_item(&self, one: &Item<String>) -> Result<Live> {
+        let update = update(&identity(one), &one.attributes)?;
         let expression = Some(update.update_expression).filter(|text| !text.is_empty());
         self.dynamodb
             .update_item()
@@ -256,6 +152,31 @@ impl Aws {
             .set_update_expression(expression)
             .set_expression_attribute_names(update.expression_attribute_names)
             .set_expression_attribute_values(update.expression_attribute_values)
+            .send()
+            .await?;
+        Ok(self.made(Kind::Item, identity(one), one))
+    }
+
+    /// Sets the declared attributes of up to a hundred items in one request.
+    async fn put_items(&self, ones: &[&Item<String>]) -> Vec<Result<Live>> {
+        if ones.len() > 1 && self.put_in_one_request(ones).await.is_ok() {
+            return ones
+                .iter()
+                .map(|one| Ok(self.made(Kind::Item, identity(one), one)))
+                .collect();
+        }
+        // A transaction fails as a whole. Alone, each write succeeds or says what its own trouble is.
+        join_all(ones.iter().map(|one| trace::beside(self.put_item(one)))).await
+    }
+
+    async fn put_in_one_request(&self, ones: &[&Item<String>]) -> Result<()> {
+        let writes = ones.iter().map(|one| {
+            let update = update(&identity(one), &one.attributes)?;
+            Ok(TransactWriteItem::builder().update(update).build())
+        });
+        self.dynamodb
+            .transact_write_items()
+            .set_transact_items(Some(writes.collect::<Result<_>>()?))
             .send()
             .await?;
         Ok(())
@@ -269,6 +190,12 @@ impl Aws {
             .set_key(Some(key(physical_id)));
         gone(request.send().await.map_err(Fault::from))
     }
+}
+
+/// The physical ID of a declared item.
+fn identity(one: &Item<String>) -> String {
+    let sort_key = one.sort_key.as_deref().unwrap_or_default();
+    format!("{}|{}|{sort_key}", one.table_name, one.partition_key)
 }
 
 /// Table, partition key and sort key; the last is empty where the table has none.
@@ -402,20 +329,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn writes_of_one_moment_share_a_request_and_its_level() {
+    async fn items_share_a_request() {
         let (aws, replay) = replay::aws([ok(json!({}))]);
         let (a, b) = (item("A"), item("B"));
-        let ((left, left_level), (right, right_level)) = tokio::join!(
-            trace::scope("A", 2, aws.put_item(&a)),
-            trace::scope("B", 4, aws.put_item(&b))
-        );
-        assert_eq!(left.expect("written").physical_id, "t|A|");
-        assert_eq!(right.expect("written").physical_id, "t|B|");
-        assert_eq!(
-            (left_level, right_level),
-            (5, 5),
-            "the later of the two decides"
-        );
+        let written = aws.put_items(&[&a, &b]).await;
+        let ids: Vec<String> = written
+            .into_iter()
+            .map(|live| live.expect("written").physical_id)
+            .collect();
+        assert_eq!(ids, ["t|A|", "t|B|"]);
         let sent = replay.finish();
         assert_eq!(sent[0].what, "TransactWriteItems");
         assert_eq!(
@@ -436,15 +358,20 @@ mod tests {
             error(400, "ValidationException", "too large"),
         ]);
         let (a, b) = (item("A"), item("B"));
-        let (left, right) = tokio::join!(aws.put_item(&a), aws.put_item(&b));
-        left.expect("the good one is written");
-        assert_eq!(right.expect_err("the bad one is not").message, "too large");
+        let mut written = aws.put_items(&[&a, &b]).await.into_iter();
+        let mut next = || written.next().expect("two");
+        next().expect("the good one is written");
+        assert_eq!(next().expect_err("the bad one is not").message, "too large");
     }
 
     #[tokio::test]
     async fn a_lone_write_is_a_plain_update() {
         let (aws, replay) = replay::aws([ok(json!({}))]);
-        aws.put_item(&item("A")).await.expect("written");
+        aws.put_items(&[&item("A")])
+            .await
+            .pop()
+            .expect("one")
+            .expect("written");
         let sent = replay.finish();
         assert_eq!(sent[0].what, "UpdateItem");
         assert_eq!(sent[0].body["UpdateExpression"], "SET #0 = :0");

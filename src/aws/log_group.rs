@@ -7,8 +7,28 @@ use futures::future::try_join_all;
 use serde_json::json;
 
 use super::classify::gone;
-use super::{Aws, Result, Wanted, by_name, removed_tags, tag_list, trace, with_arn};
+use super::lifecycle::{Change, Lifecycle};
+use super::{Aws, Result, Waiting, Wanted, by_name, removed_tags, tag_list, trace, with_arn};
 use saasauth_model::resource::{Kind, Live, LogGroup, LogicalId, Tag};
+
+impl Lifecycle for LogGroup {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        aws.read_log_groups(wanted).await
+    }
+
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_log_group(self).await
+    }
+
+    async fn update(&self, aws: &Aws, change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_log_group(self, change.live, change.changed)
+            .await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_log_group(physical_id).await
+    }
+}
 
 impl Aws {
     /// Lists by the names' common prefix, in one request for all; only the tags cost one each.

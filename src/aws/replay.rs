@@ -24,11 +24,11 @@ use saasauth_model::resource::Owner;
 
 /// What was sent: method, path or operation, and body.
 #[derive(Debug, Clone)]
-pub(super) struct Sent {
+pub(crate) struct Sent {
     /// `GET /2015-03-31/functions/x`, or the operation where a header names it.
-    pub(super) what: String,
+    pub(crate) what: String,
     /// The body when it is JSON or CBOR.
-    pub(super) body: Value,
+    pub(crate) body: Value,
 }
 
 /// Status and body.
@@ -36,14 +36,14 @@ type Answer = (u16, Vec<u8>);
 
 /// The answers still to give, and what was sent so far.
 #[derive(Debug, Clone)]
-pub(super) struct Replay {
+pub(crate) struct Replay {
     answers: Arc<Mutex<VecDeque<Answer>>>,
     sent: Arc<Mutex<Vec<Sent>>>,
 }
 
 impl Replay {
     /// The requests so far; panics when an answer was never asked for.
-    pub(super) fn finish(&self) -> Vec<Sent> {
+    pub(crate) fn finish(&self) -> Vec<Sent> {
         let left = self.answers.lock().expect("not poisoned").len();
         assert_eq!(left, 0, "answers that were never asked for");
         self.sent.lock().expect("not poisoned").clone()
@@ -91,12 +91,12 @@ impl HttpConnector for Replay {
 }
 
 /// An answer.
-pub(super) fn ok(body: Value) -> (u16, String) {
+pub(crate) fn ok(body: Value) -> (u16, String) {
     (200, body.to_string())
 }
 
 /// An error answer in the JSON protocols.
-pub(super) fn error(status: u16, code: &str, message: &str) -> (u16, String) {
+pub(crate) fn error(status: u16, code: &str, message: &str) -> (u16, String) {
     let body = serde_json::json!({ "__type": code, "message": message, "Message": message });
     (status, body.to_string())
 }
@@ -105,7 +105,7 @@ pub(super) fn error(status: u16, code: &str, message: &str) -> (u16, String) {
 const CBOR: &str = "rpc-v2-cbor";
 
 /// Clients that get these answers, for project `acme`, stage `dev`.
-pub(super) fn aws(answers: impl IntoIterator<Item = (u16, String)>) -> (Aws, Replay) {
+pub(crate) fn aws(answers: impl IntoIterator<Item = (u16, String)>) -> (Aws, Replay) {
     answering(
         answers
             .into_iter()

@@ -6,8 +6,45 @@ use aws_sdk_iam::types::Tag;
 use serde_json::{Value, json};
 
 use super::classify::{found, gone};
-use super::{Aws, Fault, Result, live, parts, removed_tags, tag_list, with_arn};
-use saasauth_model::resource::{self, Kind, Live, PolicyDocument, Role, RolePolicy};
+use super::lifecycle::{Change, Lifecycle, each};
+use super::{Aws, Fault, Result, Waiting, Wanted, live, parts, removed_tags, tag_list, with_arn};
+use saasauth_model::resource::{self, Kind, Live, LogicalId, PolicyDocument, Role, RolePolicy};
+
+impl Lifecycle for Role<String> {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        each(wanted, async |id| aws.read_role(id).await).await
+    }
+
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_role(self).await
+    }
+
+    async fn update(&self, aws: &Aws, change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_role(self, change.live, change.changed).await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_role(physical_id).await
+    }
+}
+
+impl Lifecycle for RolePolicy<String> {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        each(wanted, async |id| aws.read_role_policy(id).await).await
+    }
+
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.put_role_policy(self).await
+    }
+
+    async fn update(&self, aws: &Aws, _change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.put_role_policy(self).await.map(drop)
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_role_policy(physical_id).await
+    }
+}
 
 impl Aws {
     pub(super) async fn read_role(&self, name: &str) -> Result<Option<Live>> {

@@ -9,9 +9,10 @@ use aws_sdk_sesv2::types::{
 use serde_json::{Value, json};
 
 use super::classify::{found, gone};
-use super::{Aws, Fault, Result, live, removed_tags, tag_list};
+use super::lifecycle::{Change, Lifecycle, each};
+use super::{Aws, Fault, Result, Waiting, Wanted, live, removed_tags, tag_list};
 use saasauth_model::resource::{
-    self, ConfigurationSet, EmailIdentity, Kind, Live, Owner, Template,
+    self, ConfigurationSet, EmailIdentity, Kind, Live, LogicalId, Owner, Template,
 };
 
 /// What deciding about an SES identity needs to know.
@@ -25,6 +26,61 @@ pub struct IdentityState {
     pub live: Live,
     /// The names of the CNAME records that prove the domain; none for an address.
     pub dkim_tokens: Vec<String>,
+}
+
+impl Lifecycle for EmailIdentity {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        each(wanted, async |id| aws.read_email_identity(id).await).await
+    }
+
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_email_identity(self).await
+    }
+
+    async fn update(&self, aws: &Aws, change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_email_identity(self, change.live).await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_email_identity(physical_id).await
+    }
+}
+
+impl Lifecycle for ConfigurationSet {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        each(wanted, async |id| aws.read_configuration_set(id).await).await
+    }
+
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_configuration_set(self).await
+    }
+
+    async fn update(&self, aws: &Aws, change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_configuration_set(self, change.live, change.changed)
+            .await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_configuration_set(physical_id).await
+    }
+}
+
+impl Lifecycle for Template {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        each(wanted, async |id| aws.read_template(id).await).await
+    }
+
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_template(self).await
+    }
+
+    async fn update(&self, aws: &Aws, _change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_template(self).await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_template(physical_id).await
+    }
 }
 
 impl Aws {

@@ -11,13 +11,33 @@ use aws_sdk_dynamodb::types::{
 use serde_json::{Value, json};
 
 use super::classify::{Class, found, gone};
+use super::lifecycle::{Change, Lifecycle, each};
 use super::wait::READINESS;
-use super::{Aws, Fault, Result, Waiting, live, removed_tags, tag_list, trace, with_arn};
+use super::{Aws, Fault, Result, Waiting, Wanted, live, removed_tags, tag_list, trace, with_arn};
 use saasauth_model::resource::table::{self, Table};
-use saasauth_model::resource::{self, Kind, Live};
+use saasauth_model::resource::{self, Kind, Live, LogicalId};
 
 /// A table takes one change at a time, and its backups exist some seconds after it does.
 const BUSY: &[(Class, &str)] = &[(Class::Busy, "the table to finish an earlier change")];
+
+impl Lifecycle for Table {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        each(wanted, async |id| aws.read_table(id).await).await
+    }
+
+    async fn create(&self, aws: &Aws, _id: &str, waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_table(self, waiting).await
+    }
+
+    async fn update(&self, aws: &Aws, change: Change<'_>, waiting: Waiting<'_>) -> Result<()> {
+        aws.update_table(self, change.live, change.changed, waiting)
+            .await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_table(physical_id, waiting).await
+    }
+}
 
 impl Aws {
     pub(super) async fn read_table(&self, name: &str) -> Result<Option<Live>> {

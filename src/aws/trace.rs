@@ -95,19 +95,6 @@ pub fn beside<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     }
 }
 
-/// The level of the last request in the current scope; 0 outside of any.
-pub(super) fn level() -> u32 {
-    SCOPE
-        .try_with(|scope| scope.level.load(Ordering::Relaxed))
-        .unwrap_or_default()
-}
-
-/// Counts a request of another scope that this one waited for, too.
-pub(super) fn reached(level: u32) {
-    // Outside of a scope nothing is counted.
-    let _ = SCOPE.try_with(|scope| scope.level.fetch_max(level, Ordering::Relaxed));
-}
-
 impl std::fmt::Debug for Scope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.subject)
@@ -211,17 +198,5 @@ mod tests {
         .await;
         assert_eq!(levels, (3, 4, 5, 6));
         assert_eq!(reached, 6);
-    }
-    #[tokio::test]
-    async fn waiting_for_anothers_request_counts_as_ones_own() {
-        let ((), level) = scope("x", 2, async {
-            reached(5);
-            reached(3);
-            assert_eq!(level(), 5);
-        })
-        .await;
-        assert_eq!(level, 5);
-        reached(9);
-        assert_eq!(super::level(), 0, "outside of a scope");
     }
 }

@@ -19,11 +19,36 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Aws, Fault, Result, classify, live, with_arn};
+use super::lifecycle::{Change, Lifecycle, each_or_look_for};
+use super::{Aws, Fault, Result, Waiting, Wanted, classify, live, with_arn};
 use saasauth_model::resource::user_pool::{
     LambdaConfig, SchemaAttribute, SmsConfiguration, UserPool,
 };
-use saasauth_model::resource::{Kind, Live, Owner};
+use saasauth_model::resource::{Kind, Live, LogicalId, Owner};
+
+impl Lifecycle for UserPool<String> {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        each_or_look_for(
+            wanted,
+            async |id| aws.read_user_pool(id).await,
+            async |one| aws.find_user_pool(&one.declared).await,
+        )
+        .await
+    }
+
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_user_pool(self).await
+    }
+
+    async fn update(&self, aws: &Aws, change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_user_pool(self, change.live, change.changed)
+            .await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_user_pool(physical_id).await
+    }
+}
 
 impl Aws {
     /// Looks for a pool of this name with this stage's tags: names are not unique, so the name only
@@ -408,10 +433,10 @@ fn policies(pool: &UserPool<String>, live: Option<&UserPoolPolicyType>) -> UserP
                 .require_numbers(ours.require_numbers)
                 .require_symbols(ours.require_symbols)
                 .temporary_password_validity_days(int(ours.temporary_password_validity_days))
-                .set_password_history_size(
+                .set_password_history_size(ours.password_history_size.map(int).or_else(|| {
                     live.and_then(UserPoolPolicyType::password_policy)
-                        .and_then(PasswordPolicyType::password_history_size),
-                )
+                        .and_then(PasswordPolicyType::password_history_size)
+                }))
                 .build(),
         )
         .set_sign_in_policy(live.and_then(|live| live.sign_in_policy.clone()))
@@ -589,6 +614,8 @@ fn as_live(id: &str, pool: &UserPoolType, mfas: Option<Vec<&'static str>>) -> Li
                         "RequireNumbers": policy.require_numbers(),
                         "RequireSymbols": policy.require_symbols(),
                         "TemporaryPasswordValidityDays": policy.temporary_password_validity_days(),
+                        // Cognito leaves a history of none out.
+                        "PasswordHistorySize": policy.password_history_size().unwrap_or_default(),
                     }
                 })
             }),

@@ -9,6 +9,7 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 use serde_json::{Value, json};
 
+use super::lifecycle::{Change, Lifecycle, each, each_or_look_for};
 use super::wait::DISTRIBUTION;
 use super::{Aws, Class, Fault, Result, Waiting, Wanted, classify, live, parts};
 use saasauth_model::resource::{
@@ -38,6 +39,83 @@ macro_rules! settings {
             .prevent_user_existence_errors(prevent(client))
             .enable_token_revocation(client.enable_token_revocation)
     }};
+}
+
+impl Lifecycle for UserPoolClient<String> {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        each_or_look_for(
+            wanted,
+            async |id| aws.read_user_pool_client(id).await,
+            async |one| aws.find_user_pool_client(&one.declared).await,
+        )
+        .await
+    }
+
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_user_pool_client(self).await
+    }
+
+    async fn update(&self, aws: &Aws, change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_user_pool_client(self, change.live).await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_user_pool_client(physical_id).await
+    }
+}
+
+impl Lifecycle for UserPoolDomain<String> {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        each(wanted, async |id| aws.read_user_pool_domain(id).await).await
+    }
+
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_user_pool_domain(self).await
+    }
+
+    async fn update(&self, aws: &Aws, _change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_user_pool_domain(self).await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_user_pool_domain(physical_id, waiting).await
+    }
+}
+
+impl Lifecycle for UserPoolGroup<String> {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        aws.read_user_pool_groups(wanted).await
+    }
+
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_user_pool_group(self).await
+    }
+
+    async fn update(&self, aws: &Aws, _change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_user_pool_group(self).await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_user_pool_group(physical_id).await
+    }
+}
+
+impl Lifecycle for UserPoolResourceServer<String> {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        each(wanted, async |id| aws.read_resource_server(id).await).await
+    }
+
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_resource_server(self).await
+    }
+
+    async fn update(&self, aws: &Aws, _change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_resource_server(self).await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_resource_server(physical_id).await
+    }
 }
 
 /// A client as Cognito describes it.
@@ -295,11 +373,7 @@ impl Aws {
     ) -> Result<Vec<(LogicalId, Live)>> {
         let mut by_pool: BTreeMap<String, Vec<(&LogicalId, String)>> = BTreeMap::new();
         for one in wanted {
-            let physical_id = one
-                .physical_id
-                .clone()
-                .or_else(|| super::identity(&one.id, one.kind, &one.declared));
-            if let Some(physical_id) = physical_id {
+            if let Some(physical_id) = one.known_id() {
                 let pool = parts(&physical_id).0.to_owned();
                 by_pool
                     .entry(pool)

@@ -9,7 +9,7 @@ use super::Global;
 use crate::artifact::{self, Artifact, BuildEvent, BuildRequest};
 use crate::aws::trace::Calls;
 use crate::aws::{self, Aws, Package};
-use crate::engine::direct::{self, Found, Interrupt, Outcome};
+use crate::engine::direct::{self, Found, Outcome};
 use crate::engine::event::{Event, Events};
 use crate::local;
 use crate::ui::Ui;
@@ -19,6 +19,7 @@ use saasauth_model::project::stage::{Architecture, Stage, Target};
 use saasauth_model::project::{self, Project};
 use saasauth_model::resource::{LogicalId, Owner};
 use saasauth_model::topology;
+use tokio_util::sync::CancellationToken;
 
 /// The account the local cloud uses when the environment names none.
 const LOCAL_ACCOUNT: &str = "000000000000";
@@ -58,10 +59,11 @@ impl Context {
     /// The project, and the stage asked for in the region asked for.
     pub(super) fn stage(&self) -> Result<(Project, Stage)> {
         let project = self.project()?;
-        let mut stage = project.stage(&self.global.stage)?.clone();
-        if let Some(region) = &self.global.region {
-            stage.region.clone_from(region);
-        }
+        let stage = project.stage(&self.global.stage)?.clone();
+        let stage = match &self.global.region {
+            Some(region) => stage.in_region(region)?,
+            None => stage,
+        };
         Ok((project, stage))
     }
 
@@ -117,7 +119,7 @@ impl Context {
         stage: &Stage,
         events: &Events<'_>,
     ) -> Result<Aws> {
-        let endpoint_url = match (&self.global.endpoint_url, stage.target) {
+        let endpoint_url = match (&self.global.endpoint_url, *stage.target) {
             (Some(url), _) => Some(url.clone()),
             (None, Target::Local) => {
                 let say = |line| events(Event::Note(line));
@@ -127,7 +129,7 @@ impl Context {
         };
         let settings = aws::Settings {
             profile: self.global.profile.clone(),
-            region: stage.region.clone(),
+            region: stage.region.to_string(),
             emulated_account: endpoint_url
                 .as_ref()
                 .and_then(|_| self.emulated_account(stage)),
@@ -148,7 +150,7 @@ impl Context {
         let account = key
             .clone()
             .filter(|key| key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit()));
-        match stage.target {
+        match *stage.target {
             Target::Local => Some(account.unwrap_or_else(|| LOCAL_ACCOUNT.to_owned())),
             Target::Aws => account,
         }
@@ -213,13 +215,13 @@ impl Context {
     /// deploy recovers from as from any crash.
     pub(super) async fn stoppable<T>(
         &self,
-        work: impl AsyncFnOnce(Interrupt) -> Result<T>,
+        work: impl AsyncFnOnce(CancellationToken) -> Result<T>,
     ) -> Result<T> {
-        let interrupt = Interrupt::default();
+        let interrupt = CancellationToken::new();
         let mut work = std::pin::pin!(work(interrupt.clone()));
         tokio::select! {
             done = &mut work => return done,
-            () = stop_signal() => interrupt.ask(),
+            () = stop_signal() => interrupt.cancel(),
         }
         self.ui
             .note("stopping: what was sent is waited for; press Ctrl-C again to drop it");
@@ -284,7 +286,7 @@ fn requests(project: &Project, stage: &Stage) -> Vec<(LogicalId, BuildRequest)> 
                 .join(format!("{name}.zip"));
             let request = BuildRequest {
                 name: name.to_owned(),
-                directory: trigger.path.clone(),
+                directory: trigger.path.to_path_buf(),
                 architecture: match stage.architecture {
                     Architecture::Arm64 => artifact::Architecture::Arm64,
                     Architecture::X86_64 => artifact::Architecture::X86_64,

@@ -70,7 +70,7 @@ pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode
         .iter()
         .map(|(id, record)| (id.clone(), record.into()))
         .collect();
-    let plan = plan::destroy(&stage.name, stage.engine, recorded, &kept);
+    let plan = plan::destroy(&stage.name, stage.engine, recorded, &kept)?;
     if !plan.is_empty() {
         approve(&args, context, &aws, &stage, &plan).await?;
     }
@@ -165,16 +165,13 @@ async fn approve(
 /// What people would lose, counted.
 async fn losses(aws: &Aws, plan: &Plan) -> Result<Vec<String>> {
     let mut losses = Vec::new();
-    for recorded in plan
-        .deleted
-        .values()
-        .filter(|recorded| recorded.kind.holds_data())
-    {
-        let Some(physical_id) = &recorded.physical_id else {
+    let deleted = plan.changes.iter();
+    for change in deleted.filter(|change| change.kind.rules().holds_data) {
+        let Some(physical_id) = &change.physical_id else {
             continue;
         };
         let doing = format!("could not count what is in `{physical_id}`");
-        let counted = if recorded.kind == resource::Kind::UserPool {
+        let counted = if change.kind == resource::Kind::UserPool {
             let users = aws.user_count(physical_id).await;
             users.map(|users| users.map(|users| format!("{users} users")))
         } else {

@@ -60,7 +60,7 @@ fn public_client(stage: &Stage) -> Option<&str> {
     stage
         .clients
         .iter()
-        .find(|(_, client)| matches!(client.kind, ClientKind::Spa | ClientKind::Native))
+        .find(|(_, client)| matches!(*client.kind, ClientKind::Spa | ClientKind::Native))
         .map(|(name, _)| name.as_str())
 }
 

@@ -11,7 +11,7 @@ use super::deployed::check_account;
 use crate::aws::trace;
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::project::Project;
-use saasauth_model::project::stage::{Marketing, Stage};
+use saasauth_model::project::stage::Stage;
 use saasauth_model::project::validate::{WrongName, parameter_name};
 use saasauth_model::project::words;
 
@@ -101,8 +101,8 @@ fn checked(given: &str) -> Result<&str> {
 
 /// The names the stage refers to.
 fn referenced(stage: &Stage) -> BTreeSet<&str> {
-    let secrets = stage.marketing.as_ref().map(Marketing::secrets);
-    secrets.unwrap_or_default()
+    let marketing = stage.marketing.as_ref();
+    marketing.map_or_else(BTreeSet::new, |marketing| marketing.secrets())
 }
 
 fn unused(name: &str, stage: &Stage, used: &BTreeSet<&str>) -> String {

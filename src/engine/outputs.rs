@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::aws::ledger::Record;
 use crate::aws::users::Tables;
 use saasauth_model::error::{Error, ErrorKind, Result};
-use saasauth_model::project::stage::{HostedUi, Stage};
+use saasauth_model::project::stage::Stage;
 use saasauth_model::resource::LogicalId;
 use saasauth_model::topology;
 
@@ -114,20 +114,15 @@ impl Outputs {
             .filter_map(|name| {
                 let id = physical(&topology::id("Client", name))?;
                 let client_id = id.rsplit('|').next().unwrap_or_default().to_owned();
-                Some((name.clone(), ClientOutputs { client_id }))
+                Some((name.to_string(), ClientOutputs { client_id }))
             })
             .collect();
         let hosted_ui = physical(topology::HOSTED_UI)
             .and(stage.hosted_ui.as_ref())
-            .map(|ui| match ui {
-                HostedUi::Prefix(prefix) => {
-                    format!("https://{prefix}.auth.{region}.amazoncognito.com")
-                }
-                HostedUi::Domain { domain, .. } => format!("https://{domain}"),
-            });
+            .map(|hosted_ui| format!("https://{}", hosted_ui.host(region)));
         Self {
             stage: stage.name.clone(),
-            region: region.clone(),
+            region: region.to_string(),
             user_pool_arn: user_pool_id.as_ref().map(|pool| {
                 format!("arn:{partition}:cognito-idp:{region}:{account}:userpool/{pool}")
             }),

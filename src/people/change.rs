@@ -245,7 +245,7 @@ pub fn longest_token(stage: &Stage) -> u32 {
     let of_users = stage.clients.values();
     of_users
         .filter(|client| client.kind != ClientKind::Machine)
-        .map(|client| client.tokens.access_seconds.max(client.tokens.id_seconds))
+        .map(|client| (*client.tokens.access).max(*client.tokens.id).seconds())
         .max()
         .unwrap_or_default()
 }
@@ -262,7 +262,7 @@ fn join(stage: &Stage, domain: &str, role: Option<String>) -> Result<Membership>
     let domain = domain.to_lowercase();
     let Some(registered) = stage.domains.get(&domain) else {
         let error = Error::refused(format!("stage `{}` has no domain `{domain}`", stage.name));
-        let names = stage.domains.keys().map(String::as_str);
+        let names = stage.domains.keys().map(|name| name.as_str());
         return Err(match words::nearest(&domain, names) {
             Some(near) => error.with_hint(format!("did you mean `{near}`?")),
             None => error.with_hint(format!(
@@ -270,7 +270,7 @@ fn join(stage: &Stage, domain: &str, role: Option<String>) -> Result<Membership>
             )),
         });
     };
-    let role = role.unwrap_or_else(|| registered.role.clone());
+    let role = role.unwrap_or_else(|| registered.role.to_string());
     check_role(&role, stage)?;
     Ok(Membership::Join { domain, role })
 }
@@ -281,7 +281,7 @@ fn check_role(role: &str, stage: &Stage) -> Result<()> {
         return Ok(());
     }
     let error = Error::refused(format!("stage `{}` has no role `{role}`", stage.name));
-    Err(error.with_hint(words::hint(role, roles.keys().map(String::as_str))))
+    Err(error.with_hint(words::hint(role, roles.keys().map(|name| name.as_str()))))
 }
 
 fn check_permission(permission: &str) -> Result<()> {

@@ -81,7 +81,7 @@ async fn records(deployed: &DeployedStage, filter: &Filter) -> Result<Part<Recor
         let role = filter
             .role
             .as_ref()
-            .map(|role| (role.as_str(), role == default_role));
+            .map(|role| (role.as_str(), *default_role == *role));
         let records = deployed
             .aws
             .records(&deployed.tables, role, Some(limit))

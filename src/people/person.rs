@@ -60,13 +60,8 @@ impl Person {
 
     /// What the tables say of a user at this moment.
     pub(super) async fn standing(deployed: &DeployedStage, sub: &str) -> Result<Standing> {
-        let roles: Vec<&str> = deployed
-            .stage
-            .access
-            .roles
-            .keys()
-            .map(String::as_str)
-            .collect();
+        let roles = deployed.stage.access.roles.keys();
+        let roles: Vec<&str> = roles.map(|name| name.as_str()).collect();
         let standing = deployed.aws.standing(&deployed.tables, sub, &roles).await;
         standing.map_err(|fault| fault.while_doing(format!("could not read the record of `{sub}`")))
     }

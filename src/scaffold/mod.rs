@@ -45,67 +45,15 @@ const LOCK: (&str, &str) = (
     include_str!("templates/lambdas.Cargo.lock"),
 );
 
-/// Embeds files of this repository's `lambdas/` under the same path.
-macro_rules! lambdas {
-    ($($path:literal,)*) => {
-        &[$((
-            concat!("lambdas/", $path),
-            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/lambdas/", $path)),
-        ),)*]
-    };
-}
-
-/// Files written as they are. A test compares the list with the folder.
-const LAMBDAS: &[(&str, &str)] = lambdas![
-    "README.md",
-    "common/Cargo.toml",
-    "common/fixtures/post-confirmation.json",
-    "common/fixtures/pre-token-generation-v2.json",
-    "common/src/aws.rs",
-    "common/src/event.rs",
-    "common/src/failure.rs",
-    "common/src/handover.rs",
-    "common/src/http.rs",
-    "common/src/lib.rs",
-    "common/src/log.rs",
-    "common/src/metric.rs",
-    "common/src/pending.rs",
-    "common/src/permission.rs",
-    "common/src/record.rs",
-    "confirm-user/Cargo.toml",
-    "confirm-user/src/courier.rs",
-    "confirm-user/src/delivery.rs",
-    "confirm-user/src/handler.rs",
-    "confirm-user/src/lib.rs",
-    "confirm-user/src/main.rs",
-    "confirm-user/src/platform/beehiiv.rs",
-    "confirm-user/src/platform/hubspot.rs",
-    "confirm-user/src/platform/kit.rs",
-    "confirm-user/src/platform/mailchimp.rs",
-    "confirm-user/src/platform/mod.rs",
-    "confirm-user/src/platform/webhook.rs",
-    "confirm-user/src/registry.rs",
-    "confirm-user/src/secrets.rs",
-    "confirm-user/src/settings.rs",
-    "confirm-user/src/welcome.rs",
-    "confirm-user/tests/it/deliveries.rs",
-    "confirm-user/tests/it/duplicates.rs",
-    "confirm-user/tests/it/handler.rs",
-    "confirm-user/tests/it/main.rs",
-    "confirm-user/tests/it/platforms.rs",
-    "confirm-user/tests/it/support/cloud.rs",
-    "confirm-user/tests/it/support/mod.rs",
-    "confirm-user/tests/it/support/server.rs",
-    "generate-token/Cargo.toml",
-    "generate-token/src/answer.rs",
-    "generate-token/src/claims.rs",
-    "generate-token/src/handler.rs",
-    "generate-token/src/lib.rs",
-    "generate-token/src/main.rs",
-    "generate-token/src/roles.rs",
-    "generate-token/src/settings.rs",
-    "generate-token/src/user.rs",
-    "generate-token/tests/handler.rs",
+/// Files written as they are, by their folder in the project: the libraries and the project's own crates.
+const LAMBDAS: [(&str, &[(&str, &str)]); 4] = [
+    (
+        "lambdas",
+        &[("README.md", include_str!("../../lambdas/README.md"))],
+    ),
+    ("lambdas/contract", saasauth_contract::SOURCES),
+    ("lambdas/triggers", saasauth_triggers::SOURCES),
+    ("lambdas", saasauth_triggers::STARTER),
 ];
 
 /// The shortest and the longest name a project may have.
@@ -116,9 +64,16 @@ pub fn files(scaffold: &Scaffold) -> Vec<(PathBuf, Cow<'static, str>)> {
     let templates = TEMPLATES
         .iter()
         .map(|(path, text)| (PathBuf::from(path), fill(text, scaffold).into()));
-    let embedded = std::iter::once(&LOCK).chain(LAMBDAS);
-    let embedded = embedded.map(|(path, text)| (PathBuf::from(path), Cow::Borrowed(*text)));
-    templates.chain(embedded).collect()
+    let lock = (PathBuf::from(LOCK.0), Cow::Borrowed(LOCK.1));
+    templates.chain([lock]).chain(lambdas()).collect()
+}
+
+fn lambdas() -> impl Iterator<Item = (PathBuf, Cow<'static, str>)> {
+    LAMBDAS.into_iter().flat_map(|(folder, files)| {
+        files
+            .iter()
+            .map(move |(path, text)| (Path::new(folder).join(path), Cow::Borrowed(*text)))
+    })
 }
 
 /// Writes the project into `directory`, created when missing, and gives the paths within it.
@@ -256,42 +211,6 @@ mod tests {
         }
     }
 
-    fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(directory).expect("reads").flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                if entry.file_name() != "target" {
-                    walk(&path, found);
-                }
-            } else {
-                found.push(path);
-            }
-        }
-    }
-
-    #[test]
-    fn embeds_every_file_of_the_triggers() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut found = Vec::new();
-        walk(&root.join("lambdas"), &mut found);
-        let mut found: Vec<_> = found
-            .iter()
-            .map(|path| {
-                path.strip_prefix(root)
-                    .expect("inside")
-                    .display()
-                    .to_string()
-            })
-            .collect();
-        found.sort();
-        let mut embedded: Vec<_> = LAMBDAS.iter().map(|(path, _)| (*path).to_owned()).collect();
-        embedded.sort();
-        assert_eq!(
-            embedded, found,
-            "the list above and the folder `lambdas` differ"
-        );
-    }
-
     #[test]
     fn triggers_are_optimised_as_they_are_here() {
         let root = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
@@ -312,10 +231,8 @@ mod tests {
     fn the_lock_knows_every_dependency_of_the_triggers() {
         let lock: toml::Table = LOCK.1.parse().expect("TOML");
         let locked = lock["package"].as_array().expect("packages");
-        for (path, text) in LAMBDAS
-            .iter()
-            .filter(|(path, _)| path.ends_with("Cargo.toml"))
-        {
+        for (path, text) in lambdas().filter(|(path, _)| path.ends_with("Cargo.toml")) {
+            let path = path.display();
             let manifest: toml::Table = text.parse().expect("TOML");
             let package = locked
                 .iter()

@@ -76,8 +76,7 @@ fn empty_plan() -> Plan {
         unchanged: vec!["UserPool".to_owned()],
         notes: Vec::new(),
         steps: Vec::new(),
-        resources: Default::default(),
-        deleted: Default::default(),
+        gone_with: Default::default(),
         answers: Answers::default(),
     }
 }

@@ -42,11 +42,13 @@ impl Neighbourhood {
         answer["UserPoolClient"].clone()
     }
 
-    /// Somebody hangs a trigger of their own into the pool, and has it remember devices.
+    /// Somebody hangs a trigger of their own into the pool, and has it remember devices and passwords.
     fn settle_in_pool(&self) {
         let pool = self.pool();
         let mut lambdas = pool["LambdaConfig"].clone();
         lambdas["CustomMessage"] = json!(THEIR_MESSAGE);
+        let mut policies = pool["Policies"].clone();
+        policies["PasswordPolicy"]["PasswordHistorySize"] = json!(7);
         // The body is whole for the reason above.
         self.project.client(
             "cognito-idp",
@@ -56,7 +58,7 @@ impl Neighbourhood {
                 "LambdaConfig": lambdas,
                 "DeviceConfiguration": their_devices(),
                 "UserPoolTags": pool["UserPoolTags"],
-                "Policies": pool["Policies"],
+                "Policies": policies,
                 "DeletionProtection": pool["DeletionProtection"],
                 "AutoVerifiedAttributes": pool["AutoVerifiedAttributes"],
                 "VerificationMessageTemplate": pool["VerificationMessageTemplate"],
@@ -146,6 +148,20 @@ fn settings_of_a_pool_that_the_file_does_not_know_survive_an_update() {
         pool["LambdaConfig"]["PreTokenGenerationConfig"]["LambdaVersion"], "V2_0",
         "{pool}"
     );
+    let history = |pool: &Value| pool["Policies"]["PasswordPolicy"]["PasswordHistorySize"].clone();
+    assert_eq!(history(&pool), 7, "{pool}");
+
+    // Once the file names one of them, it is the file's.
+    for size in [4, 0] {
+        let named = |size: u32| format!("min_length: 14, history: {size}");
+        let before = if size == 4 { "min_length: 14".to_owned() } else { named(4) };
+        there.project.edit(&before, &named(size));
+        let plan = there.project.deploy();
+        assert_eq!(plan["summary"]["update"], 1, "{plan}");
+        assert_eq!(history(&there.pool()), size);
+        let plan = there.project.deploy();
+        assert_eq!(plan["summary"]["update"], 0, "{plan}");
+    }
 }
 
 #[test]

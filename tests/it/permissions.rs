@@ -52,7 +52,7 @@ tags: "#
 #[test]
 fn all_that_the_roles_allow_is_needed_and_enough() {
     let platforms = Platforms::start();
-    let fixtures = repository().join("lambdas/common/fixtures");
+    let fixtures = repository().join("lambdas/triggers/fixtures");
     let (mut driver, mut input) = start_with_input(script("permissions.py").arg(fixtures));
     let emulator = Emulator::start(&driver.line(), true);
     let project = project(&emulator, &platforms);

@@ -1,9 +1,6 @@
 //! Streams, terminals and exit codes: what scripts and people rely on.
 
-use std::fs;
-use std::process::Command;
-
-use crate::support::{Project, on_a_terminal, run, saasauth};
+use crate::support::{Project, on_a_terminal};
 
 const ESCAPE: char = '\u{1b}';
 
@@ -26,16 +23,6 @@ fn without_a_terminal_there_are_plain_lines() {
         .run(&["diff", "--no-build", "--color", "always", "-v"])
         .expect(0);
     assert!(colored.stderr.contains(ESCAPE), "{colored:?}");
-}
-
-#[test]
-fn a_reader_that_leaves_early_is_no_error() {
-    let project = Project::starter();
-    let binary = env!("CARGO_BIN_EXE_saasauth");
-    let piped = run(Command::new("bash")
-        .args(["-c", "set -o pipefail; \"$0\" schema | head -n 1", binary])
-        .current_dir(&project.directory));
-    assert_eq!((piped.code, piped.stderr.as_str()), (0, ""), "{piped:?}");
 }
 
 #[test]
@@ -131,44 +118,6 @@ fn a_stage_in_aws_is_only_destroyed_when_its_name_is_given() {
 }
 
 #[test]
-fn a_protected_stage_is_never_destroyed() {
-    let project = Project::starter();
-    let arguments = ["destroy", "--stage", "prod", "--yes", "--confirm", "prod"];
-    let refused = project.run(&arguments).expect(3);
-    assert!(refused.stderr.contains("`protect: true`"), "{refused:?}");
-}
-
-#[test]
-fn mistakes_on_the_command_line_end_with_2() {
-    let project = Project::starter();
-    let stage = project.run(&["diff", "--stage", "prd"]).expect(2);
-    assert!(
-        stage.stderr.contains("there is no stage `prd`"),
-        "{stage:?}"
-    );
-    for arguments in [
-        &["deplyo"][..],
-        &["deploy", "--sage", "dev"],
-        &[],
-        &["destroy", "--confirm", "dev"],
-    ] {
-        let wrong = project.run(arguments).expect(2);
-        assert_eq!(wrong.stdout, "", "{arguments:?}");
-    }
-    let replaced = project
-        .run(&["diff", "--no-build", "--allow-replace", "UserPol"])
-        .expect(2);
-    assert!(
-        replaced.stderr.contains("did you mean `UserPool`"),
-        "{replaced:?}"
-    );
-    let empty = crate::support::folder("empty");
-    let nowhere = run(saasauth().arg("check").current_dir(&empty)).expect(2);
-    assert!(nowhere.stderr.contains("saasauth init"), "{nowhere:?}");
-    assert_eq!(fs::read_dir(empty).unwrap().count(), 0);
-}
-
-#[test]
 fn an_unreachable_endpoint_ends_with_1_and_says_so() {
     let mut project = Project::starter();
     project.endpoint_url = Some("http://127.0.0.1:9".to_owned());
@@ -178,23 +127,13 @@ fn an_unreachable_endpoint_ends_with_1_and_says_so() {
 }
 
 #[test]
-fn help_and_version_are_results() {
-    for argument in ["--help", "--version"] {
-        let shown = run(saasauth().arg(argument)).expect(0);
-        assert_eq!(shown.stderr, "");
-        assert!(shown.stdout.contains("saasauth"), "{shown:?}");
-    }
-    // What is a command's own stands apart from what every command takes.
-    let repair = run(saasauth().args(["repair", "--help"])).expect(0).stdout;
-    let (own, common) = repair.split_once("Options of every command:").unwrap();
+fn a_resource_that_is_not_there_can_not_be_replaced() {
+    let project = Project::starter();
+    let replaced = project
+        .run(&["diff", "--no-build", "--allow-replace", "UserPol"])
+        .expect(2);
     assert!(
-        own.contains("--confirm") && !own.contains("--stage"),
-        "{repair}"
+        replaced.stderr.contains("did you mean `UserPool`"),
+        "{replaced:?}"
     );
-    assert!(
-        common.contains("--stage") && !common.contains("--confirm"),
-        "{repair}"
-    );
-    let completions = run(saasauth().args(["completions", "bash"])).expect(0);
-    assert!(completions.stdout.contains("saasauth"), "{completions:?}");
 }

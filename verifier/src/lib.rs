@@ -28,6 +28,7 @@ mod claims;
 mod keys;
 mod verifier;
 
-pub use claims::{Claims, TokenUse, covers};
+pub use claims::{Claims, TokenUse};
 pub use keys::REFETCH_INTERVAL;
+pub use saasauth_contract::permission::covers;
 pub use verifier::{BuildError, Builder, TokenKind, Verifier, VerifyError};

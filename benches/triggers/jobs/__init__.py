@@ -3,7 +3,7 @@
 import json
 import pathlib
 
-FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "lambdas" / "common" / "fixtures"
+FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "lambdas" / "triggers" / "fixtures"
 
 
 def fixture(name):

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Step;
+use crate::error::{Error, Result};
 use crate::resource::expr::references;
 use crate::resource::{Kind, LogicalId};
 use crate::topology::Topology;
@@ -54,7 +56,9 @@ impl Graph {
     }
 
     /// Every resource after all that must exist before it; ties by type, then by name.
-    pub fn in_order(&self) -> Vec<LogicalId> {
+    ///
+    /// Fails when resources need each other in a circle to exist.
+    pub fn in_order(&self) -> Result<Vec<LogicalId>> {
         let mut order = Vec::with_capacity(self.needs.len());
         let mut placed = BTreeSet::new();
         while order.len() < self.needs.len() {
@@ -64,14 +68,9 @@ impl Graph {
                 .filter(|(id, needs)| !placed.contains(*id) && needs.is_subset(&placed))
                 .map(|(id, _)| id)
                 .collect();
-            // The topology declares no cycle, which a test holds; should one slip in, its members
-            // come last instead of looping for ever.
             if ready.is_empty() {
-                ready = self
-                    .needs
-                    .keys()
-                    .filter(|id| !placed.contains(*id))
-                    .collect();
+                let left = self.needs.keys().filter(|id| !placed.contains(*id));
+                return Err(circle(left.map(String::as_str)));
             }
             ready.sort_by_key(|id| (self.kinds.get(*id), *id));
             for id in ready {
@@ -79,8 +78,40 @@ impl Graph {
                 order.push(id.clone());
             }
         }
-        order
+        Ok(order)
     }
+}
+
+/// The positions of the steps in an order in which each comes after those it waits for; otherwise as
+/// they were planned.
+///
+/// Fails when steps wait for each other in a circle.
+pub(super) fn sorted(steps: &[Step]) -> Result<Vec<usize>> {
+    let mut order = Vec::with_capacity(steps.len());
+    let mut placed = vec![false; steps.len()];
+    while order.len() < steps.len() {
+        let before = order.len();
+        for (position, step) in steps.iter().enumerate() {
+            if !placed[position] && step.after.iter().all(|&earlier| placed[earlier]) {
+                placed[position] = true;
+                order.push(position);
+            }
+        }
+        if order.len() == before {
+            let left = steps.iter().zip(&placed).filter(|(_, placed)| !**placed);
+            return Err(circle(left.flat_map(|(step, _)| step.ids())));
+        }
+    }
+    Ok(order)
+}
+
+/// What a circle is refused with. Only the topology can make one, never the project file.
+fn circle<'a>(ids: impl Iterator<Item = &'a str>) -> Error {
+    let ids: BTreeSet<&str> = ids.collect();
+    let names: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
+    Error::refused("refused to plan: resources wait for each other in a circle")
+        .with_cause(format!("none can come first of {}", names.join(", ")))
+        .with_hint("this is a fault of saasauth; please report it with the project file")
 }
 
 #[cfg(test)]
@@ -92,7 +123,7 @@ mod tests {
     fn every_edge_is_ordered() {
         let topology = whole();
         let graph = Graph::of(&topology);
-        let order = graph.in_order();
+        let order = graph.in_order().expect("no circle");
         assert_eq!(order.len(), topology.resources.len());
         let position = |id: &str| order.iter().position(|other| other == id);
         for id in &order {

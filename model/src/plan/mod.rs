@@ -6,6 +6,7 @@
 
 pub mod diff;
 pub mod graph;
+pub mod schedule;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,7 @@ use crate::project::stage::Engine;
 use crate::resource::{Answers, Kind, Live, LogicalId, Mutability, Replacement};
 use crate::topology::Topology;
 use graph::Graph;
-use steps::Planner;
+use steps::{Planner, Written};
 
 /// What happens to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -104,43 +105,104 @@ pub struct Summary {
     pub unchanged: usize,
 }
 
-/// One thing to do.
+/// One thing to do: one request's worth for one resource, or for several of a type that share one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// The resource.
-    pub logical_id: LogicalId,
-    /// Its type.
+    /// The type of all its members.
     pub kind: Kind,
-    /// What to do.
-    pub operation: Operation,
-    /// Positions, in [`Plan::steps`], of the steps that must be done before.
+    /// What is done to which resource; one, unless the type's rules let several share a request.
+    pub members: Vec<Member>,
+    /// Positions, in [`Plan::steps`], of the steps that must be done before; all are smaller than its own.
     pub after: Vec<usize>,
 }
 
-/// What a step does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Operation {
-    /// Make it, without the properties that are sent later.
-    Create,
+/// What a step does to one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The resource.
+    pub logical_id: LogicalId,
+    /// What to do, with all that takes but the answers of earlier steps.
+    pub work: Work,
+}
+
+/// What is done to a resource. Properties are complete but for references to what earlier steps make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// Make it.
+    Create {
+        /// Its properties, without those that are sent later.
+        properties: Value,
+        /// What it will be called, when that is known before: what the ledger notes first.
+        physical_id: Option<String>,
+    },
     /// Send the properties that had to wait for others to exist.
-    Finish,
+    Finish {
+        /// All of its properties.
+        properties: Value,
+        /// Top-level names of those that waited.
+        changed: BTreeSet<String>,
+    },
     /// Wait until it can be used; nothing else waits for that.
     Settle,
     /// Change it in place.
+    Update {
+        /// All of its properties.
+        properties: Value,
+        /// What was read of it.
+        live: Live,
+        /// Top-level names of the properties that differ.
+        changed: BTreeSet<String>,
+    },
+    /// Remove it.
+    Delete {
+        /// AWS's name of what is removed: of what left the file, or of what was replaced.
+        physical_id: String,
+    },
+}
+
+/// The name of a [`Work`], for those who only tell of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// It is made.
+    Create,
+    /// It gets the properties that had to wait.
+    Finish,
+    /// It becomes usable.
+    Settle,
+    /// It is changed in place.
     Update,
-    /// Remove the one with this physical ID.
+    /// It is removed.
     Delete,
 }
 
-/// A resource the plan touches or leaves alone, with all that executing needs.
-#[derive(Debug, Clone)]
-pub struct Planned {
-    /// Its type.
-    pub kind: Kind,
-    /// Its properties, references still open.
-    pub declared: Value,
-    /// What was read, when it is there.
-    pub live: Option<Live>,
+impl Work {
+    /// Its name.
+    pub fn operation(&self) -> Operation {
+        match self {
+            Self::Create { .. } => Operation::Create,
+            Self::Finish { .. } => Operation::Finish,
+            Self::Settle => Operation::Settle,
+            Self::Update { .. } => Operation::Update,
+            Self::Delete { .. } => Operation::Delete,
+        }
+    }
+
+    /// The properties it leaves the resource with, references still open.
+    pub fn properties(&self) -> Option<&Value> {
+        match self {
+            Self::Create { properties, .. }
+            | Self::Finish { properties, .. }
+            | Self::Update { properties, .. } => Some(properties),
+            Self::Settle | Self::Delete { .. } => None,
+        }
+    }
+}
+
+impl Step {
+    /// The resources it is about.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|member| member.logical_id.as_str())
+    }
 }
 
 /// A resource of ours that is no longer declared.
@@ -167,13 +229,14 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// What to do, every step after those it waits for.
     pub steps: Vec<Step>,
-    /// Every declared resource.
-    pub resources: BTreeMap<LogicalId, Planned>,
-    /// Physical IDs of what is deleted.
-    pub deleted: BTreeMap<LogicalId, Recorded>,
+    /// What is deleted without a step of its own, and the step that takes it along.
+    pub gone_with: Gone,
     /// What is known before the first step.
     pub answers: Answers,
 }
+
+/// Resources, and the position of the step each goes with.
+pub type Gone = BTreeMap<LogicalId, usize>;
 
 /// What was found in AWS.
 #[derive(Debug, Default)]
@@ -211,52 +274,46 @@ pub fn plan(
     }
     let mut planner = Planner::new(&graph, answers);
     let (mut changes, mut unchanged, mut refusals) = (Vec::new(), Vec::new(), Vec::new());
-    let mut resources = BTreeMap::new();
     let mut live_resources = observed.live;
     let mut old = Vec::new();
 
-    for id in graph.in_order() {
+    for id in graph.in_order()? {
         let resource = &topology.resources[&id].resource;
         let kind = resource.kind();
         let declared = resource.properties();
         let live = live_resources.remove(&id);
-        let judged = judge(
-            &id,
-            kind,
-            &planner.answers.resolve(&declared),
-            live.as_ref(),
-            permissions,
-        );
-        match judged {
-            Err(refusal) => refusals.push(refusal),
-            Ok(None) => unchanged.push(id.clone()),
-            Ok(Some(change)) => {
-                match change.action {
-                    Action::Create => planner.create(&id, kind, None),
-                    Action::Update => planner.update(&id, kind),
-                    Action::Replace => {
-                        planner.answers.forget(&id);
-                        if replaces_in_place(kind) {
-                            let delete = planner.delete(&id, kind, Vec::new());
-                            planner.create(&id, kind, Some(delete));
-                        } else {
-                            planner.create(&id, kind, None);
-                            old.push((id.clone(), kind));
-                        }
-                    }
-                    Action::Delete => {}
-                }
-                changes.push(change);
+        let resolved = planner.answers.resolve(&declared);
+        let change = match judge(&id, kind, &resolved, live.as_ref(), permissions) {
+            Err(refusal) => {
+                refusals.push(refusal);
+                continue;
             }
+            Ok(None) => {
+                unchanged.push(id);
+                continue;
+            }
+            Ok(Some(change)) => change,
+        };
+        let written = Written {
+            id: &id,
+            kind,
+            declared,
+        };
+        match live {
+            None => planner.create(written, None),
+            Some(live) if change.action == Action::Replace => {
+                planner.answers.forget(&id);
+                if replaces_in_place(kind) {
+                    let delete = planner.delete(&id, kind, live.physical_id, Vec::new());
+                    planner.create(written, Some(delete));
+                } else {
+                    planner.create(written, None);
+                    old.push((id.clone(), kind, live.physical_id));
+                }
+            }
+            Some(live) => planner.update(written, live, change.top_level_names()),
         }
-        resources.insert(
-            id,
-            Planned {
-                kind,
-                declared,
-                live,
-            },
-        );
+        changes.push(change);
     }
     if let Some(error) = Error::together(refusals) {
         return Err(error);
@@ -268,7 +325,7 @@ pub fn plan(
         .filter(|(id, _)| !topology.resources.contains_key(id))
         .collect();
     for (id, recorded) in &gone {
-        if recorded.kind.holds_data() {
+        if recorded.kind.rules().holds_data {
             return Err(Error::refused(format!(
                 "refused to delete `{id}` ({})",
                 recorded.kind.type_name()
@@ -279,12 +336,13 @@ pub fn plan(
         changes.push(deletion(id, recorded, "left the project file"));
     }
     // Deletes come last: until everything new stands, what is there may still be in use.
-    let all: Vec<usize> = (0..planner.steps.len()).collect();
-    for (id, kind) in old {
-        planner.delete(&id, kind, all.clone());
+    let all: Vec<usize> = (0..planner.len()).collect();
+    for (id, kind, physical_id) in old {
+        planner.delete(&id, kind, physical_id, all.clone());
     }
     planner.delete_all(&gone, &all);
 
+    let (steps, gone_with, answers) = planner.finish()?;
     changes.sort_by_key(|change| (change.kind, change.logical_id.clone()));
     Ok(Plan {
         stage: topology.stage.clone(),
@@ -292,10 +350,9 @@ pub fn plan(
         changes,
         unchanged,
         notes: topology.notes.clone(),
-        steps: planner.steps,
-        resources,
-        deleted: gone,
-        answers: planner.answers,
+        steps,
+        gone_with,
+        answers,
     })
 }
 
@@ -305,28 +362,39 @@ pub fn destroy(
     engine: Engine,
     recorded: BTreeMap<LogicalId, Recorded>,
     kept: &[Kind],
-) -> Plan {
+) -> Result<Plan> {
     let (kept, gone): (BTreeMap<_, _>, BTreeMap<_, _>) = recorded
         .into_iter()
         .partition(|(_, recorded)| kept.contains(&recorded.kind));
     let graph = Graph::default();
     let mut planner = Planner::new(&graph, Answers::default());
     planner.delete_all(&gone, &[]);
+    let (steps, gone_with, answers) = planner.finish()?;
     let mut changes: Vec<Change> = gone
         .iter()
         .map(|(id, recorded)| deletion(id, recorded, "destroyed"))
         .collect();
     changes.sort_by_key(|change| (change.kind, change.logical_id.clone()));
-    Plan {
+    Ok(Plan {
         stage: stage.to_owned(),
         engine,
         changes,
         unchanged: kept.into_keys().collect(),
         notes: Vec::new(),
-        steps: planner.steps,
-        resources: BTreeMap::new(),
-        deleted: gone,
-        answers: Answers::default(),
+        steps,
+        gone_with,
+        answers,
+    })
+}
+
+impl Change {
+    /// Top-level names of the properties that change.
+    fn top_level_names(&self) -> BTreeSet<String> {
+        let names = self.properties.iter();
+        names
+            .filter_map(|property| property.path.split(['.', '[']).next())
+            .map(str::to_owned)
+            .collect()
     }
 }
 
@@ -334,6 +402,28 @@ impl Plan {
     /// Whether nothing has to happen.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// Positions of the steps after which a change is complete: the resource's own, or the one that takes
+    /// it along. None for what only a record was left of.
+    pub fn steps_of<'a>(&'a self, id: &'a str) -> impl Iterator<Item = usize> + 'a {
+        let own = self.steps.iter().enumerate();
+        let own = own.filter(move |(_, step)| step.ids().any(|other| other == id));
+        own.map(|(position, _)| position)
+            .chain(self.gone_with.get(id).copied())
+    }
+
+    /// The steps that make something, and what the ledger has to note before: the logical ID, the type,
+    /// and the physical ID where it is known.
+    pub fn creates(&self) -> impl Iterator<Item = (&LogicalId, Kind, Option<&String>)> {
+        self.steps.iter().flat_map(|step| {
+            step.members.iter().filter_map(|member| match &member.work {
+                Work::Create { physical_id, .. } => {
+                    Some((&member.logical_id, step.kind, physical_id.as_ref()))
+                }
+                _ => None,
+            })
+        })
     }
 
     /// How many resources see each action.

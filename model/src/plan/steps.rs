@@ -2,17 +2,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::graph::Graph;
-use super::{Operation, Recorded, Step};
-use crate::resource::{Answers, Kind, LogicalId};
+use serde_json::Value;
+
+use super::graph::{self, Graph};
+use super::{Gone, Member, Operation, Recorded, Step, Work};
+use crate::error::Result;
+use crate::resource::{Answers, Kind, Live, LogicalId};
 
 /// Turns changes into steps with their edges.
 pub(super) struct Planner<'a> {
     graph: &'a Graph,
     pub(super) answers: Answers,
-    pub(super) steps: Vec<Step>,
+    steps: Vec<Step>,
     /// The step after which a resource is as others need it.
     provided: BTreeMap<LogicalId, usize>,
+    /// The step that takes a resource along which has none of its own.
+    gone_with: BTreeMap<LogicalId, usize>,
+}
+
+/// A resource that is written, and what is written.
+pub(super) struct Written<'a> {
+    pub(super) id: &'a str,
+    pub(super) kind: Kind,
+    /// Its properties, references still open.
+    pub(super) declared: Value,
 }
 
 impl<'a> Planner<'a> {
@@ -23,14 +36,17 @@ impl<'a> Planner<'a> {
             answers,
             steps: Vec::new(),
             provided: BTreeMap::new(),
+            gone_with: BTreeMap::new(),
         }
     }
 
-    fn push(&mut self, id: &str, kind: Kind, operation: Operation, after: Vec<usize>) -> usize {
+    fn push(&mut self, id: &str, kind: Kind, work: Work, after: Vec<usize>) -> usize {
         self.steps.push(Step {
-            logical_id: id.to_owned(),
             kind,
-            operation,
+            members: vec![Member {
+                logical_id: id.to_owned(),
+                work,
+            }],
             after,
         });
         self.steps.len() - 1
@@ -41,112 +57,187 @@ impl<'a> Planner<'a> {
             .collect()
     }
 
+    /// How many steps there are so far.
+    pub(super) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
     /// Makes it, after all that must exist before and after `first`.
-    pub(super) fn create(&mut self, id: &str, kind: Kind, first: Option<usize>) {
+    pub(super) fn create(&mut self, written: Written<'_>, first: Option<usize>) {
+        let Written { id, kind, declared } = written;
         let mut after = self.steps_of(self.graph.needs_to_exist(id));
         after.extend(first);
-        let create = self.push(id, kind, Operation::Create, after);
+        let rules = kind.rules();
+        let later = self.graph.is_finished_later(id).then(|| declared.clone());
+        let mut early = declared;
+        if let Some(properties) = early.as_object_mut() {
+            properties.retain(|name, _| !rules.is_deferred(name));
+        }
+        let physical_id = kind.identity(id, &self.answers.resolve(&early));
+        let work = Work::Create {
+            properties: early,
+            physical_id,
+        };
+        let create = self.push(id, kind, work, after);
         self.provided.insert(id.to_owned(), create);
-        if self.graph.is_finished_later(id) {
+        if let Some(properties) = later {
+            let changed = rules.deferred.iter().map(|&name| name.to_owned());
+            let work = Work::Finish {
+                properties,
+                changed: changed.collect(),
+            };
             // What it waits for may be planned later than the resource itself: see `connect`.
-            self.push(id, kind, Operation::Finish, vec![create]);
+            self.push(id, kind, work, vec![create]);
         }
-        if kind.settles() {
-            self.push(id, kind, Operation::Settle, vec![create]);
+        if rules.settles {
+            self.push(id, kind, Work::Settle, vec![create]);
         }
-        self.connect();
     }
 
     /// Changes it in place.
-    pub(super) fn update(&mut self, id: &str, kind: Kind) {
+    pub(super) fn update(&mut self, written: Written<'_>, live: Live, changed: BTreeSet<String>) {
+        let Written { id, kind, declared } = written;
         let after = self.steps_of(self.graph.needs(id));
-        let update = self.push(id, kind, Operation::Update, after);
+        let work = Work::Update {
+            properties: declared,
+            live,
+            changed,
+        };
+        let update = self.push(id, kind, work, after);
         self.provided.insert(id.to_owned(), update);
-        self.connect();
     }
 
-    /// Gives every step that sends deferred properties the edges to what those refer to.
+    /// Gives every step that sends deferred properties the edges to what those refer to, now that all
+    /// of that is planned.
     fn connect(&mut self) {
         for position in 0..self.steps.len() {
-            let step = &self.steps[position];
-            let deferred = match step.operation {
-                Operation::Finish => true,
-                Operation::Update => self.graph.is_finished_later(&step.logical_id),
-                Operation::Create | Operation::Settle | Operation::Delete => false,
+            let Some(member) = self.steps[position].members.first() else {
+                continue;
+            };
+            let id = &member.logical_id;
+            let deferred = match member.work {
+                Work::Finish { .. } => true,
+                Work::Update { .. } => self.graph.is_finished_later(id),
+                Work::Create { .. } | Work::Settle | Work::Delete { .. } => false,
             };
             if deferred {
-                let mut after = self.steps_of(self.graph.needs(&step.logical_id));
-                after.extend(&step.after);
-                after.sort_unstable();
-                after.dedup();
-                after.retain(|&other| other != position);
-                self.steps[position].after = after;
+                let needs = self.steps_of(self.graph.needs(id));
+                self.steps[position].after.extend(needs);
             }
         }
     }
 
     /// Deletes it after these steps; returns the step's position.
-    pub(super) fn delete(&mut self, id: &str, kind: Kind, after: Vec<usize>) -> usize {
-        self.push(id, kind, Operation::Delete, after)
+    pub(super) fn delete(
+        &mut self,
+        id: &str,
+        kind: Kind,
+        physical_id: String,
+        after: Vec<usize>,
+    ) -> usize {
+        self.push(id, kind, Work::Delete { physical_id }, after)
     }
 
-    /// Deletes several, children first, leaving out those that go with their parent.
+    /// Deletes several, children first, leaving out those that go with their parent, and those that a
+    /// deploy was cut off from making: nothing stands behind their records.
     pub(super) fn delete_all(&mut self, gone: &BTreeMap<LogicalId, Recorded>, after: &[usize]) {
         let kinds: BTreeSet<Kind> = gone.values().map(|recorded| recorded.kind).collect();
         let mut placed: Vec<(Kind, usize)> = Vec::new();
-        let mut order: Vec<(&LogicalId, Kind)> = gone
-            .iter()
-            .map(|(id, recorded)| (id, recorded.kind))
-            .collect();
-        order.sort_by_key(|(id, kind)| (delete_rank(*kind), *id));
-        for (id, kind) in order {
-            if kind
-                .goes_with()
-                .is_some_and(|parent| kinds.contains(&parent))
-            {
-                continue;
+        let mut order: Vec<(&LogicalId, &Recorded)> = gone.iter().collect();
+        order.sort_by_key(|(id, recorded)| (recorded.kind.deletion_rank(), *id));
+        let (mut along, mut alone) = (Vec::new(), Vec::new());
+        for (id, recorded) in order {
+            match recorded.kind.rules().goes_with {
+                Some(parent) if kinds.contains(&parent) => along.push((id, parent)),
+                _ => alone.push((id, recorded)),
             }
-            let mut after = after.to_vec();
-            after.extend(
-                placed
-                    .iter()
-                    .filter(|(other, _)| blocks(*other, kind))
-                    .map(|&(_, position)| position),
-            );
-            let position = self.delete(id, kind, after);
-            placed.push((kind, position));
+        }
+        for (id, recorded) in alone {
+            let Some(physical_id) = recorded.physical_id.clone() else {
+                continue;
+            };
+            let before = placed
+                .iter()
+                .filter(|(other, _)| other.rules().deleted_before.contains(&recorded.kind))
+                .map(|&(_, position)| position);
+            let after = after.iter().copied().chain(before).collect();
+            let position = self.delete(id, recorded.kind, physical_id, after);
+            placed.push((recorded.kind, position));
+        }
+        for (id, parent) in along {
+            let parents = placed.iter().filter(|(kind, _)| *kind == parent);
+            // With several parents of a type gone, the last is the safe one to wait for.
+            if let Some(&(_, position)) = parents.last() {
+                self.gone_with.insert(id.clone(), position);
+            }
         }
     }
-}
 
-/// Children before parents, so that a step only ever waits for earlier ones.
-fn delete_rank(kind: Kind) -> u8 {
-    match kind {
-        Kind::Item
-        | Kind::Permission
-        | Kind::EventInvokeConfig
-        | Kind::UserPoolClient
-        | Kind::UserPoolDomain
-        | Kind::UserPoolGroup
-        | Kind::RolePolicy => 0,
-        Kind::UserPoolResourceServer => 1,
-        Kind::UserPool => 2,
-        Kind::Function => 3,
-        _ => 4,
+    /// The steps in the order of their edges, those that share a request as one.
+    ///
+    /// Fails when steps wait for each other in a circle.
+    pub(super) fn finish(mut self) -> Result<(Vec<Step>, Gone, Answers)> {
+        self.connect();
+        let (steps, moved) = together(self.steps);
+        let order = graph::sorted(&steps)?;
+        let mut position_of = vec![0; steps.len()];
+        for (position, &old) in order.iter().enumerate() {
+            position_of[old] = position;
+        }
+        let mut slots: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
+        let sorted = order.iter().filter_map(|&old| slots[old].take());
+        let sorted = sorted.map(|mut step| {
+            for before in &mut step.after {
+                *before = position_of[*before];
+            }
+            step.after.sort_unstable();
+            step
+        });
+        let sorted = sorted.collect();
+        let gone_with = self.gone_with.into_iter();
+        let gone_with = gone_with.map(|(id, old)| (id, position_of[moved[old]]));
+        Ok((sorted, gone_with.collect(), self.answers))
     }
 }
 
-/// Whether AWS refuses to delete `parent` while a `child` is there, or `child` needs it to the end.
-fn blocks(child: Kind, parent: Kind) -> bool {
-    matches!(
-        (child, parent),
-        // DeleteUserPool fails while a domain hangs from it.
-        (Kind::UserPoolDomain | Kind::UserPoolClient | Kind::UserPoolGroup, Kind::UserPool)
-            | (Kind::UserPoolClient, Kind::UserPoolResourceServer)
-            | (Kind::UserPoolResourceServer, Kind::UserPool)
-            // DeleteRole fails while the role has inline policies.
-            | (Kind::RolePolicy, Kind::Role)
-            | (Kind::Permission | Kind::EventInvokeConfig, Kind::Function)
-            | (Kind::Item, Kind::Table)
-    )
+/// Puts the writes of a type into as few steps as its requests take, each behind all that its members wait
+/// for. Nothing waits for a type that shares requests, so no circle can come of that. Returns the steps, and
+/// where each of the old ones is now.
+fn together(steps: Vec<Step>) -> (Vec<Step>, Vec<usize>) {
+    let mut merged: Vec<Step> = Vec::new();
+    let mut moved = Vec::with_capacity(steps.len());
+    let mut open: BTreeMap<Kind, usize> = BTreeMap::new();
+    for step in steps {
+        let room = step.kind.rules().share_a_request;
+        let shares = room > 1
+            && step.members.iter().all(|member| {
+                matches!(
+                    member.work.operation(),
+                    Operation::Create | Operation::Update
+                )
+            });
+        let shared = open
+            .get(&step.kind)
+            .copied()
+            .filter(|&position| shares && merged[position].members.len() < room);
+        if let Some(position) = shared {
+            merged[position].members.extend(step.members);
+            merged[position].after.extend(step.after);
+            moved.push(position);
+        } else {
+            if shares {
+                open.insert(step.kind, merged.len());
+            }
+            moved.push(merged.len());
+            merged.push(step);
+        }
+    }
+    for step in &mut merged {
+        for before in &mut step.after {
+            *before = moved[*before];
+        }
+        step.after.sort_unstable();
+        step.after.dedup();
+    }
+    (merged, moved)
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::resource::REF;
+use crate::resource::{REF, Resource};
 use crate::topology::tests::{example, whole};
 
 /// Everything the topology declares, as AWS would return it after a deploy.
@@ -14,7 +14,7 @@ fn deployed(topology: &Topology) -> Observed {
         ..Observed::default()
     };
     let mut answers = account();
-    for id in graph.in_order() {
+    for id in graph.in_order().expect("no circle") {
         answers.attribute(&id, "Arn", format!("arn:{id}"));
         answers.reference(&id, format!("physical-{id}"));
     }
@@ -57,24 +57,18 @@ fn planned(topology: &Topology, observed: Observed) -> Result<Plan> {
 }
 
 fn depth(plan: &Plan) -> usize {
-    let mut depths = vec![0; plan.steps.len()];
-    for (position, step) in plan.steps.iter().enumerate() {
-        for &before in &step.after {
-            assert_ne!(before, position);
-        }
-    }
-    // Steps may wait for later ones in the list (a Finish does), so settle by repetition.
-    for _ in 0..plan.steps.len() {
-        for (position, step) in plan.steps.iter().enumerate() {
-            depths[position] = 1 + step
-                .after
-                .iter()
-                .map(|&before| depths[before])
-                .max()
-                .unwrap_or(0);
-        }
+    let mut depths: Vec<usize> = Vec::new();
+    for step in &plan.steps {
+        // Panics where a step waits for a later one.
+        let before = step.after.iter().map(|&before| depths[before]);
+        depths.push(1 + before.max().unwrap_or(0));
     }
     depths.into_iter().max().unwrap_or(0)
+}
+
+fn operations(plan: &Plan) -> Vec<Operation> {
+    let works = plan.steps.iter().flat_map(|step| &step.members);
+    works.map(|member| member.work.operation()).collect()
 }
 
 #[test]
@@ -102,13 +96,13 @@ fn a_cold_plan_creates_everything_in_three_levels() {
     let finish = plan
         .steps
         .iter()
-        .find(|step| step.operation == Operation::Finish)
+        .find(|step| step.members[0].work.operation() == Operation::Finish)
         .expect("a finish");
-    assert_eq!(finish.logical_id, "UserPool");
+    assert_eq!(finish.members[0].logical_id, "UserPool");
     let waits: Vec<&str> = finish
         .after
         .iter()
-        .map(|&position| plan.steps[position].logical_id.as_str())
+        .flat_map(|&position| plan.steps[position].ids())
         .collect();
     assert!(
         waits.contains(&"ConfirmUser") && waits.contains(&"GenerateToken"),
@@ -205,8 +199,7 @@ fn a_client_is_replaced_only_when_allowed_and_the_old_one_goes_last() {
         protected: false,
     };
     let plan = plan(&topology, Engine::Direct, observed, &allowed).expect("a plan");
-    let operations: Vec<Operation> = plan.steps.iter().map(|step| step.operation).collect();
-    assert_eq!(operations, [Operation::Create, Operation::Delete]);
+    assert_eq!(operations(&plan), [Operation::Create, Operation::Delete]);
     assert_eq!(plan.steps[1].after, [0]);
 
     let (observed, _) = with_secret_flipped(&topology);
@@ -231,7 +224,7 @@ fn what_left_the_file_is_deleted_last() {
     );
     let plan = planned(&topology, observed).expect("a plan");
     assert_eq!(plan.steps.len(), 2);
-    assert_eq!(plan.steps[1].operation, Operation::Delete);
+    assert_eq!(operations(&plan)[1], Operation::Delete);
     assert_eq!(plan.steps[1].after, [0]);
 }
 
@@ -239,7 +232,7 @@ fn what_left_the_file_is_deleted_last() {
 fn destroying_leaves_children_to_their_parents_and_orders_the_rest() {
     let topology = whole();
     let recorded = deployed(&topology).recorded;
-    let plan = destroy("prod", Engine::Direct, recorded, &[]);
+    let plan = destroy("prod", Engine::Direct, recorded, &[]).expect("a plan");
     assert_eq!(plan.changes.len(), topology.resources.len());
     let kinds: Vec<Kind> = plan.steps.iter().map(|step| step.kind).collect();
     assert!(
@@ -251,6 +244,13 @@ fn destroying_leaves_children_to_their_parents_and_orders_the_rest() {
         "permissions go with the function"
     );
     assert_eq!(depth(&plan), 2);
+    let pool = plan.steps_of("UserPool").next();
+    let client = plan
+        .changes
+        .iter()
+        .find(|change| change.kind == Kind::UserPoolClient);
+    let client = &client.expect("a client").logical_id;
+    assert_eq!(plan.steps_of(client).next(), pool, "it goes with the pool");
 }
 
 #[test]
@@ -261,7 +261,134 @@ fn keeping_data_keeps_the_pool_and_the_tables() {
         Engine::Direct,
         deployed(&topology).recorded,
         &[Kind::UserPool, Kind::Table],
-    );
-    assert!(plan.steps.iter().all(|step| !step.kind.holds_data()));
+    )
+    .expect("a plan");
+    assert!(plan.steps.iter().all(|step| !step.kind.rules().holds_data));
     assert_eq!(plan.unchanged.len(), 3);
+}
+
+/// A plan is all that executing needs: what to create, the whole update with what changed, what to delete.
+#[test]
+fn a_step_carries_its_payload() {
+    let topology = whole();
+    let mut observed = deployed(&topology);
+    let live = observed.live.get_mut("ConfirmUser").expect("ConfirmUser");
+    live.properties["MemorySize"] = json!(128);
+    live.properties["Timeout"] = json!(1);
+    let before = live.clone();
+    let plan = planned(&topology, observed).expect("a plan");
+    let Work::Update {
+        properties,
+        live,
+        changed,
+    } = &plan.steps[0].members[0].work
+    else {
+        panic!("{:?} is an update", plan.steps[0]);
+    };
+    assert_eq!(*live, before);
+    assert_eq!(
+        *changed,
+        BTreeSet::from(["MemorySize".to_owned(), "Timeout".to_owned()])
+    );
+    let declared = topology.resources["ConfirmUser"].resource.properties();
+    assert_eq!(*properties, declared);
+}
+
+#[test]
+fn what_waits_for_others_is_sent_with_the_finish_alone() {
+    let topology = whole();
+    let observed = Observed {
+        answers: account(),
+        ..Observed::default()
+    };
+    let plan = planned(&topology, observed).expect("a plan");
+    let of_pool: Vec<&Work> = plan
+        .steps
+        .iter()
+        .flat_map(|step| &step.members)
+        .filter(|member| member.logical_id == "UserPool")
+        .map(|member| &member.work)
+        .collect();
+    let [
+        Work::Create { properties, .. },
+        Work::Finish {
+            properties: all,
+            changed,
+        },
+    ] = &of_pool[..]
+    else {
+        panic!("{of_pool:?}");
+    };
+    assert!(properties.get("LambdaConfig").is_none());
+    assert!(all.get("LambdaConfig").is_some());
+    assert_eq!(*changed, BTreeSet::from(["LambdaConfig".to_owned()]));
+    let finish = plan.steps_of("UserPool").last().expect("a finish");
+    assert!(
+        plan.steps[finish].after.len() >= 3,
+        "pool and two functions"
+    );
+}
+
+#[test]
+fn items_share_a_request_and_the_ledger_knows_what_each_will_be_called() {
+    let topology = whole();
+    let observed = Observed {
+        answers: account(),
+        ..Observed::default()
+    };
+    let plan = planned(&topology, observed).expect("a plan");
+    let items: Vec<&Step> = plan
+        .steps
+        .iter()
+        .filter(|step| step.kind == Kind::Item)
+        .collect();
+    assert_eq!(items.len(), 1);
+    assert!(items[0].members.len() > 3, "{:?}", items[0]);
+    assert_eq!(items[0].after.len(), 2, "both tables");
+    let intents: BTreeMap<&str, Option<&str>> = plan
+        .creates()
+        .map(|(id, _, physical_id)| (id.as_str(), physical_id.map(String::as_str)))
+        .collect();
+    assert_eq!(intents.len(), topology.resources.len());
+    assert_eq!(intents["ConfirmUserRole"], Some("full-prod-confirm-user"));
+    assert_eq!(intents["UserPool"], None, "AWS makes that up");
+}
+
+#[test]
+fn a_circle_is_refused() {
+    let mut topology = example("starter", "dev");
+    let Resource::Role(role) = &topology.resources["ConfirmUserRole"].resource else {
+        panic!("a role");
+    };
+    let mut role = role.clone();
+    role.assume_role_policy_document.statement[0].resource =
+        Some(vec![crate::resource::Expr::attribute("ConfirmUser", "Arn")]);
+    let node = topology.resources.get_mut("ConfirmUserRole").expect("it");
+    node.resource = Resource::Role(role);
+    let error = planned(&topology, Observed::default()).expect_err("a circle");
+    assert_eq!(error.kind, crate::error::ErrorKind::Refused);
+    let cause = &error.causes[0];
+    assert!(
+        cause.contains("`ConfirmUser`") && cause.contains("`ConfirmUserRole`"),
+        "{cause}"
+    );
+}
+
+/// A record without a physical ID is of a create that was cut off: nothing has to be sent, and the change
+/// is complete at once.
+#[test]
+fn what_was_never_made_is_removed_without_a_request() {
+    let topology = whole();
+    let mut observed = deployed(&topology);
+    observed.recorded.insert(
+        "GroupOld".to_owned(),
+        Recorded {
+            kind: Kind::UserPoolGroup,
+            physical_id: None,
+        },
+    );
+    let plan = planned(&topology, observed).expect("a plan");
+    assert_eq!(plan.changes.len(), 1);
+    assert!(plan.steps.is_empty());
+    assert_eq!(plan.steps_of("GroupOld").count(), 0);
 }

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ResourceType;
 use super::expr::Tag;
-use super::rules::{Compare, Mutability, Replacement, Rules};
+use super::rules::{Compare, Identity, Mutability, Part, Replacement, Rules};
 
 /// `AWS::CloudWatch::Alarm` on one metric.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,10 +52,12 @@ pub struct Dimension {
     pub value: String,
 }
 
-pub(super) const ALARM: Rules = Rules {
-    type_name: "AWS::CloudWatch::Alarm",
-    compare: &[("AlarmActions", Compare::Set), ("Tags", Compare::Tags)],
-    mutability: &[("AlarmName", Mutability::Replace)],
-    replacement: Replacement::DeleteFirst,
-    deferred: &[],
-};
+impl ResourceType for Alarm {
+    const RULES: Rules = Rules {
+        compare: &[("AlarmActions", Compare::Set), ("Tags", Compare::Tags)],
+        mutability: &[("AlarmName", Mutability::Replace)],
+        replacement: Replacement::DeleteFirst,
+        identity: Identity::Named(&[Part::Property("/AlarmName")]),
+        ..Rules::of("AWS::CloudWatch::Alarm")
+    };
+}

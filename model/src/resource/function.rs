@@ -1,11 +1,12 @@
-//! `AWS::Lambda::Function`, `AWS::Lambda::Permission` and `AWS::Lambda::EventInvokeConfig`.
+//! `AWS::Lambda::Function`.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::expr::{Expr, Tag};
-use super::rules::{Compare, Mutability, Replacement, Rules};
+use super::ResourceType;
+use super::expr::{Expr, Phase, Tag};
+use super::rules::{Compare, Identity, Mutability, Part, Replacement, Rules};
 
 /// `AWS::Lambda::Function` on `provided.al2023`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,74 +65,18 @@ pub const ARTIFACT_BUCKET: &str = "ArtifactBucket";
 /// What the direct engine answers for [`ARTIFACT_BUCKET`]: the package travels in the request.
 pub const SENT_DIRECTLY: &str = "direct";
 
-pub(super) const FUNCTION: Rules = Rules {
-    type_name: "AWS::Lambda::Function",
-    compare: &[
-        ("Environment.Variables", Compare::Map),
-        ("Code", Compare::Digest("S3Key")),
-        ("Tags", Compare::Tags),
-    ],
-    mutability: &[("FunctionName", Mutability::Replace)],
-    replacement: Replacement::DeleteFirst,
-    deferred: &[],
-};
-
-/// `AWS::Lambda::Permission`: one statement of a function's resource policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub struct Permission<S = Expr> {
-    /// The function's name.
-    pub function_name: S,
-    /// `lambda:InvokeFunction`.
-    pub action: String,
-    /// The service that may invoke.
-    pub principal: String,
-    /// The one resource that may invoke.
-    pub source_arn: S,
-    /// The account of that resource; closes the confused-deputy gap.
-    pub source_account: S,
+impl<S: Phase> ResourceType for Function<S> {
+    const RULES: Rules = Rules {
+        compare: &[
+            ("Environment.Variables", Compare::Map),
+            ("Code", Compare::Digest("S3Key")),
+            ("Tags", Compare::Tags),
+        ],
+        mutability: &[("FunctionName", Mutability::Replace)],
+        replacement: Replacement::DeleteFirst,
+        identity: Identity::Named(&[Part::Property("/FunctionName")]),
+        // Lambda answers a create before the function is Active.
+        settles: true,
+        ..Rules::of("AWS::Lambda::Function")
+    };
 }
-
-pub(super) const PERMISSION: Rules = Rules {
-    type_name: "AWS::Lambda::Permission",
-    compare: &[],
-    // Every property is create-only in CloudFormation, and the API has no update either.
-    mutability: &[
-        ("FunctionName", Mutability::Replace),
-        ("Action", Mutability::Replace),
-        ("Principal", Mutability::Replace),
-        ("SourceArn", Mutability::Replace),
-        ("SourceAccount", Mutability::Replace),
-    ],
-    replacement: Replacement::DeleteFirst,
-    deferred: &[],
-};
-
-/// `AWS::Lambda::EventInvokeConfig`: how often and how long an asynchronous invocation is tried again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub struct EventInvokeConfig<S = Expr> {
-    /// The function's name.
-    pub function_name: S,
-    /// `$LATEST`, or a version or alias.
-    pub qualifier: String,
-    /// Attempts after the first, 0 to 2; Lambda waits one minute before the first and two before the second.
-    pub maximum_retry_attempts: u32,
-    /// How long an event may wait in Lambda's queue, 60 to 21600: while the function is throttled,
-    /// Lambda keeps trying for this long.
-    pub maximum_event_age_in_seconds: u32,
-}
-
-/// The qualifier of the function itself, beside its versions.
-pub const LATEST: &str = "$LATEST";
-
-pub(super) const EVENT_INVOKE_CONFIG: Rules = Rules {
-    type_name: "AWS::Lambda::EventInvokeConfig",
-    compare: &[],
-    mutability: &[
-        ("FunctionName", Mutability::Replace),
-        ("Qualifier", Mutability::Replace),
-    ],
-    replacement: Replacement::DeleteFirst,
-    deferred: &[],
-};

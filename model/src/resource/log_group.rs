@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ResourceType;
 use super::expr::Tag;
-use super::rules::{Compare, Mutability, Replacement, Rules};
+use super::rules::{Compare, Identity, Mutability, Part, Replacement, Rules};
 
 /// `AWS::Logs::LogGroup`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,10 +18,12 @@ pub struct LogGroup {
     pub tags: Vec<Tag>,
 }
 
-pub(super) const LOG_GROUP: Rules = Rules {
-    type_name: "AWS::Logs::LogGroup",
-    compare: &[("Tags", Compare::Tags)],
-    mutability: &[("LogGroupName", Mutability::Replace)],
-    replacement: Replacement::DeleteFirst,
-    deferred: &[],
-};
+impl ResourceType for LogGroup {
+    const RULES: Rules = Rules {
+        compare: &[("Tags", Compare::Tags)],
+        mutability: &[("LogGroupName", Mutability::Replace)],
+        replacement: Replacement::DeleteFirst,
+        identity: Identity::Named(&[Part::Property("/LogGroupName")]),
+        ..Rules::of("AWS::Logs::LogGroup")
+    };
+}

@@ -1,13 +1,14 @@
-//! `AWS::IAM::Role` and `AWS::IAM::RolePolicy`.
+//! `AWS::IAM::Role`.
 //!
 //! The permissions are a resource of their own, not the role's `Policies`: a function needs the role
 //! to exist, but not its permissions, and two small requests side by side beat one behind the other.
 
 use serde::{Deserialize, Serialize};
 
-use super::expr::{Expr, Tag};
+use super::ResourceType;
+use super::expr::{Expr, Phase, Tag};
 use super::policy::PolicyDocument;
-use super::rules::{Compare, Mutability, Replacement, Rules};
+use super::rules::{Compare, Identity, Mutability, Part, Replacement, Rules};
 
 /// `AWS::IAM::Role`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,36 +24,15 @@ pub struct Role<S = Expr> {
     pub tags: Vec<Tag>,
 }
 
-/// `AWS::IAM::RolePolicy`: an inline policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub struct RolePolicy<S = Expr> {
-    /// Unique in the role.
-    pub policy_name: String,
-    /// The role.
-    pub role_name: S,
-    /// What the role may do.
-    pub policy_document: PolicyDocument<S>,
+impl<S: Phase> ResourceType for Role<S> {
+    const RULES: Rules = Rules {
+        compare: &[
+            ("AssumeRolePolicyDocument", Compare::Policy),
+            ("Tags", Compare::Tags),
+        ],
+        mutability: &[("RoleName", Mutability::Replace)],
+        replacement: Replacement::DeleteFirst,
+        identity: Identity::Named(&[Part::Property("/RoleName")]),
+        ..Rules::of("AWS::IAM::Role")
+    };
 }
-
-pub(super) const ROLE: Rules = Rules {
-    type_name: "AWS::IAM::Role",
-    compare: &[
-        ("AssumeRolePolicyDocument", Compare::Policy),
-        ("Tags", Compare::Tags),
-    ],
-    mutability: &[("RoleName", Mutability::Replace)],
-    replacement: Replacement::DeleteFirst,
-    deferred: &[],
-};
-
-pub(super) const ROLE_POLICY: Rules = Rules {
-    type_name: "AWS::IAM::RolePolicy",
-    compare: &[("PolicyDocument", Compare::Policy)],
-    mutability: &[
-        ("PolicyName", Mutability::Replace),
-        ("RoleName", Mutability::Replace),
-    ],
-    replacement: Replacement::DeleteFirst,
-    deferred: &[],
-};

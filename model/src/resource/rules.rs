@@ -1,4 +1,8 @@
-//! What the diff must know of a resource type, as data.
+//! What planning must know of a resource type, as data.
+
+use serde_json::Value;
+
+use super::Kind;
 
 /// How a property is compared with what AWS returns. Paths not listed are compared by value, leaf by
 /// leaf, and only the leaves we declare: what we leave out is not ours.
@@ -51,11 +55,79 @@ pub enum Replacement {
     Never(&'static str),
 }
 
-/// Everything the diff must know of one type.
+/// One part of a physical ID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The property at this JSON pointer.
+    Property(&'static str),
+    /// The same, empty where there is none.
+    Optional(&'static str),
+    /// Our own name.
+    LogicalId,
+}
+
+/// What identifies a resource in AWS: the parts of CloudFormation's primary identifier, joined by `|`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// It follows from what is declared.
+    Named(&'static [Part]),
+    /// AWS makes it up. One that no record knows is looked for, by its tags or by its name, in the
+    /// parent that the property at this JSON pointer names.
+    Assigned {
+        /// Where to look; everywhere when it has no parent.
+        within: Option<&'static str>,
+    },
+}
+
+impl Identity {
+    /// The physical ID, when it follows from what is declared; `None` while a part is still an open
+    /// reference, and for what AWS names itself.
+    pub fn of(self, logical_id: &str, declared: &Value) -> Option<String> {
+        let Self::Named(parts) = self else {
+            return None;
+        };
+        let text = |pointer: &str| declared.pointer(pointer).and_then(Value::as_str);
+        let parts: Option<Vec<&str>> = parts
+            .iter()
+            .map(|part| match part {
+                Part::Property(pointer) => text(pointer),
+                Part::Optional(pointer) => Some(text(pointer).unwrap_or_default()),
+                Part::LogicalId => Some(logical_id),
+            })
+            .collect();
+        Some(parts?.join("|"))
+    }
+
+    /// Whether enough is known to read it, or to look for it.
+    pub fn can_be_read(self, logical_id: &str, declared: &Value) -> bool {
+        match self {
+            Self::Named(_) => self.of(logical_id, declared).is_some(),
+            Self::Assigned { within: None } => true,
+            Self::Assigned {
+                within: Some(parent),
+            } => declared.pointer(parent).is_some_and(Value::is_string),
+        }
+    }
+}
+
+/// What CloudFormation's `Ref` returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefReturns {
+    /// The whole physical ID.
+    PhysicalId,
+    /// What stands behind its first `|`.
+    LastPart,
+}
+
+/// Everything planning must know of one type. A type states what differs from [`Rules::of`].
 #[derive(Debug)]
 pub struct Rules {
     /// CloudFormation's type name.
     pub type_name: &'static str,
+    /// What identifies it in AWS.
+    pub identity: Identity,
+    /// What a reference to it stands for.
+    pub ref_returns: RefReturns,
     /// Path prefixes that are not compared by value.
     pub compare: &'static [(&'static str, Compare)],
     /// Path prefixes that can't simply be updated.
@@ -65,9 +137,38 @@ pub struct Rules {
     /// Properties the direct engine leaves out of the create and sends in an update once what they
     /// refer to exists. It takes an edge, and so a wait, out of the middle of the graph.
     pub deferred: &'static [&'static str],
+    /// Whether deleting it loses what people put there.
+    pub holds_data: bool,
+    /// Whether it exists, and can be referred to, some time before it can be used.
+    pub settles: bool,
+    /// The type whose deletion takes this one with it: no request of its own is needed then.
+    pub goes_with: Option<Kind>,
+    /// Types whose deletion has to wait for this one's: AWS refuses it, or this one needs them to the end.
+    pub deleted_before: &'static [Kind],
+    /// How many may be written in one request; 1 where the API takes one at a time.
+    pub share_a_request: usize,
 }
 
 impl Rules {
+    /// A type of which nothing is special: compared by value, updated in place, replaced by deleting the
+    /// old one first.
+    pub(super) const fn of(type_name: &'static str) -> Self {
+        Self {
+            type_name,
+            identity: Identity::Assigned { within: None },
+            ref_returns: RefReturns::PhysicalId,
+            compare: &[],
+            mutability: &[],
+            replacement: Replacement::DeleteFirst,
+            deferred: &[],
+            holds_data: false,
+            settles: false,
+            goes_with: None,
+            deleted_before: &[],
+            share_a_request: 1,
+        }
+    }
+
     /// How the property at `path` is compared.
     pub fn compare(&self, path: &str) -> Compare {
         lookup(self.compare, path).unwrap_or(Compare::Value)

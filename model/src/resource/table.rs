@@ -1,13 +1,10 @@
-//! `AWS::DynamoDB::Table`, and the items the project file declares.
-//!
-//! CloudFormation has no type for an item, so `SaasAuth::DynamoDB::Item` is ours: the plan shows it
-//! like any resource, and a rendered template carries it as metadata.
+//! `AWS::DynamoDB::Table`.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use super::expr::{Expr, Tag};
-use super::rules::{Compare, Mutability, Replacement, Rules};
+use super::ResourceType;
+use super::expr::Tag;
+use super::rules::{Compare, Identity, Mutability, Part, Replacement, Rules};
 
 /// `AWS::DynamoDB::Table`, on demand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,61 +128,37 @@ impl Key {
     }
 }
 
-pub(super) const TABLE: Rules = Rules {
-    type_name: "AWS::DynamoDB::Table",
-    compare: &[
-        ("AttributeDefinitions", Compare::Set),
-        ("GlobalSecondaryIndexes", Compare::Keyed("IndexName")),
-        ("Tags", Compare::Tags),
-    ],
-    mutability: &[
-        ("TableName", Mutability::Replace),
-        (
-            "KeySchema",
-            Mutability::Refuse(
-                "a table's key can't change; create a table beside it and copy the items",
+impl ResourceType for Table {
+    const RULES: Rules = Rules {
+        compare: &[
+            ("AttributeDefinitions", Compare::Set),
+            ("GlobalSecondaryIndexes", Compare::Keyed("IndexName")),
+            ("Tags", Compare::Tags),
+        ],
+        mutability: &[
+            ("TableName", Mutability::Replace),
+            (
+                "KeySchema",
+                Mutability::Refuse(
+                    "a table's key can't change; create a table beside it and copy the items",
+                ),
             ),
-        ),
-        (
-            "AttributeDefinitions",
-            Mutability::Refuse(
-                "the attributes of a key can't change; create a table beside it and copy the items",
+            (
+                "AttributeDefinitions",
+                Mutability::Refuse(
+                    "the attributes of a key can't change; create a table beside it and copy the items",
+                ),
             ),
-        ),
-        (
-            "GlobalSecondaryIndexes",
-            Mutability::Refuse(
-                "this index is what the triggers query; it can't be changed while they run",
+            (
+                "GlobalSecondaryIndexes",
+                Mutability::Refuse(
+                    "this index is what the triggers query; it can't be changed while they run",
+                ),
             ),
-        ),
-    ],
-    replacement: Replacement::Never("a table is never replaced: its items would be lost"),
-    deferred: &[],
-};
-
-/// One declared item: a role's permissions, or a registered company domain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub struct Item<S = Expr> {
-    /// The table.
-    pub table_name: S,
-    /// The partition key's value; the attribute is `pk`.
-    pub partition_key: String,
-    /// The sort key's value, where the table has one; the attribute is `sk`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sort_key: Option<String>,
-    /// The other attributes that are ours: strings and lists of strings.
-    pub attributes: Map<String, Value>,
+        ],
+        replacement: Replacement::Never("a table is never replaced: its items would be lost"),
+        identity: Identity::Named(&[Part::Property("/TableName")]),
+        holds_data: true,
+        ..Rules::of("AWS::DynamoDB::Table")
+    };
 }
-
-pub(super) const ITEM: Rules = Rules {
-    type_name: "SaasAuth::DynamoDB::Item",
-    compare: &[("Attributes", Compare::Map)],
-    mutability: &[
-        ("TableName", Mutability::Replace),
-        ("PartitionKey", Mutability::Replace),
-        ("SortKey", Mutability::Replace),
-    ],
-    replacement: Replacement::DeleteFirst,
-    deferred: &[],
-};

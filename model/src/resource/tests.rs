@@ -46,7 +46,8 @@ fn knows(schema: &Value, path: &str) -> bool {
 #[test]
 fn only_the_item_is_our_own_type() {
     let ours: Vec<Kind> = Kind::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|&kind| schema(kind).is_none())
         .collect();
     assert_eq!(ours, [Kind::Item]);
@@ -54,7 +55,7 @@ fn only_the_item_is_our_own_type() {
 
 #[test]
 fn rules_name_properties_that_exist() {
-    for kind in Kind::ALL {
+    for &kind in Kind::ALL {
         let Some(schema) = schema(kind) else { continue };
         let rules = kind.rules();
         let paths = rules
@@ -71,7 +72,7 @@ fn rules_name_properties_that_exist() {
 
 #[test]
 fn create_only_properties_are_never_plain_updates() {
-    for kind in Kind::ALL {
+    for &kind in Kind::ALL {
         let Some(schema) = schema(kind) else { continue };
         for path in schema["createOnlyProperties"]
             .as_array()

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::expr::Expr;
-use super::rules::{Compare, Mutability, Replacement, Rules};
+use super::ResourceType;
+use super::expr::{Expr, Phase};
+use super::rules::{Compare, Identity, Mutability, Replacement, Rules};
 
 /// `AWS::Cognito::UserPool`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,6 +136,9 @@ pub struct PasswordPolicy {
     pub require_symbols: bool,
     /// Days until a password set by an administrator expires.
     pub temporary_password_validity_days: u32,
+    /// How many earlier passwords can't be taken again, 0 to 24.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_history_size: Option<u32>,
 }
 
 /// The message with the code or link.
@@ -249,35 +253,39 @@ const FIXED: Mutability = Mutability::Refuse(
     "Cognito fixes this when the pool is made; declare a second project and migrate the users to it",
 );
 
-/// LambdaConfig is deferred: the pool, and all that hangs from it, is made beside the functions
-/// instead of after them, and no assumption is needed on whether Cognito accepts the ARN of a
-/// function that doesn't exist yet (its API reference doesn't say).
-pub(super) const USER_POOL: Rules = Rules {
-    type_name: "AWS::Cognito::UserPool",
-    compare: &[
-        ("UsernameAttributes", Compare::Set),
-        ("AliasAttributes", Compare::Set),
-        ("AutoVerifiedAttributes", Compare::Set),
-        ("Schema", Compare::Keyed("Name")),
-        ("EnabledMfas", Compare::Set),
-        (
-            "UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate",
-            Compare::Set,
-        ),
-        ("UserPoolTags", Compare::Map),
-    ],
-    mutability: &[
-        ("UserPoolName", FIXED),
-        ("UsernameAttributes", FIXED),
-        ("AliasAttributes", FIXED),
-        ("UsernameConfiguration", FIXED),
-        (
-            "Schema",
-            Mutability::AddOnly(
-                "Cognito can add attributes, not change them; add one under a new name",
+impl<S: Phase> ResourceType for UserPool<S> {
+    const RULES: Rules = Rules {
+        compare: &[
+            ("UsernameAttributes", Compare::Set),
+            ("AliasAttributes", Compare::Set),
+            ("AutoVerifiedAttributes", Compare::Set),
+            ("Schema", Compare::Keyed("Name")),
+            ("EnabledMfas", Compare::Set),
+            (
+                "UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate",
+                Compare::Set,
             ),
-        ),
-    ],
-    replacement: Replacement::Never("a user pool is never replaced: its users would be lost"),
-    deferred: &["LambdaConfig"],
-};
+            ("UserPoolTags", Compare::Map),
+        ],
+        mutability: &[
+            ("UserPoolName", FIXED),
+            ("UsernameAttributes", FIXED),
+            ("AliasAttributes", FIXED),
+            ("UsernameConfiguration", FIXED),
+            (
+                "Schema",
+                Mutability::AddOnly(
+                    "Cognito can add attributes, not change them; add one under a new name",
+                ),
+            ),
+        ],
+        replacement: Replacement::Never("a user pool is never replaced: its users would be lost"),
+        // The pool, and all that hangs from it, is made beside the functions instead of after them, and no
+        // assumption is needed on whether Cognito accepts the ARN of a function that doesn't exist yet
+        // (its API reference doesn't say).
+        deferred: &["LambdaConfig"],
+        identity: Identity::Assigned { within: None },
+        holds_data: true,
+        ..Rules::of("AWS::Cognito::UserPool")
+    };
+}

@@ -110,7 +110,7 @@ pub(super) async fn revoke(args: ChangeArgs, context: &Context) -> Result<()> {
     )?;
     // Whoever joined a domain at sign-up got their role from it as well.
     let left_domain = change.rights().is_some_and(|one| one.membership.is_some());
-    if left_domain && done.changed && role != stage.access.default_role {
+    if left_domain && done.changed && stage.access.default_role != role {
         context.ui.hint(&format!(
             "role `{role}` stays; take it with `saasauth user revoke {name} --role {role} --stage {}`",
             stage.name

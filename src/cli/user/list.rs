@@ -26,7 +26,7 @@ pub(super) async fn run(args: ListArgs, context: &Context) -> Result<()> {
     let (project, stage) = context.stage()?;
     let roles = &stage.access.roles;
     if let Some(role) = args.role.as_ref().filter(|role| !roles.contains_key(*role)) {
-        let hint = words::hint(role, roles.keys().map(String::as_str));
+        let hint = words::hint(role, roles.keys().map(|name| name.as_str()));
         context
             .ui
             .warn(&format!("the project file has no role `{role}`; {hint}"));

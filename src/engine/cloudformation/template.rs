@@ -19,7 +19,7 @@ pub fn render(topology: &Topology) -> Value {
         }
         let mut resource = Map::new();
         resource.insert("Type".to_owned(), json!(kind.type_name()));
-        if kind.holds_data() {
+        if kind.rules().holds_data {
             // Deleting the stack, or replacing the resource, must never delete users.
             resource.insert("DeletionPolicy".to_owned(), json!("Retain"));
             resource.insert("UpdateReplacePolicy".to_owned(), json!("Retain"));

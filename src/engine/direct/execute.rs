@@ -2,46 +2,21 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use sha2::{Digest, Sha256};
-use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::aws::ledger::Record;
 use crate::aws::{Aws, Fault, trace};
 use crate::engine::event::{Event, Events, Task};
-use saasauth_model::error::{Error, ErrorKind};
-use saasauth_model::plan::{Action, Operation, Plan, Step};
+use saasauth_model::error::Error;
+use saasauth_model::plan::schedule::Schedule;
+use saasauth_model::plan::{Action, Member, Operation, Plan, Step, Work};
 use saasauth_model::resource::{Answers, Kind, Live, LogicalId, Resolved};
-
-/// How many requests of one service are under way at once. Cognito allows some of its calls 5 a
-/// second for the whole account, and the live application shares that.
-const COGNITO_AT_ONCE: usize = 5;
-const OTHERS_AT_ONCE: usize = 12;
-
-/// A person's wish to stop, heard between steps.
-#[derive(Debug, Clone, Default)]
-pub struct Interrupt {
-    asked: Arc<AtomicBool>,
-    notify: Arc<Notify>,
-}
-
-impl Interrupt {
-    /// Asks for the end: nothing new is started, what is under way is finished.
-    pub fn ask(&self) {
-        self.asked.store(true, Ordering::SeqCst);
-        self.notify.notify_waiters();
-    }
-
-    /// Whether the end was asked for.
-    pub fn was_asked(&self) -> bool {
-        self.asked.load(Ordering::SeqCst)
-    }
-}
 
 /// What came of executing a plan.
 #[derive(Debug, Default)]
@@ -53,7 +28,7 @@ pub struct Execution {
     /// Root causes; what only failed because something before it did is left out.
     pub failures: Vec<Error>,
     /// Whether it was stopped before its end.
-    pub interrupted: bool,
+    pub stopped: bool,
     /// The level of the last request.
     pub level: u32,
 }
@@ -68,12 +43,22 @@ struct Run<'a> {
     made: RefCell<BTreeMap<LogicalId, Live>>,
 }
 
-/// Executes the steps, the first requests one level below `level`.
+/// How a step ended.
+struct Ended {
+    position: usize,
+    /// One for each member that failed.
+    failures: Vec<(LogicalId, Error)>,
+    /// The level of its last request.
+    level: u32,
+}
+
+/// Executes the steps, the first requests one level below `level`. Once `stop` is cancelled nothing new is
+/// started, and what is under way is finished.
 pub(super) async fn execute(
     aws: &Aws,
     plan: &Plan,
     events: &Events<'_>,
-    interrupt: &Interrupt,
+    stop: &CancellationToken,
     level: u32,
 ) -> Execution {
     events(Event::Started(tasks(plan)));
@@ -88,196 +73,105 @@ pub(super) async fn execute(
         level,
         ..Execution::default()
     };
-    let mut progress = Progress::new(plan, level);
+    let mut schedule = Schedule::new(&plan.steps, level);
     let mut running = FuturesUnordered::new();
     loop {
-        if interrupt.was_asked() {
-            execution.interrupted = progress.has_waiting();
+        if stop.is_cancelled() {
+            execution.stopped = schedule.has_waiting();
         } else {
-            for position in progress.startable(&plan.steps) {
-                let level = progress.level_before(&plan.steps[position]);
+            for position in schedule.start() {
+                let level = schedule.level_before(position);
                 running.push(run.step(position, level));
             }
         }
-        let Some((position, outcome, reached)) = running.next().await else {
+        let Some(ended) = running.next().await else {
             break;
         };
-        let step = &plan.steps[position];
-        execution.level = execution.level.max(reached);
-        match outcome {
-            Ok(()) => progress.done(position, reached),
-            Err(error) => {
-                events(Event::StepFailed {
-                    id: step.logical_id.clone(),
-                    error: Box::new(error.clone()),
-                });
-                execution.failures.push(error);
-                for (id, because) in progress.failed(position, &plan.steps) {
-                    events(Event::StepSkipped { id, because });
-                }
-            }
+        execution.level = execution.level.max(ended.level);
+        if ended.failures.is_empty() {
+            schedule.done(ended.position, ended.level);
+            continue;
+        }
+        let because = ended.failures[0].0.clone();
+        for (id, error) in ended.failures {
+            events(Event::StepFailed {
+                id,
+                error: Box::new(error.clone()),
+            });
+            execution.failures.push(error);
+        }
+        for id in schedule.failed(ended.position) {
+            let because = because.clone();
+            events(Event::StepSkipped { id, because });
         }
     }
     drop(running);
     events(Event::Finished);
-    run.account_for(&progress, &mut execution);
+    run.account_for(&schedule, &mut execution);
     execution
 }
 
 fn tasks(plan: &Plan) -> Vec<Task> {
-    plan.changes
-        .iter()
-        .map(|change| Task {
-            id: change.logical_id.clone(),
-            kind: change.kind,
-            action: change.action,
-            steps: plan
-                .steps
-                .iter()
-                .filter(|step| step.logical_id == change.logical_id)
-                .count(),
-        })
-        .filter(|task| task.steps > 0)
-        .collect()
-}
-
-/// Which steps are waiting, running, done or out of reach.
-struct Progress {
-    states: Vec<State>,
-    base_level: u32,
-    kinds: Vec<Kind>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Waiting,
-    Running,
-    Done { level: u32 },
-    Failed,
-    Skipped,
-}
-
-impl Progress {
-    fn new(plan: &Plan, base_level: u32) -> Self {
-        Self {
-            states: vec![State::Waiting; plan.steps.len()],
-            base_level,
-            kinds: plan.steps.iter().map(|step| step.kind).collect(),
-        }
-    }
-
-    /// Marks as running, and returns, the steps whose turn it is: all before them is done, and their
-    /// service has room.
-    fn startable(&mut self, steps: &[Step]) -> Vec<usize> {
-        let mut started = Vec::new();
-        for (position, step) in steps.iter().enumerate() {
-            let ready = self.states[position] == State::Waiting
-                && step
-                    .after
-                    .iter()
-                    .all(|&before| matches!(self.states[before], State::Done { .. }));
-            if ready && self.has_room(step.kind) {
-                self.states[position] = State::Running;
-                started.push(position);
-            }
-        }
-        started
-    }
-
-    fn has_room(&self, kind: Kind) -> bool {
-        let cognito = is_cognito(kind);
-        let running = self
-            .states
+    let tasks = plan.changes.iter().map(|change| Task {
+        id: change.logical_id.clone(),
+        kind: change.kind,
+        action: change.action,
+        steps: plan
+            .steps
             .iter()
-            .zip(&self.kinds)
-            .filter(|(state, other)| **state == State::Running && is_cognito(**other) == cognito)
-            .count();
-        running
-            < if cognito {
-                COGNITO_AT_ONCE
-            } else {
-                OTHERS_AT_ONCE
-            }
-    }
-
-    fn level_before(&self, step: &Step) -> u32 {
-        let levels = step.after.iter().map(|&before| match self.states[before] {
-            State::Done { level } => level,
-            _ => self.base_level,
-        });
-        levels.max().unwrap_or(self.base_level)
-    }
-
-    fn done(&mut self, position: usize, level: u32) {
-        self.states[position] = State::Done { level };
-    }
-
-    /// Marks a step as failed and all that need it as skipped; returns the latter with the cause.
-    fn failed(&mut self, position: usize, steps: &[Step]) -> Vec<(LogicalId, LogicalId)> {
-        self.states[position] = State::Failed;
-        let because = steps[position].logical_id.clone();
-        let mut skipped = Vec::new();
-        loop {
-            let next = steps.iter().enumerate().find(|(other, step)| {
-                self.states[*other] == State::Waiting
-                    && step.after.iter().any(|&before| {
-                        matches!(self.states[before], State::Failed | State::Skipped)
-                    })
-            });
-            let Some((other, step)) = next else {
-                return skipped;
-            };
-            self.states[other] = State::Skipped;
-            if step.logical_id != because {
-                skipped.push((step.logical_id.clone(), because.clone()));
-            }
-        }
-    }
-
-    fn has_waiting(&self) -> bool {
-        self.states.contains(&State::Waiting)
-    }
-
-    fn is_done(&self, position: usize) -> bool {
-        matches!(self.states[position], State::Done { .. })
-    }
-}
-
-fn is_cognito(kind: Kind) -> bool {
-    kind.type_name().starts_with("AWS::Cognito::")
+            .flat_map(Step::ids)
+            .filter(|id| *id == change.logical_id)
+            .count(),
+    });
+    tasks.filter(|task| task.steps > 0).collect()
 }
 
 impl Run<'_> {
-    /// Runs one step. Returns its position, how it went, and the level it reached.
-    async fn step(&self, position: usize, level: u32) -> (usize, Result<(), Error>, u32) {
+    async fn step(&self, position: usize, level: u32) -> Ended {
         let step = &self.plan.steps[position];
-        let id = step.logical_id.clone();
-        (self.events)(Event::StepStarted {
-            id: id.clone(),
-            operation: step.operation,
-        });
-        let began = Instant::now();
-        let (outcome, reached) = trace::scope(&id, level, self.perform(step)).await;
-        if outcome.is_ok() {
-            let took = began.elapsed();
-            (self.events)(Event::StepDone {
-                id,
-                operation: step.operation,
-                took,
+        for member in &step.members {
+            (self.events)(Event::StepStarted {
+                id: member.logical_id.clone(),
+                operation: member.work.operation(),
             });
         }
-        (
+        let began = Instant::now();
+        let subject = step.ids().next().unwrap_or_default();
+        let (outcomes, level) = trace::scope(subject, level, self.perform(step)).await;
+        let took = began.elapsed();
+        let mut failures = Vec::new();
+        for (member, outcome) in step.members.iter().zip(outcomes) {
+            let id = member.logical_id.clone();
+            let operation = member.work.operation();
+            match outcome {
+                Ok(()) => (self.events)(Event::StepDone {
+                    id,
+                    operation,
+                    took,
+                }),
+                Err(fault) => failures.push((id, explain(step.kind, member, &fault))),
+            }
+        }
+        Ended {
             position,
-            outcome.map_err(|fault| self.explain(step, &fault)),
-            reached,
-        )
+            failures,
+            level,
+        }
     }
 
-    async fn perform(&self, step: &Step) -> Result<(), Fault> {
-        let id = step.logical_id.as_str();
-        let said = Mutex::new(BTreeSet::new());
+    /// Does what a step is for. Gives what came of each member, in their order.
+    async fn perform(&self, step: &Step) -> Vec<Result<(), Fault>> {
+        match &step.members[..] {
+            [member] => vec![self.perform_one(step.kind, member).await],
+            members => self.write_together(step.kind, members).await,
+        }
+    }
+
+    async fn perform_one(&self, kind: Kind, member: &Member) -> Result<(), Fault> {
+        let id = member.logical_id.as_str();
+        let told = Mutex::new(BTreeSet::new());
         let waiting = |what: &'static str| {
-            if said
+            if told
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .insert(what)
@@ -288,181 +182,136 @@ impl Run<'_> {
                 });
             }
         };
-        match step.operation {
-            Operation::Create => {
-                let resource = self.resource(step, true)?;
-                let mut live = self.aws.create(id, &resource, &waiting).await?;
-                live.properties = resource.properties();
-                live.answer(id, &mut self.answers.borrow_mut());
-                self.made.borrow_mut().insert(id.to_owned(), live);
+        match &member.work {
+            Work::Create { properties, .. } => {
+                let resource = self.resolved(kind, properties)?;
+                let live = self.aws.create(id, &resource, &waiting).await?;
+                self.remember(id, &resource, live);
             }
-            Operation::Finish => {
-                let resource = self.resource(step, false)?;
-                let live = self.made.borrow().get(id).cloned();
-                let live = live.ok_or_else(|| Fault::ours(format!("`{id}` was not made first")))?;
-                let deferred = step
-                    .kind
-                    .rules()
-                    .deferred
-                    .iter()
-                    .map(|&name| name.to_owned());
+            Work::Finish {
+                properties,
+                changed,
+            } => {
+                let resource = self.resolved(kind, properties)?;
+                let live = self.made(id)?;
                 self.aws
-                    .update(id, &resource, &live, &deferred.collect(), &waiting)
+                    .update(id, &resource, &live, changed, &waiting)
                     .await?;
             }
-            Operation::Settle => {
-                let made = self
-                    .made
-                    .borrow()
-                    .get(id)
-                    .map(|live| live.physical_id.clone());
-                if let Some(physical_id) = made {
-                    self.aws.settle(step.kind, &physical_id, &waiting).await?;
-                }
+            Work::Settle => {
+                let physical_id = self.made(id)?.physical_id;
+                self.aws.settle(kind, &physical_id, &waiting).await?;
             }
-            Operation::Update => {
-                let resource = self.resource(step, false)?;
-                let planned = self
-                    .plan
-                    .resources
-                    .get(id)
-                    .and_then(|planned| planned.live.as_ref());
-                let live = planned.ok_or_else(|| Fault::ours(format!("`{id}` was not read")))?;
+            Work::Update {
+                properties,
+                live,
+                changed,
+            } => {
+                let resource = self.resolved(kind, properties)?;
                 self.aws
-                    .update(id, &resource, live, &self.changed(id), &waiting)
+                    .update(id, &resource, live, changed, &waiting)
                     .await?;
             }
-            Operation::Delete => {
-                if let Some(physical_id) = self.doomed(id) {
-                    self.aws.delete(step.kind, &physical_id, &waiting).await?;
-                }
+            Work::Delete { physical_id } => {
+                self.aws.delete(kind, physical_id, &waiting).await?;
             }
         }
         Ok(())
     }
 
-    /// The resource of a step with every reference answered.
-    fn resource(&self, step: &Step, first: bool) -> Result<Resolved, Fault> {
-        let planned = self
-            .plan
-            .resources
-            .get(&step.logical_id)
-            .ok_or_else(|| Fault::ours(format!("`{}` is not in the plan", step.logical_id)))?;
-        let mut declared = planned.declared.clone();
-        if let (true, Some(properties)) = (first, declared.as_object_mut()) {
-            properties.retain(|name, _| !step.kind.rules().is_deferred(name));
-        }
-        let resolved = self.answers.borrow().resolve(&declared);
-        Resolved::from_properties(step.kind, resolved).map_err(Fault::ours)
-    }
-
-    /// Top-level names of the properties that differ.
-    fn changed(&self, id: &str) -> BTreeSet<String> {
-        let change = self
-            .plan
-            .changes
+    async fn write_together(&self, kind: Kind, members: &[Member]) -> Vec<Result<(), Fault>> {
+        let resources: Result<Vec<Resolved>, Fault> = members
             .iter()
-            .find(|change| change.logical_id == id);
-        change
-            .into_iter()
-            .flat_map(|change| &change.properties)
-            .filter_map(|property| property.path.split(['.', '[']).next())
-            .map(str::to_owned)
+            .filter_map(|member| member.work.properties())
+            .map(|properties| self.resolved(kind, properties))
+            .collect();
+        let resources = match resources {
+            Ok(resources) => resources,
+            Err(fault) => return members.iter().map(|_| Err(fault.clone())).collect(),
+        };
+        let written = self.aws.write_together(kind, &resources).await;
+        let written = members.iter().zip(&resources).zip(written);
+        written
+            .map(|((member, resource), written)| {
+                self.remember(&member.logical_id, resource, written?);
+                Ok(())
+            })
             .collect()
     }
 
-    /// The physical ID to delete: of what left the file, or of what is being replaced.
-    fn doomed(&self, id: &str) -> Option<String> {
-        match self.plan.deleted.get(id) {
-            Some(recorded) => recorded.physical_id.clone(),
-            None => self
-                .plan
-                .resources
-                .get(id)
-                .and_then(|planned| planned.live.as_ref())
-                .map(|live| live.physical_id.clone()),
-        }
+    /// Notes what was made, for the steps that refer to it or finish it.
+    fn remember(&self, id: &str, resource: &Resolved, mut live: Live) {
+        live.properties = resource.properties();
+        live.answer(id, &mut self.answers.borrow_mut());
+        self.made.borrow_mut().insert(id.to_owned(), live);
     }
 
-    fn explain(&self, step: &Step, fault: &Fault) -> Error {
-        let verb = match step.operation {
-            Operation::Create | Operation::Settle => "create",
-            Operation::Finish | Operation::Update => "update",
-            Operation::Delete => "delete",
-        };
-        fault.while_doing(format!(
-            "could not {verb} `{}` ({})",
-            step.logical_id,
-            step.kind.type_name()
-        ))
+    fn made(&self, id: &str) -> Result<Live, Fault> {
+        let made = self.made.borrow().get(id).cloned();
+        made.ok_or_else(|| Fault::ours(format!("`{id}` was not made first")))
+    }
+
+    /// The properties with every reference answered, as their type.
+    fn resolved(&self, kind: Kind, properties: &serde_json::Value) -> Result<Resolved, Fault> {
+        let resolved = self.answers.borrow().resolve(properties);
+        Resolved::from_properties(kind, resolved).map_err(Fault::ours)
     }
 
     /// Turns the states of the steps into what the ledger should say.
-    fn account_for(&self, progress: &Progress, execution: &mut Execution) {
-        let of = |id: &str| -> Vec<usize> {
-            (0..self.plan.steps.len())
-                .filter(|&position| self.plan.steps[position].logical_id == id)
-                .collect()
-        };
+    fn account_for(&self, schedule: &Schedule<'_>, execution: &mut Execution) {
+        let made = self.made.borrow();
         for change in &self.plan.changes {
             let id = &change.logical_id;
-            let steps = of(id);
-            let all_done = steps.iter().all(|&position| progress.is_done(position));
+            let done = self
+                .plan
+                .steps_of(id)
+                .all(|position| schedule.is_done(position));
             if change.action == Action::Delete {
-                // One without a step of its own went with its parent.
-                if all_done && self.parent_is_gone(change.kind, progress) {
+                if done {
                     execution.removed.push(id.clone());
                 }
                 continue;
             }
-            let made = self.made.borrow();
-            let physical_id = made
-                .get(id)
-                .map(|live| live.physical_id.clone())
-                .or_else(|| {
-                    change
-                        .physical_id
-                        .clone()
-                        .filter(|_| change.action == Action::Update)
-                });
+            let physical_id = match (made.get(id), change.action) {
+                (Some(live), _) => Some(live.physical_id.clone()),
+                (None, Action::Update) => change.physical_id.clone(),
+                (None, _) => None,
+            };
             if let Some(physical_id) = physical_id {
-                let digest = if all_done {
-                    self.digest(id)
-                } else {
-                    String::new()
-                };
                 let record = Record {
                     kind: change.kind,
                     physical_id: Some(physical_id),
-                    digest,
+                    digest: if done { self.digest(id) } else { String::new() },
                 };
                 execution.written.insert(id.clone(), record);
             }
         }
-        // A Ctrl-C or a failure has been reported; here only the records matter.
-        if execution.interrupted && execution.failures.is_empty() {
-            execution.failures.push(Error::new(
-                ErrorKind::Interrupted,
-                "interrupted before everything was done",
-            ));
-        }
     }
 
-    fn parent_is_gone(&self, kind: Kind, progress: &Progress) -> bool {
-        let Some(parent) = kind.goes_with() else {
-            return true;
-        };
-        self.plan.steps.iter().enumerate().all(|(position, step)| {
-            step.kind != parent || step.operation != Operation::Delete || progress.is_done(position)
+    /// The digest of what a resource was left with.
+    fn digest(&self, id: &str) -> String {
+        let members = self.plan.steps.iter().flat_map(|step| &step.members);
+        let properties = members
+            .filter(|member| member.logical_id == id)
+            .filter_map(|member| member.work.properties());
+        // A later step sends the whole of what an earlier one sent in part.
+        properties.last().map_or_else(String::new, |properties| {
+            digest(&self.answers.borrow().resolve(properties))
         })
     }
+}
 
-    fn digest(&self, id: &str) -> String {
-        let Some(planned) = self.plan.resources.get(id) else {
-            return String::new();
-        };
-        digest(&self.answers.borrow().resolve(&planned.declared))
-    }
+fn explain(kind: Kind, member: &Member, fault: &Fault) -> Error {
+    let verb = match member.work.operation() {
+        Operation::Create | Operation::Settle => "create",
+        Operation::Finish | Operation::Update => "update",
+        Operation::Delete => "delete",
+    };
+    fault.while_doing(format!(
+        "could not {verb} `{}` ({})",
+        member.logical_id,
+        kind.type_name()
+    ))
 }
 
 /// A short digest of a property document.
@@ -472,71 +321,4 @@ pub(super) fn digest(properties: &serde_json::Value) -> String {
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn step(id: &str, after: &[usize]) -> Step {
-        Step {
-            logical_id: id.to_owned(),
-            kind: Kind::Role,
-            operation: Operation::Create,
-            after: after.to_vec(),
-        }
-    }
-
-    fn progress(steps: &[Step]) -> Progress {
-        Progress {
-            states: vec![State::Waiting; steps.len()],
-            base_level: 3,
-            kinds: steps.iter().map(|step| step.kind).collect(),
-        }
-    }
-
-    #[test]
-    fn a_step_starts_when_all_before_it_are_done() {
-        let steps = [step("a", &[]), step("b", &[]), step("c", &[0, 1])];
-        let mut progress = progress(&steps);
-        assert_eq!(progress.startable(&steps), [0, 1]);
-        progress.done(0, 4);
-        assert!(progress.startable(&steps).is_empty());
-        progress.done(1, 6);
-        assert_eq!(progress.startable(&steps), [2]);
-        assert_eq!(progress.level_before(&steps[2]), 6);
-    }
-
-    #[test]
-    fn a_failure_skips_its_dependents_and_spares_the_rest() {
-        let steps = [
-            step("a", &[]),
-            step("b", &[0]),
-            step("c", &[1]),
-            step("d", &[]),
-        ];
-        let mut progress = progress(&steps);
-        progress.startable(&steps);
-        let skipped = progress.failed(0, &steps);
-        assert_eq!(
-            skipped,
-            [
-                ("b".to_owned(), "a".to_owned()),
-                ("c".to_owned(), "a".to_owned())
-            ]
-        );
-        progress.done(3, 4);
-        assert!(!progress.has_waiting());
-    }
-
-    #[test]
-    fn a_service_is_not_flooded() {
-        let mut steps: Vec<Step> = (0..9).map(|_| step("x", &[])).collect();
-        for step in &mut steps {
-            step.kind = Kind::UserPoolGroup;
-        }
-        let mut progress = progress(&steps);
-        assert_eq!(progress.startable(&steps).len(), COGNITO_AT_ONCE);
-        assert!(progress.startable(&steps).is_empty());
-    }
 }

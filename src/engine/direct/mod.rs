@@ -7,6 +7,6 @@ mod execute;
 mod observe;
 mod session;
 
-pub use execute::{Execution, Interrupt};
+pub use execute::Execution;
 pub use observe::{Found, check_account, complete, identify, observe, observe_owned, read_outputs};
 pub use session::{Outcome, carry_out};

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::ledger::{Ledger, Record};
-use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, identity, reference, trace};
+use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, trace};
 use crate::engine::outputs::Outputs;
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::plan::{Observed, Recorded};
-use saasauth_model::project::stage::{HostedUi, Stage, Target};
+use saasauth_model::project::stage::{Stage, Target};
 use saasauth_model::resource::function::{ARTIFACT_BUCKET, SENT_DIRECTLY};
 use saasauth_model::resource::{Answers, Kind, Live, LogicalId};
 use saasauth_model::topology::{self, Facts, Identity, Topology};
@@ -202,7 +202,7 @@ fn base_answers(stage: &Stage, caller: &Caller) -> Answers {
     let mut answers = Answers::default();
     answers.reference("AWS::AccountId", &caller.account);
     answers.reference("AWS::Partition", &caller.partition);
-    answers.reference("AWS::Region", &stage.region);
+    answers.reference("AWS::Region", stage.region.as_str());
     answers.reference(ARTIFACT_BUCKET, SENT_DIRECTLY);
     answers
 }
@@ -282,9 +282,7 @@ fn identity_fact(aws: &Aws, state: Option<&IdentityState>, recorded: bool) -> Id
 /// The pool the hosted UI's domain hangs from now, ours or not.
 async fn domain_pool(aws: &Aws, stage: &Stage) -> crate::aws::Result<Option<String>> {
     match &stage.hosted_ui {
-        Some(HostedUi::Prefix(name) | HostedUi::Domain { domain: name, .. }) => {
-            aws.domain_pool(name).await
-        }
+        Some(hosted_ui) => aws.domain_pool(hosted_ui.name()).await,
         None => Ok(None),
     }
 }
@@ -309,7 +307,7 @@ fn check_domain(
     if recorded || tagged_pool(Kind::UserPool, tagged).as_ref() == Some(&pool) {
         return Ok(());
     }
-    let (HostedUi::Prefix(name) | HostedUi::Domain { domain: name, .. }) = hosted_ui;
+    let name = hosted_ui.name();
     Err(Error::refused(format!(
         "the domain `{name}` already belongs to user pool `{pool}`"
     ))
@@ -353,7 +351,7 @@ async fn read_all(
             continue;
         };
         // A child whose own ID is not recorded is found through its parent's, which is.
-        answers.reference(id, reference(record.kind, physical_id));
+        answers.reference(id, record.kind.reference(physical_id));
         if reads == Reads::Unknown {
             asked.insert(id.clone());
         }
@@ -395,13 +393,8 @@ async fn read_all(
 }
 
 fn can_be_asked(wanted: &Wanted) -> bool {
-    wanted.physical_id.is_some()
-        || identity(&wanted.id, wanted.kind, &wanted.declared).is_some()
-        || match wanted.kind {
-            Kind::UserPool => true,
-            Kind::UserPoolClient => wanted.declared["UserPoolId"].is_string(),
-            _ => false,
-        }
+    let identity = wanted.kind.rules().identity;
+    wanted.physical_id.is_some() || identity.can_be_read(&wanted.id, &wanted.declared)
 }
 
 /// The pool's ID from its ARN, `arn:…:userpool/ID`.

@@ -1,18 +1,18 @@
 //! One deploy or destroy from the lock to its release.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::Either;
+use tokio_util::sync::CancellationToken;
 
-use super::execute::{self, Interrupt};
+use super::execute;
 use super::observe::{self, Found};
 use crate::aws::ledger::{Deploy, LEASE, Ledger, Lock, Record, now};
-use crate::aws::{Aws, Class, Fault, identity, trace};
+use crate::aws::{Aws, Class, Fault, trace};
 use crate::engine::event::{Event, Events};
 use saasauth_model::error::{Error, ErrorKind, Result};
-use saasauth_model::plan::{Action, Plan, Summary};
+use saasauth_model::plan::{Plan, Summary};
 use saasauth_model::resource::LogicalId;
 
 /// What came of a deploy or destroy.
@@ -25,14 +25,24 @@ pub struct Outcome {
 /// A heartbeat goes out this often: two may get lost before the lease ends.
 const HEARTBEAT: Duration = Duration::from_secs(LEASE.as_secs() / 3);
 
-/// Carries a plan out under the stage's lock, and records what was done, however it ends.
+/// Why a lease ended before the work under it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    /// Somebody else holds the lock, or deleted it.
+    Taken,
+    /// It could not be renewed for as long as it lasts, so anybody may hold it by now.
+    Expired,
+}
+
+/// Carries a plan out under the stage's lock, and records what was done, however it ends. Cancelling
+/// `interrupt` starts nothing more; what was sent is still answered and recorded.
 pub async fn carry_out(
     aws: &Aws,
     found: &Found,
     plan: &Plan,
     command: &'static str,
     events: &Events<'_>,
-    interrupt: &Interrupt,
+    interrupt: &CancellationToken,
 ) -> Result<Outcome> {
     let mut records = observe::complete(aws, found);
     let unrecorded = adopted(&records, &found.ledger);
@@ -40,21 +50,21 @@ pub async fn carry_out(
     if plan.is_empty() && unrecorded.is_empty() && stale.is_empty() {
         return Ok(Outcome { records });
     }
+    let locked = Instant::now();
     let (lock, level) = trace::scope("ledger", found.level, begin(aws, found, plan, events)).await;
     let lock = lock?;
     let started = now();
 
-    let work = std::pin::pin!(execute::execute(aws, plan, events, interrupt, level));
-    // The heartbeat has no end, so the work is what ends first.
-    let heart = std::pin::pin!(beat(aws, &lock));
-    let execution = match futures::future::select(work, heart).await {
-        Either::Left((execution, _)) => execution,
-        Either::Right((never, _)) => match never {},
-    };
+    let stop = interrupt.child_token();
+    let work = execute::execute(aws, plan, events, &stop, level);
+    let lease = keep(aws, &lock, locked, HEARTBEAT);
+    let (execution, lost) = under_lease(work, lease, &stop).await;
+    let interrupted = execution.stopped && interrupt.is_cancelled();
 
-    let outcome = match (&execution.failures[..], execution.interrupted) {
-        ([], false) => "done",
-        (_, true) => "interrupted",
+    let outcome = match (&execution.failures[..], lost) {
+        (_, Some(_)) => "stopped",
+        _ if interrupted => "interrupted",
+        ([], None) => "done",
         _ => "failed",
     };
     let mut written = unrecorded;
@@ -79,11 +89,50 @@ pub async fn carry_out(
     for id in &removed {
         records.remove(id);
     }
-    if let Some(error) = Error::together(execution.failures) {
+    let mut failures = execution.failures;
+    failures.extend(lost.map(|lost| explain_loss(lost, plan, execution.stopped)));
+    if interrupted && failures.is_empty() {
+        // A failure has been reported already; here only the exit code matters.
+        failures.push(Error::new(
+            ErrorKind::Interrupted,
+            "interrupted before everything was done",
+        ));
+    }
+    if let Some(error) = Error::together(failures) {
         return Err(next_command(error, command, plan));
     }
     finished.map_err(|fault| fault.while_doing("could not write the ledger"))?;
     Ok(Outcome { records })
+}
+
+/// Runs `work` while `lease` holds. Once it is lost somebody else may be changing the same resources, so
+/// nothing new is started; what was sent is answered, and then the work ends.
+async fn under_lease<T>(
+    work: impl Future<Output = T>,
+    lease: impl Future<Output = Lost>,
+    stop: &CancellationToken,
+) -> (T, Option<Lost>) {
+    let (work, lease) = (std::pin::pin!(work), std::pin::pin!(lease));
+    match futures::future::select(work, lease).await {
+        Either::Left((done, _)) => (done, None),
+        Either::Right((lost, work)) => {
+            stop.cancel();
+            (work.await, Some(lost))
+        }
+    }
+}
+
+fn explain_loss(lost: Lost, plan: &Plan, unfinished: bool) -> Error {
+    let stage = &plan.stage;
+    let error = if unfinished {
+        Error::refused(format!("stopped: the lock of stage `{stage}` was lost"))
+    } else {
+        Error::refused(format!("the lock of stage `{stage}` was lost on the way"))
+    };
+    error.with_cause(match lost {
+        Lost::Taken => "somebody else took it, and may be deploying".to_owned(),
+        Lost::Expired => format!("it could not be renewed for {} s", LEASE.as_secs()),
+    })
 }
 
 /// What is ours by its tags but not yet in the ledger.
@@ -104,7 +153,7 @@ fn adopted(records: &BTreeMap<LogicalId, Record>, ledger: &Ledger) -> BTreeMap<L
 fn stale(records: &BTreeMap<LogicalId, Record>, ledger: &Ledger, plan: &Plan) -> Vec<LogicalId> {
     let known = ledger.records.keys();
     known
-        .filter(|id| !records.contains_key(*id) && !plan.resources.contains_key(*id))
+        .filter(|id| !records.contains_key(*id) && plan.creates().all(|(made, ..)| made != *id))
         .cloned()
         .collect()
 }
@@ -125,24 +174,23 @@ async fn begin(aws: &Aws, found: &Found, plan: &Plan, events: &Events<'_>) -> Re
     }
 }
 
-/// Records of all that is about to be made, so that one that gets orphaned is found again.
+/// Records of all that is about to be made, so that one that gets orphaned is found again. What takes the
+/// place of another keeps that one's record until it stands.
 fn intents(plan: &Plan) -> BTreeMap<LogicalId, Record> {
-    plan.changes
-        .iter()
-        .filter(|change| change.action == Action::Create)
-        .map(|change| {
-            let declared = plan
-                .resources
-                .get(&change.logical_id)
-                .map(|planned| plan.answers.resolve(&planned.declared));
-            let physical_id =
-                declared.and_then(|declared| identity(&change.logical_id, change.kind, &declared));
+    let replaced = |id: &LogicalId| {
+        plan.changes
+            .iter()
+            .any(|change| change.logical_id == *id && change.physical_id.is_some())
+    };
+    plan.creates()
+        .filter(|(id, ..)| !replaced(id))
+        .map(|(id, kind, physical_id)| {
             let record = Record {
-                kind: change.kind,
-                physical_id,
+                kind,
+                physical_id: physical_id.cloned(),
                 digest: String::new(),
             };
-            (change.logical_id.clone(), record)
+            (id.clone(), record)
         })
         .collect()
 }
@@ -172,11 +220,22 @@ async fn explain_lock(aws: &Aws, fault: &Fault) -> Error {
     }
 }
 
-/// Pushes the lease ahead for ever. A heartbeat that fails is tried again: the lease outlives two.
-async fn beat(aws: &Aws, lock: &Lock) -> Infallible {
+/// Pushes the lease ahead, and returns once it is lost. A heartbeat that gets no answer is tried again: the
+/// lease outlives two.
+async fn keep(aws: &Aws, lock: &Lock, locked: Instant, every: Duration) -> Lost {
+    let mut renewed = locked;
     loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        let (_, _) = trace::scope("lock", 0, aws.heartbeat(lock)).await;
+        tokio::time::sleep(every).await;
+        let sent = Instant::now();
+        let heartbeat = trace::scope("lock", 0, aws.heartbeat(lock));
+        // The SDK would try a silent connection for longer than the lease lasts.
+        let beat = tokio::time::timeout(LEASE / 3, heartbeat).await;
+        match beat {
+            Ok((Ok(()), _)) => renewed = sent,
+            Ok((Err(fault), _)) if fault.class == Class::ConditionFailed => return Lost::Taken,
+            Ok((Err(_), _)) | Err(_) if renewed.elapsed() >= LEASE => return Lost::Expired,
+            Ok((Err(_), _)) | Err(_) => {}
+        }
     }
 }
 
@@ -218,4 +277,65 @@ fn next_command(mut error: Error, command: &str, plan: &Plan) -> Error {
         last.hints.push(hint);
     }
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::aws::replay::{self, error, ok};
+
+    const AT_ONCE: Duration = Duration::ZERO;
+
+    /// DynamoDB's refusal of a conditional update.
+    fn refused() -> (u16, String) {
+        error(
+            400,
+            "ConditionalCheckFailedException",
+            "The conditional request failed",
+        )
+    }
+
+    #[tokio::test]
+    async fn a_heartbeat_that_finds_the_lock_taken_ends_the_lease() {
+        let (aws, replay) = replay::aws([ok(json!({})), refused()]);
+        let lock = Lock::new("ada@host".to_owned());
+        let lost = keep(&aws, &lock, Instant::now(), AT_ONCE).await;
+        assert_eq!(lost, Lost::Taken);
+        assert_eq!(replay.finish().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_failed_heartbeat_is_tried_again_until_the_lease_is_over() {
+        let denied = || error(400, "AccessDeniedException", "no");
+        let (aws, replay) = replay::aws([denied(), refused()]);
+        let lock = Lock::new("ada@host".to_owned());
+        let lost = keep(&aws, &lock, Instant::now(), AT_ONCE).await;
+        assert_eq!(lost, Lost::Taken, "one failure is not the end");
+        replay.finish();
+
+        let (aws, replay) = replay::aws([denied()]);
+        let long_ago = Instant::now().checked_sub(LEASE).expect("the clock runs");
+        let lost = keep(&aws, &lock, long_ago, AT_ONCE).await;
+        assert_eq!(lost, Lost::Expired);
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn a_lost_lease_stops_the_work_and_is_told() {
+        let stop = CancellationToken::new();
+        // Work that would never end by itself, as a deploy in front of a slow service.
+        let work = async {
+            stop.cancelled().await;
+            "ended"
+        };
+        let (done, lost) = under_lease(work, async { Lost::Taken }, &stop).await;
+        assert_eq!((done, lost), ("ended", Some(Lost::Taken)));
+
+        let stop = CancellationToken::new();
+        let never = std::future::pending();
+        assert_eq!(under_lease(async { 1 }, never, &stop).await, (1, None));
+        assert!(!stop.is_cancelled());
+    }
 }

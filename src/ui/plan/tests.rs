@@ -16,8 +16,7 @@ fn plan(changes: Vec<Change>, unchanged: usize) -> Plan {
         unchanged: (0..unchanged).map(|n| format!("R{n}")).collect(),
         notes: Vec::new(),
         steps: Vec::new(),
-        resources: BTreeMap::new(),
-        deleted: BTreeMap::new(),
+        gone_with: BTreeMap::new(),
         answers: Answers::default(),
     }
 }
@@ -187,6 +186,31 @@ fn policies_and_lists_show_only_the_entries_that_differ() {
 Plan: 0 to create, 1 to update, 0 to replace, 0 to delete,
       1 unchanged
 "
+    );
+}
+
+#[test]
+fn a_wide_value_goes_to_lines_of_its_own_when_it_is_too_wide() {
+    let change = change(
+        Action::Update,
+        "F",
+        Kind::Function,
+        &[(
+            "Description",
+            json!("日本語の説明です"),
+            json!("日本語の説明でした"),
+        )],
+    );
+    let plan = plan(vec![change], 0);
+    let text = rendered(&plan, 48, false);
+    let lines: Vec<&str> = text.lines().skip(1).take(3).collect();
+    assert_eq!(
+        lines,
+        [
+            "      Description:",
+            "        - 日本語の説明です",
+            "        + 日本語の説明でした"
+        ]
     );
 }
 

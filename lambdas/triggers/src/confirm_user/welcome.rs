@@ -1,0 +1,170 @@
+//! The welcome mail, through SES.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sesv2::operation::send_email::SendEmailError;
+use aws_sdk_sesv2::types::{Destination, EmailContent, Template};
+use saasauth_contract::environment::WelcomeMail;
+use serde_json::Value;
+
+use super::delivery::{Done, Failure, Person};
+use crate::log::redact;
+
+/// Sends the mail. SES knows no idempotency token: when its answer is lost the mail may have gone out, and
+/// trying again may send it twice. That is the one place where a welcome is made at least once.
+pub(crate) async fn send(
+    ses: &aws_sdk_sesv2::Client,
+    mail: &WelcomeMail,
+    person: &Person,
+) -> Result<Done, Failure> {
+    let email =
+        (person.email.as_deref()).ok_or_else(|| Failure::lasting("the user has no address"))?;
+    let data = Value::from_iter(template_data(mail, person, email));
+    let template = Template::builder()
+        .template_name(template_name(mail, person))
+        .template_data(data.to_string())
+        .build();
+    let request = ses
+        .send_email()
+        .from_email_address(&mail.from)
+        .set_configuration_set_name(mail.configuration_set.clone())
+        .destination(Destination::builder().to_addresses(email).build())
+        .content(EmailContent::builder().template(template).build());
+    let sent = match request.clone().send().await {
+        // SES hung up while Lambda had the function frozen.
+        Err(SdkError::DispatchFailure(why)) if !why.is_timeout() && !why.is_user() => {
+            request.send().await
+        }
+        outcome => outcome,
+    };
+    sent.map(|_| Done::Delivered).map_err(|error| why(&error))
+}
+
+fn why(error: &SdkError<SendEmailError>) -> Failure {
+    let code = error.code().unwrap_or("no answer in time");
+    let reason = match error.message() {
+        Some(message) => format!("SES: {code}: {}", redact(message)),
+        None => format!("SES: {code}"),
+    };
+    let status = error.raw_response().map(|answer| answer.status().as_u16());
+    let passes = match (error, status) {
+        // Never answered, or not by SES.
+        (SdkError::ServiceError(_), Some(status)) => status == 429 || status >= 500,
+        (SdkError::ConstructionFailure(_), _) => false,
+        _ => true,
+    };
+    // Answered with 400 by some SES operations, and gone again after a while; the credentials of a
+    // function expire and are renewed.
+    const PASSING: [&str; 7] = [
+        "TooManyRequestsException",
+        "LimitExceededException",
+        "Throttling",
+        "ThrottlingException",
+        "SendingPausedException",
+        "ExpiredTokenException",
+        "RequestTimeout",
+    ];
+    if passes || PASSING.contains(&code) {
+        Failure::passing(reason)
+    } else {
+        Failure::lasting(reason)
+    }
+}
+
+/// The template in the user's language: the locale itself, else its language, else the default.
+fn template_name(mail: &WelcomeMail, person: &Person) -> String {
+    let locale = person
+        .attributes
+        .get("locale")
+        .map(|locale| locale.replace('_', "-"));
+    let locale = locale.as_deref().unwrap_or_default();
+    let language = locale.split('-').next().unwrap_or_default();
+    let known = |wanted: &str| {
+        let mut locales = mail.locales.iter();
+        locales.find(|known| known.replace('_', "-").eq_ignore_ascii_case(wanted))
+    };
+    match known(locale).or_else(|| known(language)) {
+        Some(locale) => format!("{}-{locale}", mail.template),
+        None => mail.template.clone(),
+    }
+}
+
+/// What the template may name: the user's attributes and `email`, every field the template declares, and
+/// a `name` in any case, since a greeting nearly always has one.
+fn template_data<'a>(
+    mail: &'a WelcomeMail,
+    person: &'a Person,
+    email: &'a str,
+) -> BTreeMap<&'a str, &'a str> {
+    let local_part = email.split('@').next().unwrap_or(email);
+    let mut data: BTreeMap<&str, &str> = mail
+        .fields
+        .iter()
+        .map(|field| (field.as_str(), ""))
+        .collect();
+    data.insert("name", local_part);
+    let given = person.attributes.iter();
+    data.extend(given.map(|(name, value)| (name.as_str(), value.as_str())));
+    data.insert("email", email);
+    data
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail() -> WelcomeMail {
+        WelcomeMail {
+            from: "hello@acme.com".to_owned(),
+            template: "welcome".to_owned(),
+            locales: vec!["de".to_owned(), "pt-BR".to_owned()],
+            configuration_set: None,
+            fields: vec!["company".to_owned()],
+        }
+    }
+
+    fn person(attributes: &[(&str, &str)]) -> Person {
+        Person {
+            sub: "s-1".to_owned(),
+            email: Some("ada@acme.com".to_owned()),
+            attributes: attributes
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            ..Person::default()
+        }
+    }
+
+    #[test]
+    fn a_template_finds_every_field_it_may_name() {
+        let (mail, nameless) = (mail(), person(&[]));
+        let data = template_data(&mail, &nameless, "ada@acme.com");
+        assert_eq!(data["name"], "ada");
+        assert_eq!(data["company"], "");
+        assert_eq!(data["email"], "ada@acme.com");
+    }
+
+    #[test]
+    fn the_users_own_attributes_win() {
+        let (mail, named) = (mail(), person(&[("name", "Ada"), ("company", "Engines")]));
+        let data = template_data(&mail, &named, "ada@acme.com");
+        assert_eq!((data["name"], data["company"]), ("Ada", "Engines"));
+    }
+
+    #[test]
+    fn the_users_language_is_spoken_when_there_is_a_template_for_it() {
+        for (locale, template) in [
+            ("de", "welcome-de"),
+            ("de-AT", "welcome-de"),
+            ("pt_br", "welcome-pt-BR"),
+            ("pt-PT", "welcome"),
+            ("fr", "welcome"),
+            ("", "welcome"),
+        ] {
+            let person = person(&[("locale", locale)]);
+            assert_eq!(template_name(&mail(), &person), template, "{locale}");
+        }
+        assert_eq!(template_name(&mail(), &person(&[])), "welcome");
+    }
+}

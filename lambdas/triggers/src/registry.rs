@@ -1,0 +1,221 @@
+//! Writes users down: the record, and the membership in the company their address belongs to. Both
+//! triggers do it by the same transaction, whichever of them comes first.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::get_item::GetItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update,
+};
+use saasauth_contract::environment::Tables;
+use saasauth_contract::keys::{META, PARTITION_KEY, SORT_KEY, domain_key, user_key};
+use saasauth_contract::record::{CONFIRMED_AT, DELIVERIES, EXTRA, PENDING, ROLE};
+use serde_json::Value;
+
+use crate::event::UserAttributes;
+use crate::failure::TriggerError;
+use crate::log::{Log, aws_failure};
+use crate::record::{Item, UserRecord, membership_item, text, text_map};
+
+/// The condition under which a record is made.
+pub(crate) const NOT_THERE: &str = "attribute_not_exists(pk)";
+
+/// How often the write is sent when somebody else writes the same user: a second copy of the event, or
+/// the user's first sign-in. Both are done in milliseconds.
+const WRITES: u32 = 4;
+
+/// Writes users down.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    dynamodb: Client,
+    tables: Tables,
+}
+
+/// A user's place in a registered domain.
+#[derive(Debug)]
+pub(crate) struct Membership {
+    pub(crate) domain: String,
+    pub(crate) role: String,
+}
+
+/// What became of the write.
+pub(crate) enum Written {
+    Now,
+    /// Somebody else wrote this record, and there is nothing to add to it; absent when DynamoDB doesn't
+    /// show it.
+    Before(Option<Item>),
+}
+
+impl Registry {
+    pub(crate) fn new(dynamodb: Client, tables: Tables) -> Self {
+        Self { dynamodb, tables }
+    }
+
+    /// The item of a registered domain.
+    pub(crate) async fn domain(
+        &self,
+        domain: &str,
+    ) -> Result<Option<Item>, SdkError<GetItemError>> {
+        let read = self
+            .dynamodb
+            .get_item()
+            .table_name(&self.tables.domains)
+            .key(PARTITION_KEY, AttributeValue::S(domain_key(domain)))
+            .key(SORT_KEY, AttributeValue::S(META.to_owned()));
+        Ok(read.send().await?.item)
+    }
+
+    /// The registered domain the user's address belongs to. An address that is not verified proves
+    /// nothing: anybody could sign up with it and join the company.
+    pub(crate) async fn membership(
+        &self,
+        attributes: &UserAttributes,
+        log: &Log,
+    ) -> Result<Option<Membership>, TriggerError> {
+        let email = attributes.verified_email();
+        let Some((_, domain)) = email.and_then(|email| email.rsplit_once('@')) else {
+            return Ok(None);
+        };
+        let domain = domain.to_ascii_lowercase();
+        let found = self.domain(&domain).await.map_err(|error| {
+            unavailable(log, "the domain could not be read", aws_failure(&error))
+        })?;
+        Ok(found.map(|item| {
+            let role = text(&item, ROLE).unwrap_or(&self.tables.default_role);
+            Membership {
+                domain,
+                role: role.to_owned(),
+            }
+        }))
+    }
+
+    /// Writes record and membership, both or neither. A record made elsewhere is completed by a confirmed
+    /// one, and left as it is by any other.
+    pub(crate) async fn write(
+        &self,
+        record: &UserRecord,
+        membership: Option<&Membership>,
+        log: &Log,
+    ) -> Result<Written, TriggerError> {
+        let membership = membership.map(|Membership { domain, role }| {
+            let put = Put::builder()
+                .table_name(&self.tables.domains)
+                .set_item(Some(membership_item(&record.sub, domain, role)))
+                .build()
+                .expect("table and item are set");
+            TransactWriteItem::builder().put(put).build()
+        });
+        // A record that a sign-in or an operator made before the user was seen to here.
+        let mut found: Option<Item> = None;
+        let mut attempt = 1;
+        loop {
+            let user = match &found {
+                None => creation(&self.tables, record),
+                Some(item) => completion(&self.tables, record, item),
+            };
+            let writes = std::iter::once(user).chain(membership.clone()).collect();
+            let written = self
+                .dynamodb
+                .transact_write_items()
+                .set_transact_items(Some(writes))
+                .send()
+                .await;
+            let Err(error) = written else {
+                return Ok(Written::Now);
+            };
+            let why = why_users_write_was_cancelled(&error);
+            match why.and_then(CancellationReason::code) {
+                Some("ConditionalCheckFailed") => {
+                    let item = why.and_then(|why| why.item()).cloned();
+                    let to_complete =
+                        item.filter(|item| record.confirmed && !item.contains_key(CONFIRMED_AT));
+                    match to_complete {
+                        Some(item) if attempt < WRITES => found = Some(item),
+                        _ => return Ok(Written::Before(why.and_then(|why| why.item()).cloned())),
+                    }
+                }
+                Some("TransactionConflict") if attempt < WRITES => {
+                    tokio::time::sleep(Duration::from_millis(25) * attempt).await;
+                }
+                _ => {
+                    let failure = aws_failure(&error);
+                    return Err(unavailable(log, "the user could not be recorded", failure));
+                }
+            }
+            attempt += 1;
+        }
+    }
+}
+
+/// Makes the record of a user nobody has recorded.
+fn creation(tables: &Tables, record: &UserRecord) -> TransactWriteItem {
+    let put = Put::builder()
+        .table_name(&tables.permissions)
+        .set_item(Some(record.item()))
+        .condition_expression(NOT_THERE)
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        .build()
+        .expect("table and item are set");
+    TransactWriteItem::builder().put(put).build()
+}
+
+/// Adds to a record what confirmation gives: the deliveries, and the company's role. A role that somebody
+/// chose meanwhile stays.
+fn completion(tables: &Tables, record: &UserRecord, found: &Item) -> TransactWriteItem {
+    let held = text(found, ROLE).unwrap_or(&tables.default_role);
+    let role = match held == tables.default_role {
+        true => &record.role,
+        false => held,
+    };
+    let mut sets = format!("SET {CONFIRMED_AT} = :at, #role = :role");
+    let mut update = Update::builder()
+        .table_name(&tables.permissions)
+        .key(PARTITION_KEY, AttributeValue::S(user_key(&record.sub)))
+        .expression_attribute_names("#role", ROLE)
+        .expression_attribute_values(":at", record.created_at())
+        .expression_attribute_values(":role", AttributeValue::S(role.to_owned()))
+        .expression_attribute_values(":held", AttributeValue::S(held.to_owned()));
+    if !record.pending.is_empty() {
+        sets.push_str(&format!(
+            ", {PENDING} = :pending, {DELIVERIES} = if_not_exists({DELIVERIES}, :none)"
+        ));
+        update = update
+            .expression_attribute_values(":pending", AttributeValue::Ss(record.pending.clone()))
+            .expression_attribute_values(":none", AttributeValue::M(Item::new()));
+    }
+    if !record.extra.is_empty() {
+        sets.push_str(&format!(", {EXTRA} = :extra"));
+        update = update.expression_attribute_values(":extra", text_map(&record.extra));
+    }
+    let update = update
+        .update_expression(sets)
+        .condition_expression(format!(
+            "attribute_exists({PARTITION_KEY}) AND attribute_not_exists({CONFIRMED_AT}) \
+             AND (attribute_not_exists(#role) OR #role = :held)",
+        ))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        .build()
+        .expect("table, key and expression are set");
+    TransactWriteItem::builder().update(update).build()
+}
+
+/// The reasons of a cancelled transaction stand in the order of its writes; the user's is the first.
+fn why_users_write_was_cancelled(
+    error: &SdkError<TransactWriteItemsError>,
+) -> Option<&CancellationReason> {
+    match error.as_service_error()? {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+            cancelled.cancellation_reasons().first()
+        }
+        _ => None,
+    }
+}
+
+fn unavailable(log: &Log, message: &str, failure: Value) -> TriggerError {
+    log.error(message, failure);
+    TriggerError::STORE_UNAVAILABLE
+}

@@ -1,0 +1,1 @@
+../../confirm-user/src/main.rs

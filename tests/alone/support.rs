@@ -1,0 +1,57 @@
+//! What tests stand on that need the binary and nothing else.
+
+#[path = "../support/command.rs"]
+#[expect(
+    dead_code,
+    reason = "only the tests with a local cloud leave a program running"
+)]
+mod command;
+#[path = "../support/folders.rs"]
+#[expect(
+    dead_code,
+    reason = "only the tests with a local cloud wait for something"
+)]
+mod folders;
+#[path = "../support/golden.rs"]
+mod golden;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub(crate) use command::{run, saasauth};
+pub(crate) use folders::{copy, folder, repository};
+pub(crate) use golden::assert_golden;
+
+/// A folder with `examples/starter` as it is after `git clone`.
+pub(crate) fn starter() -> PathBuf {
+    let folder = folder("starter");
+    let example = repository().join("examples/starter");
+    copy(&example.join("emails"), &folder.join("emails"));
+    let text = fs::read_to_string(example.join("saasauth.yaml")).unwrap();
+    let lambdas = format!("{}/lambdas/", repository().display());
+    fs::write(
+        folder.join("saasauth.yaml"),
+        text.replace("../../lambdas/", &lambdas),
+    )
+    .unwrap();
+    folder
+}
+
+/// Every file below a folder, by its path in it.
+pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = fs::read(&path).unwrap();
+                found.insert(path.strip_prefix(folder).unwrap().to_path_buf(), bytes);
+            }
+        }
+    }
+    found
+}
