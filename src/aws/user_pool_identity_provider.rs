@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::classify::{Class, found, gone};
 use super::lifecycle::{Change, Lifecycle};
-use super::wait::{PROPAGATION, retry};
+use super::wait::PROPAGATION;
 use super::{Aws, Fault, Result, Waiting, Wanted, live, parts, trace};
 use saasauth_model::resource::user_pool_identity_provider::SECRETS;
 use saasauth_model::resource::{Kind, Live, LogicalId, UserPoolIdentityProvider};
@@ -57,7 +57,7 @@ impl Lifecycle for UserPoolIdentityProvider<String> {
             .set_provider_details(Some(aws.with_secrets(self).await?))
             .set_attribute_mapping(Some(mapping(self)))
             .set_idp_identifiers(Some(self.idp_identifiers.clone()));
-        retry(PROPAGATION, waiting, CURES, || {
+        aws.retry(PROPAGATION, waiting, CURES, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         })
@@ -84,7 +84,7 @@ impl Lifecycle for UserPoolIdentityProvider<String> {
             .set_provider_details(Some(details))
             .set_attribute_mapping(Some(mapping(self)))
             .set_idp_identifiers(Some(self.idp_identifiers.clone()));
-        retry(PROPAGATION, waiting, CURES, || {
+        aws.retry(PROPAGATION, waiting, CURES, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         })
@@ -99,7 +99,7 @@ impl Lifecycle for UserPoolIdentityProvider<String> {
             .delete_identity_provider()
             .user_pool_id(pool)
             .provider_name(name);
-        let deleted = retry(PROPAGATION, waiting, CURES, || {
+        let deleted = aws.retry(PROPAGATION, waiting, CURES, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         });
@@ -278,13 +278,19 @@ mod tests {
         let same = read("hush", parameter("hush")).await;
         let details = &same.properties["ProviderDetails"];
         assert_eq!(details["client_secret"], "ssm:/acme/google");
-        assert_eq!(same.properties["AttributeMapping"], json!({ "email": "email" }));
+        assert_eq!(
+            same.properties["AttributeMapping"],
+            json!({ "email": "email" })
+        );
 
         let rotated = read("hush", parameter("new")).await;
         let details = &rotated.properties["ProviderDetails"];
         assert_eq!(details["client_secret"], ANOTHER);
         let shown = format!("{rotated:?}");
-        assert!(!shown.contains("hush") && !shown.contains("new\""), "{shown}");
+        assert!(
+            !shown.contains("hush") && !shown.contains("new\""),
+            "{shown}"
+        );
 
         let unreadable = error(400, "AccessDeniedException", "no");
         let unreadable = read("hush", unreadable).await;
@@ -302,10 +308,16 @@ mod tests {
             live: &live,
             changed: &changed,
         };
-        google().update(&aws, change, UNWATCHED).await.expect("done");
+        google()
+            .update(&aws, change, UNWATCHED)
+            .await
+            .expect("done");
         let sent = replay.finish();
         let details = &sent[2].body["ProviderDetails"];
         assert_eq!(details["client_secret"], "new");
-        assert_eq!(details["token_url"], "https://www.googleapis.com/oauth2/v4/token");
+        assert_eq!(
+            details["token_url"],
+            "https://www.googleapis.com/oauth2/v4/token"
+        );
     }
 }

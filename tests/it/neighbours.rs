@@ -154,7 +154,11 @@ fn settings_of_a_pool_that_the_file_does_not_know_survive_an_update() {
     // Once the file names one of them, it is the file's.
     for size in [4, 0] {
         let named = |size: u32| format!("min_length: 14, history: {size}");
-        let before = if size == 4 { "min_length: 14".to_owned() } else { named(4) };
+        let before = if size == 4 {
+            "min_length: 14".to_owned()
+        } else {
+            named(4)
+        };
         there.project.edit(&before, &named(size));
         let plan = there.project.deploy();
         assert_eq!(plan["summary"]["update"], 1, "{plan}");
