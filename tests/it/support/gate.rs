@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -57,6 +57,8 @@ impl Gate {
         let endpoint_url = format!("http://{}", listener.local_addr().unwrap());
         let app = axum::Router::new()
             .fallback(pass)
+            // A function's code is a large body.
+            .layer(DefaultBodyLimit::disable())
             .with_state(Arc::clone(&state));
         runtime.spawn(async move { axum::serve(listener, app).await });
         Self {
