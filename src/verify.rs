@@ -17,13 +17,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use self::expected::{Expected, list};
-use self::throwaway::Throwaway;
-use crate::aws::users::{AppClient, SignedIn, Tokens};
+use self::throwaway::ThrowawayUser;
+use crate::aws::users::{AppClient, SignedIn, Tables, Tokens, WELCOME, user_key};
 use crate::aws::{self, Aws, trace};
 use crate::engine::outputs::Outputs;
 use crate::local::{self, Mail};
 use saasauth_model::error::{Error, ErrorKind, Result};
-use saasauth_model::project::stage::{Client, ClientKind, Stage, Target, VerifyHow};
+use saasauth_model::project::stage::{Client, ClientKind, Named, Stage, Target, VerifyHow};
 use tokio_util::sync::CancellationToken;
 
 /// How long a mail may take that is sent while a request is answered.
@@ -31,8 +31,6 @@ const MAIL_LIMIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(200);
 /// How far this clock and AWS's may differ; an access token lives five minutes at least.
 const LEEWAY: u64 = 60;
-/// What confirmUser calls the welcome email in a record's `pending`.
-const WELCOME: &str = "welcome";
 /// Reading the outputs took one round of requests.
 const OUTPUTS_LEVEL: u32 = 1;
 
@@ -43,7 +41,7 @@ pub struct Verification<'a> {
     confirmation: Confirmation<'a>,
     deployed: Deployed,
     client: AppClient,
-    user: Throwaway,
+    user: ThrowawayUser,
     /// The level of the last request so far.
     level: u32,
 }
@@ -64,8 +62,7 @@ struct Deployed {
     pool: String,
     issuer: String,
     jwks_uri: String,
-    permissions_table: String,
-    domains_table: String,
+    tables: Tables,
 }
 
 /// One step, done or failed.
@@ -108,8 +105,8 @@ impl Report {
     }
 }
 
-/// Told each step as it ends.
-pub type Told<'a> = dyn Fn(&Step) + Send + Sync + 'a;
+/// Receives each step as it ends.
+pub type OnStep<'a> = dyn Fn(&Step) + Send + Sync + 'a;
 
 impl<'a> Verification<'a> {
     /// Finds out what there is to verify, and makes up a user. Changes nothing.
@@ -127,18 +124,18 @@ impl<'a> Verification<'a> {
             (None, None) => Confirmation::Admin,
         };
         let (name, client) = usable_client(stage)?;
-        let deployed = Deployed::new(outputs, stage)?;
+        let deployed = Deployed::new(outputs)?;
         let client_id = outputs
             .clients
             .get(name)
             .map(|client| client.client_id.as_str());
-        let client_id = client_id.ok_or_else(|| incomplete(stage, &format!("client `{name}`")))?;
+        let client_id = outputs.present(client_id, &format!("client `{name}`"))?;
         let reading = aws.app_client(&deployed.pool, client_id);
         let (read, level) = trace::scope("client", OUTPUTS_LEVEL, reading).await;
         let doing = format!("could not read client `{name}`");
         let app_client = read.map_err(|fault| fault.while_doing(doing))?;
         let deliverable = stage.target == Target::Aws && aws.endpoint_url().is_none();
-        let user = Throwaway::new(stage, client, deliverable);
+        let user = ThrowawayUser::new(stage, client, deliverable);
         Ok(Self {
             aws,
             stage,
@@ -156,8 +153,8 @@ impl<'a> Verification<'a> {
     }
 
     /// Does it all, and cleans up whatever happened.
-    pub async fn run(&self, told: &Told<'_>, interrupt: &CancellationToken) -> Report {
-        let mut run = Run {
+    pub async fn run(&self, told: &OnStep<'_>, interrupt: &CancellationToken) -> Report {
+        let mut run = StepRunner {
             told,
             interrupt,
             level: self.level,
@@ -166,7 +163,7 @@ impl<'a> Verification<'a> {
         let mut report = Report::default();
         let mut sub = None;
         let ended = self.exercise(&mut run, &mut sub, &mut report.claims).await;
-        report.interrupted = matches!(ended, Err(Stop::Interrupted));
+        report.interrupted = matches!(ended, Err(StopReason::Interrupted));
         // Cleaning up is never interrupted, and its failure is a step like any other.
         let cleaned = self.clean_up(sub).boxed();
         drop(
@@ -179,10 +176,10 @@ impl<'a> Verification<'a> {
 
     async fn exercise(
         &self,
-        run: &mut Run<'_>,
+        run: &mut StepRunner<'_>,
         sub: &mut Option<String>,
         claims: &mut TokenClaims,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), StopReason> {
         let signed_up = run
             .step("sign_up", "could not sign up", self.sign_up().boxed())
             .await?;
@@ -230,8 +227,8 @@ impl<'a> Verification<'a> {
         Ok(())
     }
 
-    async fn sign_up(&self) -> Outcome<String> {
-        let Throwaway {
+    async fn sign_up(&self) -> StepResult<String> {
+        let ThrowawayUser {
             username,
             password,
             attributes,
@@ -245,7 +242,7 @@ impl<'a> Verification<'a> {
     }
 
     /// Confirms the user. Returns the mail that took, when one did.
-    async fn confirm(&self, interrupt: &CancellationToken) -> Outcome<Option<Mail>> {
+    async fn confirm(&self, interrupt: &CancellationToken) -> StepResult<Option<Mail>> {
         let sign_in = &self.stage.sign_in;
         let username = self.username();
         let (attribute, address) = self.user.contact(sign_in);
@@ -280,16 +277,13 @@ impl<'a> Verification<'a> {
 
     /// Checks what confirmUser left in both tables. Returns whether there was anything; an emulator
     /// need not have run it.
-    async fn record(&self, sub: &str) -> Outcome<bool> {
-        let Deployed {
-            permissions_table,
-            domains_table,
-            ..
-        } = &self.deployed;
-        let record = trace::beside(self.aws.user_record(permissions_table, sub));
-        let domains = trace::beside(self.aws.memberships(domains_table, sub));
+    async fn record(&self, sub: &str) -> StepResult<bool> {
+        let tables = &self.deployed.tables;
+        let permissions_table = &tables.permissions;
+        let record = trace::beside(self.aws.record(tables, sub));
+        let domains = trace::beside(self.aws.roles_in_domains(tables, sub));
         let (record, domains) = tokio::join!(record, domains);
-        let (record, domains) = (record?, domains?);
+        let (record, domains) = (record?, Vec::from_iter(domains?.into_keys()));
         let Some(record) = record else {
             if matches!(self.confirmation, Confirmation::Emulated) {
                 let detail = format!(
@@ -298,7 +292,7 @@ impl<'a> Verification<'a> {
                 );
                 return done(false, detail);
             }
-            let missing = format!("`{permissions_table}` has no `USER#{sub}`");
+            let missing = format!("`{permissions_table}` has no `{}`", user_key(sub));
             return Err(failed(missing)
                 .with_hint(self.log_of("confirm-user"))
                 .into());
@@ -309,7 +303,10 @@ impl<'a> Verification<'a> {
             format!("its `role` is {role}, not {}", expected.role)
         } else if domains != expected.domains {
             let (found, expected) = (list(&domains), list(&expected.domains));
-            format!("`{domains_table}` has the user in {found}, not {expected}")
+            format!(
+                "`{}` has the user in {found}, not {expected}",
+                tables.domains
+            )
         } else {
             return done(true, format!("record in {permissions_table}"));
         };
@@ -319,7 +316,7 @@ impl<'a> Verification<'a> {
             .into())
     }
 
-    async fn sign_in(&self) -> Outcome<Tokens> {
+    async fn sign_in(&self) -> StepResult<Tokens> {
         let signing_in =
             self.aws
                 .sign_in_by_srp(&self.client, self.username(), &self.user.password);
@@ -342,7 +339,7 @@ impl<'a> Verification<'a> {
         expected: &Expected,
         sub: &str,
         slot: &mut Option<Map<String, Value>>,
-    ) -> Outcome<()> {
+    ) -> StepResult<()> {
         let verifier = Verifier::builder(&self.deployed.issuer)
             .jwks_uri(&self.deployed.jwks_uri)
             .client_id(&self.client.id)
@@ -380,45 +377,40 @@ impl<'a> Verification<'a> {
         code: Option<&Mail>,
         sub: &str,
         interrupt: &CancellationToken,
-    ) -> Outcome<()> {
+    ) -> StepResult<()> {
         let address = self.user.email().unwrap_or_default();
         if let Confirmation::Mailbox(directory) = self.confirmation {
             let is_welcome =
                 |mail: &Mail| mail.to.iter().any(|to| to == address) && Some(mail) != code;
             return match arrived(directory, interrupt, is_welcome).await {
                 Ok(mail) => done((), format!("welcome email: {}", mail.subject)),
-                Err(Trouble::Failed(error)) => {
+                Err(StepError::Failed(error)) => {
                     Err(error.with_hint(self.log_of("confirm-user")).into())
                 }
                 Err(interrupted) => Err(interrupted),
             };
         }
-        let table = &self.deployed.permissions_table;
         let deadline = Instant::now() + MAIL_LIMIT;
         loop {
-            let record = self.aws.user_record(table, sub).await?;
+            let record = self.aws.record(&self.deployed.tables, sub).await?;
             if !record.is_some_and(|record| record.pending.iter().any(|name| name == WELCOME)) {
                 return done((), "welcome email handed to SES");
             }
             if Instant::now() >= deadline {
-                return Err(
-                    failed(format!("`{WELCOME}` is still pending in `USER#{sub}`"))
-                        .with_hint(self.log_of("confirm-user"))
-                        .into(),
-                );
+                return Err(failed(format!(
+                    "`{WELCOME}` is still pending in `{}`",
+                    user_key(sub)
+                ))
+                .with_hint(self.log_of("confirm-user"))
+                .into());
             }
             pause(interrupt).await?;
         }
     }
 
     /// Deletes the user, then what the triggers wrote: once the user is gone, nothing writes any more.
-    async fn clean_up(&self, sub: Option<String>) -> Outcome<()> {
-        let Deployed {
-            pool,
-            permissions_table,
-            domains_table,
-            ..
-        } = &self.deployed;
+    async fn clean_up(&self, sub: Option<String>) -> StepResult<()> {
+        let Deployed { pool, tables, .. } = &self.deployed;
         let username = self.username();
         let sub = match sub {
             Some(sub) => Some(sub),
@@ -428,21 +420,22 @@ impl<'a> Verification<'a> {
         let Some(sub) = sub else {
             return done((), "nothing to clean up");
         };
+        let key = user_key(&sub);
         let user = self.aws.delete_user(pool, username).await;
-        let record = trace::beside(self.aws.delete_user_record(permissions_table, &sub));
-        let memberships = trace::beside(self.aws.delete_memberships(domains_table, &sub));
+        let record = trace::beside(self.aws.delete_record(tables, &sub));
+        let memberships = trace::beside(self.aws.delete_memberships(tables, &sub));
         let (record, memberships) = tokio::join!(record, memberships);
         let left = [
             (user, format!("user `{username}` in `{pool}`")),
-            (record, format!("`USER#{sub}` in `{permissions_table}`")),
-            (memberships, format!("`USER#{sub}` in `{domains_table}`")),
+            (record, format!("`{key}` in `{}`", tables.permissions)),
+            (memberships, format!("`{key}` in `{}`", tables.domains)),
         ];
         let errors = left.into_iter().filter_map(|(deleted, what)| {
             let fault = deleted.err()?;
             Some(fault.while_doing(format!("could not delete {what}")))
         });
         match Error::together(errors) {
-            Some(error) => Err(Trouble::Failed(Box::new(error))),
+            Some(error) => Err(StepError::Failed(Box::new(error))),
             None => done((), "cleaned up"),
         }
     }
@@ -455,12 +448,8 @@ impl<'a> Verification<'a> {
     }
 
     fn log_of(&self, function: &str) -> String {
-        let Stage {
-            project,
-            name,
-            region,
-            ..
-        } = self.stage;
+        let Named { project, name, .. } = &**self.stage;
+        let region = &self.stage.region;
         let mut command =
             format!("aws logs tail /aws/lambda/{project}-{name}-{function} --region {region}");
         if let Some(url) = self.aws.endpoint_url() {
@@ -471,24 +460,23 @@ impl<'a> Verification<'a> {
 }
 
 impl Deployed {
-    fn new(outputs: &Outputs, stage: &Stage) -> Result<Self> {
+    fn new(outputs: &Outputs) -> Result<Self> {
         let named = |value: &Option<String>, what: &str| {
-            value.clone().ok_or_else(|| incomplete(stage, what))
+            outputs.present(value.as_deref(), what).map(str::to_owned)
         };
         Ok(Self {
             pool: named(&outputs.user_pool_id, "user pool")?,
             issuer: named(&outputs.issuer, "issuer")?,
             jwks_uri: named(&outputs.jwks_uri, "key address")?,
-            permissions_table: named(&outputs.permissions_table, "Permissions table")?,
-            domains_table: named(&outputs.domains_table, "Domains table")?,
+            tables: outputs.tables()?,
         })
     }
 }
 
 /// The steps so far, and what ends them. Their futures are boxed: unboxed, each would take its room on
 /// the stack for the whole run, and the SDK's are large.
-struct Run<'a> {
-    told: &'a Told<'a>,
+struct StepRunner<'a> {
+    told: &'a OnStep<'a>,
     interrupt: &'a CancellationToken,
     /// The level of the last request.
     level: u32,
@@ -496,31 +484,31 @@ struct Run<'a> {
 }
 
 /// Why nothing more is tried.
-enum Stop {
+enum StopReason {
     /// A step failed that the others need; it is told already.
     Failed,
     Interrupted,
 }
 
 /// Why a step did not come to its end.
-enum Trouble {
+enum StepError {
     Failed(Box<Error>),
     Interrupted,
 }
 
 /// A step's result, and what it did in words.
-type Outcome<T> = Result<(T, String), Trouble>;
+type StepResult<T> = Result<(T, String), StepError>;
 
-impl Run<'_> {
+impl StepRunner<'_> {
     /// A step that those after it need.
     async fn step<T>(
         &mut self,
         name: &'static str,
         doing: &str,
-        work: BoxFuture<'_, Outcome<T>>,
-    ) -> Result<T, Stop> {
+        work: BoxFuture<'_, StepResult<T>>,
+    ) -> Result<T, StopReason> {
         if self.interrupt.is_cancelled() {
-            return Err(Stop::Interrupted);
+            return Err(StopReason::Interrupted);
         }
         self.finish(name, doing, work).await
     }
@@ -530,10 +518,10 @@ impl Run<'_> {
         &mut self,
         name: &'static str,
         doing: &str,
-        work: BoxFuture<'_, Outcome<()>>,
-    ) -> Result<(), Stop> {
+        work: BoxFuture<'_, StepResult<()>>,
+    ) -> Result<(), StopReason> {
         match self.step(name, doing, work).await {
-            Ok(()) | Err(Stop::Failed) => Ok(()),
+            Ok(()) | Err(StopReason::Failed) => Ok(()),
             Err(interrupted) => Err(interrupted),
         }
     }
@@ -542,8 +530,8 @@ impl Run<'_> {
         &mut self,
         name: &'static str,
         doing: &str,
-        work: BoxFuture<'_, Outcome<T>>,
-    ) -> Result<T, Stop> {
+        work: BoxFuture<'_, StepResult<T>>,
+    ) -> Result<T, StopReason> {
         let began = Instant::now();
         let (outcome, level) = trace::scope(name, self.level, work).await;
         self.level = level;
@@ -558,11 +546,11 @@ impl Run<'_> {
                     took,
                 },
             ),
-            Err(Trouble::Failed(cause)) => {
+            Err(StepError::Failed(cause)) => {
                 let error = while_doing(doing, *cause);
                 let detail = doing.to_owned();
                 (
-                    Err(Stop::Failed),
+                    Err(StopReason::Failed),
                     Step {
                         name,
                         detail,
@@ -571,7 +559,7 @@ impl Run<'_> {
                     },
                 )
             }
-            Err(Trouble::Interrupted) => return Err(Stop::Interrupted),
+            Err(StepError::Interrupted) => return Err(StopReason::Interrupted),
         };
         (self.told)(&step);
         self.steps.push(step);
@@ -579,17 +567,17 @@ impl Run<'_> {
     }
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for StepError {
     fn from(error: Error) -> Self {
         Self::Failed(Box::new(error))
     }
 }
 
-/// A failed request has only its cause to tell: the step's name says what was being done.
-impl From<aws::Fault> for Trouble {
+/// A failed request has only its causes to tell: the step's name says what was being done.
+impl From<aws::Fault> for StepError {
     fn from(fault: aws::Fault) -> Self {
-        let mut error = fault.while_doing(fault.cause());
-        error.causes.clear();
+        let mut error = fault.while_doing(fault.to_string());
+        error.causes.remove(0);
         if fault.code.as_deref() == Some("CodeDeliveryFailureException") {
             error = error.with_hint(
                 "in the SES sandbox mail reaches verified addresses only; ask AWS to leave it",
@@ -599,7 +587,7 @@ impl From<aws::Fault> for Trouble {
     }
 }
 
-fn done<T>(value: T, detail: impl Into<String>) -> Outcome<T> {
+fn done<T>(value: T, detail: impl Into<String>) -> StepResult<T> {
     Ok((value, detail.into()))
 }
 
@@ -614,21 +602,13 @@ fn while_doing(doing: &str, mut error: Error) -> Error {
     error
 }
 
-fn incomplete(stage: &Stage, what: &str) -> Error {
-    failed(format!(
-        "stage `{}` has no {what}: its last deploy did not end well",
-        stage.name
-    ))
-    .with_hint(format!("run `saasauth deploy --stage {}`", stage.name))
-}
-
 /// The client to sign in with: preferably one without a secret, as most users meet.
 fn usable_client(stage: &Stage) -> Result<(&str, &Client)> {
     let find = |kinds: &[ClientKind]| {
         stage
             .clients
             .iter()
-            .find(|(_, client)| kinds.contains(&client.kind))
+            .find(|(_, client)| kinds.contains(&*client.kind))
     };
     find(&[ClientKind::Spa, ClientKind::Native])
         .or_else(|| find(&[ClientKind::Server]))
@@ -648,7 +628,7 @@ async fn arrived(
     directory: &Path,
     interrupt: &CancellationToken,
     wanted: impl Fn(&Mail) -> bool,
-) -> Result<Mail, Trouble> {
+) -> Result<Mail, StepError> {
     let deadline = Instant::now() + MAIL_LIMIT;
     loop {
         let mail = local::mail(directory).await?;
@@ -668,10 +648,10 @@ async fn arrived(
     }
 }
 
-async fn pause(interrupt: &CancellationToken) -> Result<(), Trouble> {
+async fn pause(interrupt: &CancellationToken) -> Result<(), StepError> {
     tokio::time::sleep(POLL).await;
     if interrupt.is_cancelled() {
-        Err(Trouble::Interrupted)
+        Err(StepError::Interrupted)
     } else {
         Ok(())
     }
@@ -692,45 +672,59 @@ fn link(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
     use saasauth_model::project;
 
-    /// The starter's stage `local`, without registered domains.
+    /// The starter's stage `local`, without registered domains and with `settings` of its own.
+    pub(super) fn stage_with(settings: &str) -> Stage {
+        static FILES: AtomicU32 = AtomicU32::new(0);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let starter = root.join("examples/starter/saasauth.yaml");
+        let text = std::fs::read_to_string(&starter).expect("the starter is there");
+        let (shared, _) = text.split_once("\nstages:").expect("it has stages");
+        let domains = "domains:\n  example.com: { role: admin }\n";
+        assert!(shared.contains(domains), "it registers a domain");
+        let folder = starter.parent().expect("it is in a folder");
+        let shared = shared
+            .replace(domains, "")
+            .replace("../..", &root.display().to_string())
+            .replace("emails/", &format!("{}/emails/", folder.display()));
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        let file = format!("saasauth-verify-{}-{number}.yaml", std::process::id());
+        let path = std::env::temp_dir().join(file);
+        std::fs::write(
+            &path,
+            format!("{shared}\nstages: {{ local: {{ {settings} }} }}\n"),
+        )
+        .expect("a file can be written");
+        let loaded = project::load(&path);
+        std::fs::remove_file(&path).expect("it was written");
+        let project = loaded.expect("the settings are right");
+        project.stage("local").expect("it is there").clone()
+    }
+
     pub(super) fn stage() -> Stage {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/starter/saasauth.yaml");
-        let project = project::load(&path).expect("an example is valid");
-        let mut stage = project.stage("local").expect("the starter has it").clone();
-        stage.domains.clear();
-        stage
+        stage_with("")
     }
 
     #[test]
     fn a_client_without_a_secret_is_preferred_and_a_machine_never_taken() {
-        let mut stage = stage();
-        let web = stage.clients.remove("web").expect("the starter has it");
-        let of = |kind| Client {
-            kind,
-            ..web.clone()
-        };
-        stage
-            .clients
-            .insert("a-machine".to_owned(), of(ClientKind::Machine));
+        let machine = "web: { kind: machine, scopes: [\"a:b\"], callback_urls: ~, logout_urls: ~, tokens: ~ }";
+        let urls = "callback_urls: [\"http://localhost/\"]";
+        let server = format!("b-server: {{ kind: server, {urls} }}");
+        let native = format!("c-native: {{ kind: native, {urls} }}");
+        let of = |clients: &[&str]| stage_with(&format!("clients: {{ {} }}", clients.join(", ")));
+        let stage = of(&[machine]);
         let error = usable_client(&stage).expect_err("a machine has no users");
         assert_eq!(error.kind, ErrorKind::Refused);
-        stage
-            .clients
-            .insert("b-server".to_owned(), of(ClientKind::Server));
-        assert_eq!(
-            usable_client(&stage).expect("a server will do").0,
-            "b-server"
-        );
-        stage
-            .clients
-            .insert("c-native".to_owned(), of(ClientKind::Native));
-        assert_eq!(
-            usable_client(&stage).expect("native is better").0,
-            "c-native"
-        );
+        let stage = of(&[machine, &server]);
+        let (name, _) = usable_client(&stage).expect("a server will do");
+        assert_eq!(name, "b-server");
+        let stage = of(&[machine, &server, &native]);
+        let (name, _) = usable_client(&stage).expect("native is better");
+        assert_eq!(name, "c-native");
     }
 
     #[test]
@@ -752,13 +746,13 @@ mod tests {
         let told = std::sync::Mutex::new(Vec::new());
         let tell = |step: &Step| told.lock().expect("not poisoned").push(step.name);
         let interrupt = CancellationToken::new();
-        let mut run = Run {
+        let mut run = StepRunner {
             told: &tell,
             interrupt: &interrupt,
             level: 0,
             steps: Vec::new(),
         };
-        let trouble = || async { Err::<((), String), _>(Trouble::from(failed("no"))) };
+        let trouble = || async { Err::<((), String), _>(StepError::from(failed("no"))) };
         assert!(
             run.check("a", "could not a", trouble().boxed())
                 .await
@@ -766,13 +760,13 @@ mod tests {
         );
         assert!(matches!(
             run.step("b", "could not b", trouble().boxed()).await,
-            Err(Stop::Failed)
+            Err(StopReason::Failed)
         ));
         interrupt.cancel();
         let never = async { done((), "never") };
         assert!(matches!(
             run.step("c", "could not c", never.boxed()).await,
-            Err(Stop::Interrupted)
+            Err(StopReason::Interrupted)
         ));
         let cleaning = async { done((), "cleaned up") };
         assert!(

@@ -97,7 +97,7 @@ impl Error {
 
     /// Shorthand for [`ErrorKind::System`] around an I/O error; `doing` reads "could not write `x`".
     pub fn io(doing: impl Into<String>, cause: &std::io::Error) -> Self {
-        Self::new(ErrorKind::System, doing).with_cause(cause.to_string())
+        Self::new(ErrorKind::System, doing).with_source(cause)
     }
 
     /// Adds one cause below those already there.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use super::workspace::{Binary, no_cargo};
-use super::{Architecture, BuildEvent, BuildRequest, Events};
+use super::{Architecture, BuildEvent, BuildRequest, OnBuildEvent};
 use crate::tools::{self, process};
 use saasauth_model::error::{Error, ErrorKind, Result};
 
@@ -33,19 +33,16 @@ impl Compiler {
 
 /// One compiler run: binaries of one workspace for one target.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct CompilerRun {
     compiler: Compiler,
     workspace: PathBuf,
     target_directory: PathBuf,
-    /// Where cargo-lambda puts what it built. A directory of this run's own: another stage's build at
-    /// the same time must not swap a file under us, nor an old file pass for a new one.
-    lambda_directory: PathBuf,
     cargo_home: Option<PathBuf>,
     lambda_profile: bool,
     binaries: Vec<(String, String)>,
 }
 
-impl Plan {
+impl CompilerRun {
     /// `binaries` are of one workspace, and at least one.
     pub(super) fn new<'a>(
         compiler: Compiler,
@@ -56,10 +53,8 @@ impl Plan {
             .next()
             .cloned()
             .expect("a run has at least one binary");
-        let run = format!("saasauth-{}", uuid::Uuid::new_v4().simple());
         Self {
             compiler,
-            lambda_directory: first.target_directory.join(run),
             workspace: first.workspace,
             target_directory: first.target_directory,
             cargo_home: cargo_home(),
@@ -70,9 +65,9 @@ impl Plan {
         }
     }
 
-    fn built(&self, binary: &str) -> PathBuf {
+    fn built(&self, lambda_directory: &Path, binary: &str) -> PathBuf {
         match self.compiler {
-            Compiler::CargoLambda(_) => self.lambda_directory.join(binary).join("bootstrap"),
+            Compiler::CargoLambda(_) => lambda_directory.join(binary).join("bootstrap"),
             Compiler::Cargo => {
                 let profile = if self.lambda_profile {
                     "lambda"
@@ -85,13 +80,13 @@ impl Plan {
     }
 }
 
-/// The command line of a run, without the program.
+/// The command line of a run, without the program; cargo-lambda puts what it built into `lambda_directory`.
 ///
 /// `--locked` is not among them: Cargo keeps to a fitting Cargo.lock anyway, and a dependency added by
 /// hand shall not need a command of its own before it can be deployed.
-fn arguments(plan: &Plan) -> Vec<OsString> {
+fn arguments(run: &CompilerRun, lambda_directory: &Path) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
-    match plan.compiler {
+    match run.compiler {
         Compiler::CargoLambda(architecture) => {
             arguments.extend(["lambda", "build"].map(OsString::from));
             arguments.push(
@@ -101,28 +96,28 @@ fn arguments(plan: &Plan) -> Vec<OsString> {
                 }
                 .into(),
             );
-            arguments.extend(["--lambda-dir".into(), plan.lambda_directory.clone().into()]);
+            arguments.extend(["--lambda-dir".into(), lambda_directory.into()]);
         }
         Compiler::Cargo => arguments.push("build".into()),
     }
-    if plan.lambda_profile {
+    if run.lambda_profile {
         arguments.extend(["--profile", "lambda"].map(OsString::from));
     } else {
         arguments.push("--release".into());
     }
     arguments.extend([
         "--manifest-path".into(),
-        plan.workspace.join("Cargo.toml").into(),
+        run.workspace.join("Cargo.toml").into(),
     ]);
     let mut seen = Vec::new();
-    for binary in &plan.binaries {
+    for binary in &run.binaries {
         if !seen.contains(&binary) {
             let (package, name) = binary;
             arguments.extend(["--package", package, "--bin", name].map(OsString::from));
             seen.push(binary);
         }
     }
-    arguments.extend(["--config".into(), remap(plan).into()]);
+    arguments.extend(["--config".into(), remap(run).into()]);
     arguments
 }
 
@@ -131,12 +126,12 @@ fn arguments(plan: &Plan) -> Vec<OsString> {
 ///
 /// As `build.rustflags` it joins what the workspace's own Cargo configuration says there; a workspace
 /// that sets `target.<triple>.rustflags` overrides it, and its bytes then depend on the directory.
-fn remap(plan: &Plan) -> String {
+fn remap(run: &CompilerRun) -> String {
     let directories = [
-        (Some(&plan.workspace), "/project"),
-        (Some(&plan.target_directory), "/target"),
+        (Some(&run.workspace), "/project"),
+        (Some(&run.target_directory), "/target"),
         // Last, since the last fitting one wins and this one may lie inside the project.
-        (plan.cargo_home.as_ref(), "/cargo"),
+        (run.cargo_home.as_ref(), "/cargo"),
     ];
     let flags = directories.into_iter().filter_map(|(from, to)| {
         let flag = format!("--remap-path-prefix={}={to}", from?.to_str()?);
@@ -180,13 +175,13 @@ pub(super) fn clean(command: &mut Command) {
     }
 }
 
-/// Builds a plan's binaries for the requests `members`, and gives their bytes in that order.
+/// Builds a run's binaries for the requests `members`, and gives their bytes in that order.
 pub(super) async fn run(
-    plan: &Plan,
+    run: &CompilerRun,
     program: &Path,
     members: &[usize],
     requests: &[BuildRequest],
-    events: Events<'_>,
+    events: OnBuildEvent<'_>,
 ) -> Result<Vec<Vec<u8>>> {
     let names: Vec<&str> = members
         .iter()
@@ -198,17 +193,33 @@ pub(super) async fn run(
             format!("could not build `{}`", names.join("` and `")),
         )
     };
-    let _removed_afterwards = Removed(&plan.lambda_directory);
+    // A directory of this run's own: another stage's build at the same time must not swap a file under us,
+    // nor an old file pass for a new one. It lies in Cargo's target directory, so that what a killed run
+    // leaves there goes with `cargo clean`.
+    let lambda_directory = fs::create_dir_all(&run.target_directory)
+        .and_then(|()| {
+            tempfile::Builder::new()
+                .prefix("saasauth-")
+                .tempdir_in(&run.target_directory)
+        })
+        .map_err(|error| {
+            failed(&names)
+                .with_cause(format!(
+                    "could not make a directory in `{}`",
+                    run.target_directory.display()
+                ))
+                .with_source(&error)
+        })?;
 
     let mut command = Command::new(program);
     command
-        .args(arguments(plan))
-        .current_dir(&plan.workspace)
+        .args(arguments(run, lambda_directory.path()))
+        .current_dir(&run.workspace)
         // The output may end up in a log; colours there are noise.
         .env("CARGO_TERM_COLOR", "never")
         .env("NO_COLOR", "1");
     clean(&mut command);
-    if let Compiler::CargoLambda(_) = plan.compiler
+    if let Compiler::CargoLambda(_) = run.compiler
         && let Some(python) = tools::python_beside(program)
     {
         // The linker lies beside cargo-lambda as a Python package, in an environment that isn't on PATH.
@@ -219,29 +230,27 @@ pub(super) async fn run(
         .await
         .map_err(|error| no_cargo(failed(&names), &error))?;
     if !finished.status.success() {
-        let tool = match plan.compiler {
+        let tool = match run.compiler {
             Compiler::CargoLambda(_) => "cargo lambda build",
             Compiler::Cargo => "cargo build",
         };
-        let mut error = failed(&blamed(plan, &names, &finished.output))
+        let mut error = failed(&blamed(run, &names, &finished.output))
             .with_cause(format!("`{tool}` failed ({})", finished.status));
-        if let Some(hint) = hint(plan.compiler, &finished.output) {
+        if let Some(hint) = hint(run.compiler, &finished.output) {
             error = error.with_hint(hint);
         }
         return Err(error.with_output(finished.output));
     }
-    plan.binaries
+    run.binaries
         .iter()
         .zip(&names)
         .map(|((_, binary), name)| {
-            let path = plan.built(binary);
+            let path = run.built(lambda_directory.path(), binary);
             fs::read(&path).map_err(|error| {
                 // cargo-lambda only warns when it finds nothing to copy.
                 failed(&[name])
-                    .with_cause(format!(
-                        "the compiler left no `{}`: {error}",
-                        path.display()
-                    ))
+                    .with_cause(format!("the compiler left no `{}`", path.display()))
+                    .with_source(&error)
                     .with_output(finished.output.clone())
             })
         })
@@ -249,8 +258,8 @@ pub(super) async fn run(
 }
 
 /// The triggers whose own crate did not compile; all of them when the trouble lies elsewhere.
-fn blamed<'a>(plan: &Plan, names: &[&'a str], output: &str) -> Vec<&'a str> {
-    let of_own = plan
+fn blamed<'a>(run: &CompilerRun, names: &[&'a str], output: &str) -> Vec<&'a str> {
+    let of_own = run
         .binaries
         .iter()
         .zip(names)
@@ -275,26 +284,15 @@ fn hint(compiler: Compiler, output: &str) -> Option<String> {
     })
 }
 
-/// A directory removed when dropped.
-struct Removed<'a>(&'a Path);
-
-impl Drop for Removed<'_> {
-    fn drop(&mut self) {
-        // It lies in Cargo's target directory: if it stays, `cargo clean` takes it.
-        let _ = fs::remove_dir_all(self.0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn plan(compiler: Compiler) -> Plan {
-        Plan {
+    fn run(compiler: Compiler) -> CompilerRun {
+        CompilerRun {
             compiler,
             workspace: PathBuf::from("/p/lambdas"),
             target_directory: PathBuf::from("/p/lambdas/target"),
-            lambda_directory: PathBuf::from("/p/lambdas/target/run"),
             cargo_home: Some(PathBuf::from("/h/.cargo")),
             lambda_profile: true,
             binaries: vec![
@@ -310,8 +308,8 @@ mod tests {
         --config build.rustflags=[\"--remap-path-prefix=/p/lambdas=/project\", \
         \"--remap-path-prefix=/p/lambdas/target=/target\", \"--remap-path-prefix=/h/.cargo=/cargo\"]";
 
-    fn line(plan: &Plan) -> String {
-        let words: Vec<_> = arguments(plan)
+    fn line(run: &CompilerRun) -> String {
+        let words: Vec<_> = arguments(run, Path::new("/p/lambdas/target/run"))
             .iter()
             .map(|word| word.to_string_lossy().into_owned())
             .collect();
@@ -320,25 +318,31 @@ mod tests {
 
     #[test]
     fn asks_cargo_lambda_for_the_architecture() {
-        let arm = line(&plan(Compiler::CargoLambda(Architecture::Arm64)));
+        let arm = line(&run(Compiler::CargoLambda(Architecture::Arm64)));
         assert_eq!(
             arm,
             format!(
                 "lambda build --arm64 --lambda-dir /p/lambdas/target/run --profile lambda {COMMON}"
             )
         );
-        let x86 = line(&plan(Compiler::CargoLambda(Architecture::X86_64)));
+        let x86 = line(&run(Compiler::CargoLambda(Architecture::X86_64)));
         assert_eq!(x86, arm.replace("--arm64", "--x86-64"));
     }
 
     #[test]
     fn a_native_build_is_plain_cargo_in_the_profile_there_is() {
-        let mut plan = plan(Compiler::Cargo);
-        assert_eq!(line(&plan), format!("build --profile lambda {COMMON}"));
-        assert_eq!(plan.built("x"), Path::new("/p/lambdas/target/lambda/x"));
-        plan.lambda_profile = false;
-        assert_eq!(line(&plan), format!("build --release {COMMON}"));
-        assert_eq!(plan.built("x"), Path::new("/p/lambdas/target/release/x"));
+        let mut run = run(Compiler::Cargo);
+        assert_eq!(line(&run), format!("build --profile lambda {COMMON}"));
+        assert_eq!(
+            run.built(Path::new("/run"), "x"),
+            Path::new("/p/lambdas/target/lambda/x")
+        );
+        run.lambda_profile = false;
+        assert_eq!(line(&run), format!("build --release {COMMON}"));
+        assert_eq!(
+            run.built(Path::new("/run"), "x"),
+            Path::new("/p/lambdas/target/release/x")
+        );
     }
 
     #[test]
@@ -365,12 +369,12 @@ mod tests {
 
     #[test]
     fn blames_the_crate_that_failed() {
-        let plan = plan(Compiler::Cargo);
+        let run = run(Compiler::Cargo);
         let names = ["confirm_user", "generate_token", "again"];
         let output = "error: could not compile `generate-token` (bin \"bootstrap\")";
-        assert_eq!(blamed(&plan, &names, output), ["generate_token"]);
+        assert_eq!(blamed(&run, &names, output), ["generate_token"]);
         assert_eq!(
-            blamed(&plan, &names, "error: could not compile `serde`"),
+            blamed(&run, &names, "error: could not compile `serde`"),
             names
         );
     }

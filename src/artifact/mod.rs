@@ -16,7 +16,7 @@ mod elf;
 mod pack;
 mod workspace;
 
-use compile::{Compiler, Plan};
+use compile::{Compiler, CompilerRun};
 use workspace::Binary;
 
 /// A processor architecture Lambda offers.
@@ -107,13 +107,13 @@ pub enum BuildEvent {
 }
 
 /// Receives the events of a build.
-pub type Events<'a> = &'a (dyn Fn(BuildEvent) + Send + Sync);
+pub type OnBuildEvent<'a> = &'a (dyn Fn(BuildEvent) + Send + Sync);
 
 /// Builds one trigger; see [`build_all`].
 ///
 /// # Errors
 /// As [`build_all`].
-pub async fn build(request: &BuildRequest, events: Events<'_>) -> Result<Artifact> {
+pub async fn build(request: &BuildRequest, events: OnBuildEvent<'_>) -> Result<Artifact> {
     let mut artifacts = build_all(std::slice::from_ref(request), events).await?;
     Ok(artifacts.remove(0))
 }
@@ -128,7 +128,10 @@ pub async fn build(request: &BuildRequest, events: Events<'_>) -> Result<Artifac
 /// fails (its whole output attached) or built for another architecture;
 /// [`ErrorKind::Refused`](saasauth_model::error::ErrorKind::Refused) when what it built keeps to another
 /// contract than ours; the errors of [`tools::ensure`].
-pub async fn build_all(requests: &[BuildRequest], events: Events<'_>) -> Result<Vec<Artifact>> {
+pub async fn build_all(
+    requests: &[BuildRequest],
+    events: OnBuildEvent<'_>,
+) -> Result<Vec<Artifact>> {
     let binaries = workspace::locate(requests).await?;
     let mut cargo_lambda = None;
     let mut artifacts = BTreeMap::new();
@@ -148,9 +151,9 @@ pub async fn build_all(requests: &[BuildRequest], events: Events<'_>) -> Result<
             .iter()
             .map(|&index| requests[index].name.clone())
             .collect();
-        let plan = Plan::new(compiler, members.iter().map(|&index| &binaries[index]));
+        let run = CompilerRun::new(compiler, members.iter().map(|&index| &binaries[index]));
         events(BuildEvent::Started { names });
-        let built = compile::run(&plan, &program, &members, requests, events).await?;
+        let built = compile::run(&run, &program, &members, requests, events).await?;
         let packing = members
             .into_iter()
             .zip(built)
@@ -190,7 +193,7 @@ pub fn last(request: &BuildRequest) -> Result<Artifact> {
         .with_hint("run `saasauth build`, or leave out `--no-build`")
     };
     let path = request.output.as_ref().ok_or_else(none)?;
-    let zip = std::fs::read(path).map_err(|cause| none().with_cause(cause.to_string()))?;
+    let zip = std::fs::read(path).map_err(|error| none().with_source(&error))?;
     pack::reopen(&request.name, zip)
 }
 

@@ -1,7 +1,8 @@
 //! Packs a binary into the zip Lambda takes, the same bytes for the same binary, everywhere.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Cursor, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use base64::Engine;
@@ -18,6 +19,9 @@ const ENTRY: &str = "bootstrap";
 
 /// Deflate's default. Level 9 takes three times as long to save one byte in a hundred.
 const LEVEL: i64 = 6;
+
+/// Like any file somebody writes: what a person's umask leaves of it. A temporary file is its owner's alone.
+const READABLE: u32 = 0o666;
 
 /// Packs off the async threads: it keeps a processor busy for a good part of a second.
 pub(super) async fn pack(name: &str, binary: Vec<u8>) -> Result<Artifact> {
@@ -58,13 +62,17 @@ fn zip(binary: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
 pub(super) fn write(path: &Path, zip: &[u8]) -> Result<()> {
     let failed =
         |error: &std::io::Error| Error::io(format!("could not write `{}`", path.display()), error);
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory).map_err(|error| failed(&error))?;
-    }
-    let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
-    fs::write(&unfinished, zip)
-        .and_then(|()| fs::rename(&unfinished, path))
-        .map_err(|error| failed(&error))
+    let directory = path.parent().unwrap_or(Path::new(""));
+    fs::create_dir_all(directory).map_err(|error| failed(&error))?;
+    let written = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(READABLE))
+        .tempfile_in(directory)
+        .and_then(|mut unfinished| {
+            unfinished.write_all(zip)?;
+            unfinished.persist(path)?;
+            Ok(())
+        });
+    written.map_err(|error| failed(&error))
 }
 
 /// Takes a zip that was written earlier for what it is, and no other file for one. Since then the tool may
@@ -141,8 +149,8 @@ mod tests {
 
     #[test]
     fn writes_into_a_new_directory_and_over_an_old_file() {
-        let root = std::env::temp_dir().join(format!("saasauth-pack-{}", uuid::Uuid::new_v4()));
-        let path = root.join("build/local/a.zip");
+        let root = tempfile::tempdir().expect("a folder");
+        let path = root.path().join("build/local/a.zip");
         write(&path, b"one").expect("writes");
         write(&path, b"two").expect("writes");
         assert_eq!(fs::read(&path).expect("reads"), b"two");
@@ -152,6 +160,10 @@ mod tests {
                 .count(),
             1
         );
-        fs::remove_dir_all(root).expect("removes");
+        // Another file written in the ordinary way.
+        let ordinary = root.path().join("ordinary");
+        fs::write(&ordinary, "").expect("writes");
+        let mode = |path| fs::metadata(path).expect("is there").permissions().mode();
+        assert_eq!(mode(&path), mode(&ordinary));
     }
 }

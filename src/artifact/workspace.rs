@@ -22,22 +22,22 @@ pub(super) struct Binary {
 
 /// The part of `cargo metadata` we read.
 #[derive(Debug, Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
+struct CargoMetadata {
+    packages: Vec<CargoPackage>,
     workspace_root: PathBuf,
     target_directory: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
-struct Package {
+struct CargoPackage {
     name: String,
     manifest_path: PathBuf,
     default_run: Option<String>,
-    targets: Vec<Target>,
+    targets: Vec<CargoTarget>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Target {
+struct CargoTarget {
     name: String,
     kind: Vec<String>,
 }
@@ -45,7 +45,7 @@ struct Target {
 /// The binary of each request, in their order.
 pub(super) async fn locate(requests: &[BuildRequest]) -> Result<Vec<Binary>> {
     let mut known: BTreeMap<PathBuf, Binary> = BTreeMap::new();
-    let mut read: Vec<Metadata> = Vec::new();
+    let mut read: Vec<CargoMetadata> = Vec::new();
     let mut binaries = Vec::with_capacity(requests.len());
     for request in requests {
         let manifest = manifest(request)?;
@@ -99,7 +99,7 @@ fn manifest(request: &BuildRequest) -> Result<PathBuf> {
     })
 }
 
-async fn ask(request: &BuildRequest, manifest: &Path) -> Result<Metadata> {
+async fn ask(request: &BuildRequest, manifest: &Path) -> Result<CargoMetadata> {
     let failed = || {
         Error::new(
             ErrorKind::Build,
@@ -140,7 +140,7 @@ async fn ask(request: &BuildRequest, manifest: &Path) -> Result<Metadata> {
 
 /// Explains that Cargo can't be started.
 pub(super) fn no_cargo(error: Error, cause: &std::io::Error) -> Error {
-    let error = error.with_cause(format!("could not run `cargo`: {cause}"));
+    let error = error.with_cause("could not run `cargo`").with_source(cause);
     if cause.kind() == std::io::ErrorKind::NotFound {
         error.with_hint(
             "install Rust with rustup, and see that `cargo --version` works in this shell",
@@ -162,8 +162,8 @@ fn no_binary(request: &BuildRequest, why: &str) -> Error {
     ))
 }
 
-impl Metadata {
-    fn package(&self, manifest: &Path) -> Option<&Package> {
+impl CargoMetadata {
+    fn package(&self, manifest: &Path) -> Option<&CargoPackage> {
         self.packages.iter().find(|package| {
             package.manifest_path == manifest
                 || package
@@ -174,7 +174,7 @@ impl Metadata {
     }
 }
 
-impl Package {
+impl CargoPackage {
     /// The only binary, or the one the crate itself prefers.
     fn binary(&self) -> Result<String, String> {
         let names: Vec<&str> = self
@@ -223,14 +223,14 @@ fn has_lambda_profile(workspace: &Path) -> bool {
 mod tests {
     use super::*;
 
-    fn package(name: &str, default_run: Option<&str>, targets: &[(&str, &str)]) -> Package {
-        Package {
+    fn package(name: &str, default_run: Option<&str>, targets: &[(&str, &str)]) -> CargoPackage {
+        CargoPackage {
             name: name.to_owned(),
             manifest_path: PathBuf::new(),
             default_run: default_run.map(ToOwned::to_owned),
             targets: targets
                 .iter()
-                .map(|(name, kind)| Target {
+                .map(|(name, kind)| CargoTarget {
                     name: (*name).to_owned(),
                     kind: vec![(*kind).to_owned()],
                 })

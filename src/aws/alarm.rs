@@ -8,7 +8,6 @@ use aws_sdk_cloudwatch::types::{
 };
 use futures::future::try_join_all;
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 
 use super::classify::{Class, gone};
 use super::lifecycle::{Change, Lifecycle};
@@ -16,9 +15,6 @@ use super::{
     Aws, Fault, Result, Waiting, Wanted, by_name, removed_tags, tag_list, trace, with_arn,
 };
 use saasauth_model::resource::{self, Alarm, Kind, Live, LogicalId};
-
-/// The names of the alarms that were there before this command made any; asked once, by the first create.
-pub(super) type TakenNames = OnceCell<BTreeSet<String>>;
 
 impl Lifecycle for Alarm {
     async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
@@ -70,6 +66,17 @@ impl Aws {
         Ok(alarms)
     }
 
+    async fn describe_alarm(&self, name: &str) -> Result<Option<MetricAlarm>> {
+        let answer = self
+            .cloudwatch
+            .describe_alarms()
+            .alarm_names(name)
+            .alarm_types(AlarmType::MetricAlarm)
+            .send()
+            .await?;
+        Ok(answer.metric_alarms.unwrap_or_default().pop())
+    }
+
     async fn alarm_with_tags(&self, alarm: &MetricAlarm) -> Result<Live> {
         let arn = alarm.alarm_arn().unwrap_or_default();
         let answer = self
@@ -87,16 +94,10 @@ impl Aws {
         Ok(Live { owner, ..live })
     }
 
-    /// PutMetricAlarm writes over an alarm of the same name without a word, so names are looked at first.
+    /// PutMetricAlarm writes over an alarm of the same name without a word, so the name is looked at
+    /// first.
     pub(super) async fn create_alarm(&self, one: &Alarm) -> Result<Live> {
-        let taken = self.alarms.get_or_try_init(|| async {
-            let owner = self.owner();
-            let prefix = format!("{}-{}-", owner.project, owner.stage);
-            let alarms = self.list_alarms(&prefix).await?;
-            let names = alarms.into_iter().filter_map(|one| one.alarm_name);
-            Ok::<_, Fault>(names.collect())
-        });
-        if taken.await?.contains(&one.alarm_name) {
+        if self.describe_alarm(&one.alarm_name).await?.is_some() {
             return Err(Fault {
                 class: Class::AlreadyExists,
                 ..Fault::ours(format!("the alarm `{}` already exists", one.alarm_name))
@@ -116,24 +117,18 @@ impl Aws {
         changed: &BTreeSet<String>,
     ) -> Result<()> {
         if changed.iter().any(|property| property != "Tags") {
-            let now = self
-                .cloudwatch
-                .describe_alarms()
-                .alarm_names(&one.alarm_name)
-                .alarm_types(AlarmType::MetricAlarm)
-                .send()
-                .await?;
+            let now = self.describe_alarm(&one.alarm_name).await?;
             let request = self.put_alarm(one);
             // The request resets what it leaves out; what we don't declare stays as somebody set it.
-            let request = match now.metric_alarms().first() {
+            let request = match now {
                 Some(now) => request
                     .set_actions_enabled(now.actions_enabled)
-                    .set_ok_actions(now.ok_actions.clone())
-                    .set_insufficient_data_actions(now.insufficient_data_actions.clone())
-                    .set_unit(now.unit.clone())
+                    .set_ok_actions(now.ok_actions)
+                    .set_insufficient_data_actions(now.insufficient_data_actions)
+                    .set_unit(now.unit)
                     .set_datapoints_to_alarm(now.datapoints_to_alarm)
                     .set_evaluate_low_sample_count_percentile(
-                        now.evaluate_low_sample_count_percentile.clone(),
+                        now.evaluate_low_sample_count_percentile,
                     ),
                 None => request,
             };
@@ -316,8 +311,9 @@ mod tests {
     #[tokio::test]
     async fn a_taken_name_is_never_written_over() {
         let (aws, replay) = replay::aws_over_cbor([
-            json!({ "MetricAlarms": [{ "AlarmName": "acme-dev-f-errors" }] }),
+            json!({ "MetricAlarms": [] }),
             json!({}),
+            json!({ "MetricAlarms": [{ "AlarmName": "acme-dev-f-errors" }] }),
         ]);
         aws.create_alarm(&declared())
             .await
@@ -327,7 +323,7 @@ mod tests {
         let fault = aws.create_alarm(&taken).await.expect_err("it is taken");
         assert_eq!(fault.class, Class::AlreadyExists);
         let sent = replay.finish();
-        assert_eq!(sent[0].body["AlarmNamePrefix"], "acme-dev-");
+        assert_eq!(sent[0].body["AlarmNames"], json!(["acme-dev-f-duration"]));
         assert_eq!(sent[1].body["Threshold"], json!(4500.0));
         assert_eq!(sent[1].body["AlarmActions"], json!([]));
         assert_eq!(sent[1].body["Statistic"], Value::Null);

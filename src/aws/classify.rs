@@ -1,6 +1,10 @@
 //! What an AWS error means, decided once, by its code. The few errors that only their words tell apart
 //! are matched here and nowhere else.
 
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
@@ -34,10 +38,12 @@ pub struct Fault {
     pub class: Class,
     /// AWS's code, such as `ResourceNotFoundException`.
     pub code: Option<String>,
-    /// AWS's words, or why there was no answer.
+    /// AWS's words, or what is known where there was no answer.
     pub message: String,
     /// AWS's request ID, for their support.
     pub request_id: Option<String>,
+    /// What it was made of: the SDK's error, or that of the step that found it.
+    pub(super) source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// The result of one AWS request.
@@ -51,25 +57,35 @@ impl Fault {
             code: None,
             message: message.into(),
             request_id: None,
+            source: None,
         }
     }
 
-    /// As the cause line of an error: code, words, request ID.
-    pub fn cause(&self) -> String {
-        let mut text = match &self.code {
-            Some(code) if self.message.is_empty() => code.clone(),
-            Some(code) => format!("{code}: {}", self.message),
-            None => self.message.clone(),
-        };
-        if let Some(id) = &self.request_id {
-            text.push_str(&format!(" (request {id})"));
+    /// Says what it comes from.
+    #[must_use]
+    pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// As causes of an error, nearest first: code, words and request ID on one line; then, where the
+    /// service gave no answer, what the sources add to that.
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = vec![self.to_string()];
+        if self.code.is_none() {
+            for text in chain(self.source()) {
+                if !causes.iter().any(|said| said.contains(&text)) {
+                    causes.push(text);
+                }
+            }
         }
-        text
+        causes
     }
 
     /// As an error, for what was being done.
     pub fn while_doing(&self, doing: impl Into<String>) -> Error {
-        let error = Error::new(ErrorKind::Aws, doing).with_cause(self.cause());
+        let error = Error::new(ErrorKind::Aws, doing);
+        let error = self.causes().into_iter().fold(error, Error::with_cause);
         match self.hint() {
             Some(hint) => error.with_hint(hint),
             None => error,
@@ -96,14 +112,57 @@ impl Fault {
                     .to_owned(),
             );
         }
-        if code.is_empty() && self.message.contains("onnection refused") {
+        let unanswered = |words: &str| {
+            code.is_empty() && self.causes().iter().any(|cause| cause.contains(words))
+        };
+        if unanswered("onnection refused") {
             return Some("nothing answers there; check the network, or `--endpoint-url` and `AWS_ENDPOINT_URL`".to_owned());
         }
-        if code.is_empty() && self.message.contains("credential") {
+        if unanswered("credential") {
             return Some("sign in to AWS, or choose a profile with `--profile`; `--stage local` needs no account".to_owned());
         }
         None
     }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.code {
+            Some(code) if self.message.is_empty() => f.write_str(code)?,
+            Some(code) => write!(f, "{code}: {}", self.message)?,
+            None => f.write_str(&self.message)?,
+        }
+        match &self.request_id {
+            Some(id) => write!(f, " (request {id})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Fault {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source: &(dyn StdError + 'static) = self.source.as_deref()?;
+        Some(source)
+    }
+}
+
+/// What an error and its sources say, one line each. The SDK's own wrappers say no more than that there
+/// is a source.
+fn chain<'a>(error: Option<&'a (dyn StdError + 'static)>) -> impl Iterator<Item = String> + 'a {
+    const WRAPPERS: [&str; 5] = [
+        "service error",
+        "unhandled error",
+        "dispatch failure",
+        "other",
+        "",
+    ];
+    let texts = std::iter::successors(error, |&error| error.source()).map(|error| {
+        // A list of every place where credentials could have been takes several lines.
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        line.trim_end_matches(" Attempted:").to_owned()
+    });
+    texts.filter(|text| !WRAPPERS.contains(&text.as_str()))
 }
 
 /// Decides by code first, by words where codes are shared.
@@ -161,53 +220,28 @@ fn class(code: &str, message: &str) -> Class {
 
 impl<E, R> From<SdkError<E, R>> for Fault
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    R: fmt::Debug + Send + Sync + 'static,
     SdkError<E, R>: RequestId,
 {
     fn from(error: SdkError<E, R>) -> Self {
         let request_id = error.request_id().map(str::to_owned);
-        if let Some((service, code)) = error
+        let service = error
             .as_service_error()
-            .and_then(|service| Some((service, service.code()?.to_owned())))
-        {
-            let message = service.message().unwrap_or_default().trim().to_owned();
-            return Self {
-                class: class(&code, &message),
-                code: Some(code),
-                message,
-                request_id,
-            };
-        }
-        // No answer from the service, or none that can be read: what went wrong stands in the chain of sources.
-        // The SDK's own wrappers say no more than that there is a cause.
-        const WRAPPERS: [&str; 5] = [
-            "service error",
-            "unhandled error",
-            "dispatch failure",
-            "other",
-            "",
-        ];
-        let mut parts: Vec<String> = Vec::new();
-        let mut next: Option<&dyn std::error::Error> = Some(&error);
-        while let Some(error) = next {
-            // A list of every place where credentials could have been takes several lines.
-            let text = error.to_string();
-            let text = text
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .trim_end_matches(" Attempted:");
-            if !WRAPPERS.contains(&text) && !parts.iter().any(|part| part == text) {
-                parts.push(text.to_owned());
-            }
-            next = error.source();
-        }
+            .and_then(|service| Some((service.code()?, service.message().unwrap_or_default())));
+        let (code, message) = match service {
+            Some((code, message)) => (Some(code.to_owned()), message.trim().to_owned()),
+            // No answer from the service, or none that can be read: the sources say why.
+            None => (None, chain(Some(&error)).next().unwrap_or_default()),
+        };
         Self {
-            class: Class::Other,
-            code: None,
-            message: parts.join(": "),
+            class: code
+                .as_deref()
+                .map_or(Class::Other, |code| class(code, &message)),
+            code,
+            message,
             request_id,
+            source: Some(Arc::new(error)),
         }
     }
 }
@@ -215,7 +249,7 @@ where
 /// A request that lacks what it must have is our mistake, found before it is sent.
 impl From<BuildError> for Fault {
     fn from(error: BuildError) -> Self {
-        Self::ours(error.to_string())
+        Self::ours("the request is not whole").with_source(error)
     }
 }
 
@@ -236,6 +270,7 @@ pub fn gone<T>(result: Result<T>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::replay;
 
     #[test]
     fn codes_shared_by_two_meanings_are_told_apart() {
@@ -272,11 +307,36 @@ mod tests {
     #[test]
     fn a_fault_reads_as_one_cause() {
         let fault = Fault {
-            class: Class::Other,
             code: Some("ValidationException".to_owned()),
-            message: "bad".to_owned(),
             request_id: Some("1-2".to_owned()),
+            ..Fault::ours("bad")
         };
-        assert_eq!(fault.cause(), "ValidationException: bad (request 1-2)");
+        assert_eq!(fault.causes(), ["ValidationException: bad (request 1-2)"]);
+    }
+
+    #[tokio::test]
+    async fn what_aws_said_stays_at_hand_as_the_source() {
+        use aws_sdk_cognitoidentityprovider::operation::describe_user_pool::DescribeUserPoolError;
+
+        let refused = replay::error(400, "TooManyRequestsException", "Rate exceeded");
+        let (aws, _) = replay::aws([refused]);
+        let fault = aws.user_count("p").await.expect_err("it is refused");
+        assert_eq!(fault.causes(), ["TooManyRequestsException: Rate exceeded"]);
+        let mut sources = std::iter::successors(fault.source(), |&error| error.source());
+        let typed = sources.find_map(|error| error.downcast_ref::<DescribeUserPoolError>());
+        assert!(typed.is_some_and(DescribeUserPoolError::is_too_many_requests_exception));
+    }
+
+    #[test]
+    fn without_an_answer_the_sources_are_the_causes() {
+        let refused =
+            std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "connection refused");
+        let fault = Fault::ours("could not reach the service").with_source(refused);
+        let error = fault.while_doing("could not look");
+        assert_eq!(
+            error.causes,
+            ["could not reach the service", "connection refused"]
+        );
+        assert_eq!(error.hints.len(), 1, "{error:?}");
     }
 }

@@ -10,7 +10,6 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use tokio::sync::OnceCell;
 
 use super::classify::Result;
-use super::last_read::LastRead;
 use super::trace::Calls;
 use saasauth_model::resource::{LogicalId, Owner};
 
@@ -38,7 +37,8 @@ pub struct Package {
     pub digest: String,
 }
 
-/// AWS, for one stage.
+/// AWS, for one stage. Remembers nothing of what it read but who it is to AWS, which these credentials
+/// decide: what a call returns depends on AWS alone, never on an earlier call.
 #[derive(Debug, Clone)]
 pub struct Aws {
     pub(super) cloudwatch: aws_sdk_cloudwatch::Client,
@@ -52,9 +52,8 @@ pub struct Aws {
     pub(super) sts: aws_sdk_sts::Client,
     pub(super) tagging: aws_sdk_resourcegroupstagging::Client,
     pub(super) packages: BTreeMap<LogicalId, Package>,
-    pub(super) last_read: Arc<LastRead>,
-    pub(super) identities: Arc<super::ses::ReadIdentities>,
-    pub(super) alarms: Arc<super::alarm::TakenNames>,
+    /// How waiting passes the time.
+    pub(super) sleep: super::wait::Sleep,
     caller: Arc<OnceCell<Caller>>,
     owner: Owner,
     region: String,
@@ -114,9 +113,7 @@ impl Aws {
             sts: client!(aws_sdk_sts),
             tagging: client!(aws_sdk_resourcegroupstagging),
             packages: BTreeMap::new(),
-            last_read: Arc::default(),
-            identities: Arc::default(),
-            alarms: Arc::default(),
+            sleep: super::wait::sleep,
             caller: Arc::default(),
             owner,
             region: settings.region.clone(),

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::classify::{Class, found, gone};
 use super::lifecycle::{Change, Lifecycle, each};
-use super::wait::{PROPAGATION, UNWATCHED, retry};
+use super::wait::{PROPAGATION, UNWATCHED};
 use super::{Aws, Fault, Result, Waiting, Wanted, live, parts};
 use saasauth_model::resource::{EventInvokeConfig, Kind, Live, LogicalId};
 
@@ -91,7 +91,7 @@ impl Aws {
             .maximum_retry_attempts(number(one.maximum_retry_attempts))
             .maximum_event_age_in_seconds(number(one.maximum_event_age_in_seconds))
             .set_destination_config(destination);
-        retry(PROPAGATION, UNWATCHED, CURES, || {
+        self.retry(PROPAGATION, UNWATCHED, CURES, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         })
@@ -106,7 +106,7 @@ impl Aws {
             .delete_function_event_invoke_config()
             .function_name(function_name)
             .qualifier(qualifier);
-        let deleted = retry(PROPAGATION, UNWATCHED, CURES, || {
+        let deleted = self.retry(PROPAGATION, UNWATCHED, CURES, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         });

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::classify::{Class, found, gone};
 use super::lifecycle::{Change, Lifecycle, each};
-use super::wait::{PROPAGATION, READINESS, UNWATCHED, retry, until};
+use super::wait::{PROPAGATION, READINESS, UNWATCHED};
 use super::{
     Aws, Fault, Package, Result, Waiting, Wanted, live, parts, removed_tags, tag_list, with_arn,
 };
@@ -121,11 +121,12 @@ impl Aws {
                     .map(|tag| (tag.key.clone(), tag.value.clone()))
                     .collect(),
             ));
-        let answer = retry(PROPAGATION, waiting, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
+        let answer = self
+            .retry(PROPAGATION, waiting, CURES, || {
+                let request = request.clone();
+                async { Ok(request.send().await?) }
+            })
+            .await?;
         active(name, answer.state(), answer.state_reason())?;
         Ok(with_arn(
             self.made(Kind::Function, name, one),
@@ -136,7 +137,7 @@ impl Aws {
     /// Until a new function can be invoked. Nothing that refers to it has to wait for that.
     pub(super) async fn settle_function(&self, name: &str, waiting: Waiting<'_>) -> Result<()> {
         let reason = "the function to become active";
-        until(
+        self.until(
             READINESS,
             waiting,
             reason,
@@ -183,11 +184,12 @@ impl Aws {
             .zip_file(Blob::new(self.package(id)?.zip.clone()))
             .set_architectures(Some(architectures(one)))
             .publish(false);
-        let answer = retry(PROPAGATION, waiting, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
+        let answer = self
+            .retry(PROPAGATION, waiting, CURES, || {
+                let request = request.clone();
+                async { Ok(request.send().await?) }
+            })
+            .await?;
         let name = &one.function_name;
         let done = updated(
             name,
@@ -211,11 +213,12 @@ impl Aws {
             .memory_size(megabytes(one))
             .timeout(seconds(one))
             .environment(environment(one));
-        let answer = retry(PROPAGATION, waiting, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
+        let answer = self
+            .retry(PROPAGATION, waiting, CURES, || {
+                let request = request.clone();
+                async { Ok(request.send().await?) }
+            })
+            .await?;
         let name = &one.function_name;
         let done = updated(
             name,
@@ -236,7 +239,7 @@ impl Aws {
             return Ok(());
         }
         let reason = "the function to take the change";
-        until(
+        self.until(
             READINESS,
             waiting,
             reason,
@@ -275,7 +278,7 @@ impl Aws {
             .tag_resource()
             .resource(arn)
             .set_tags(Some(tags));
-        retry(PROPAGATION, waiting, CURES, || {
+        self.retry(PROPAGATION, waiting, CURES, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         })
@@ -290,7 +293,7 @@ impl Aws {
 
     pub(super) async fn delete_function(&self, name: &str) -> Result<()> {
         let request = self.lambda.delete_function().function_name(name);
-        let deleted = retry(PROPAGATION, UNWATCHED, CURES, || {
+        let deleted = self.retry(PROPAGATION, UNWATCHED, CURES, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         });
@@ -325,7 +328,7 @@ impl Aws {
         };
         let policy: Value =
             serde_json::from_str(answer.policy().unwrap_or_default()).map_err(|error| {
-                Fault::ours(format!("Lambda returned a policy that is no JSON: {error}"))
+                Fault::ours("Lambda returned a policy that is no JSON").with_source(error)
             })?;
         let statement = policy["Statement"]
             .as_array()
@@ -355,7 +358,7 @@ impl Aws {
             .principal(&one.principal)
             .source_arn(&one.source_arn)
             .source_account(&one.source_account);
-        retry(PROPAGATION, UNWATCHED, CURES, || {
+        self.retry(PROPAGATION, UNWATCHED, CURES, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         })
@@ -377,7 +380,7 @@ impl Aws {
             .remove_permission()
             .function_name(function_name)
             .statement_id(statement_id);
-        let removed = retry(PROPAGATION, UNWATCHED, CURES, || {
+        let removed = self.retry(PROPAGATION, UNWATCHED, CURES, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         });

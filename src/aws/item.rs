@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::classify::{Class, gone};
 use super::lifecycle::{Change, Lifecycle};
-use super::wait::{READINESS, UNWATCHED, retry};
+use super::wait::{READINESS, UNWATCHED};
 use super::{Aws, Fault, Result, Waiting, Wanted, live, trace};
 use saasauth_model::resource::{Item, Kind, Live, LogicalId};
 
@@ -108,7 +108,7 @@ impl Aws {
         let full = &[(Class::Busy, "DynamoDB to answer for every item")];
         let open = Mutex::new(open);
         let found = Mutex::new(&mut items);
-        retry(READINESS, UNWATCHED, full, || {
+        self.retry(READINESS, UNWATCHED, full, || {
             let keys = open.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let (open, found) = (&open, &found);
             async move {

@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, SseSpecification, TableStatus, Tag, TransactWriteItem, Update,
 };
 
+use super::wait::READINESS;
 use super::{Aws, Class, Fault, Result, Waiting, classify};
 use saasauth_model::resource::{Kind, LogicalId};
 
@@ -179,56 +180,56 @@ impl Aws {
                 .key_type(kind)
                 .build()
         };
-        let ours = |error: aws_sdk_dynamodb::error::BuildError| Fault::ours(error.to_string());
         let answer = self
             .dynamodb
             .create_table()
             .table_name(TABLE)
             .billing_mode(BillingMode::PayPerRequest)
-            .attribute_definitions(attribute("pk").map_err(ours)?)
-            .attribute_definitions(attribute("sk").map_err(ours)?)
-            .key_schema(key("pk", KeyType::Hash).map_err(ours)?)
-            .key_schema(key("sk", KeyType::Range).map_err(ours)?)
+            .attribute_definitions(attribute("pk")?)
+            .attribute_definitions(attribute("sk")?)
+            .key_schema(key("pk", KeyType::Hash)?)
+            .key_schema(key("sk", KeyType::Range)?)
             .sse_specification(SseSpecification::builder().enabled(true).build())
             .tags(
                 Tag::builder()
                     .key("saasauth:ledger")
                     .value("true")
-                    .build()
-                    .map_err(ours)?,
+                    .build()?,
             )
             .send()
             .await
             .map_err(Fault::from);
-        let mut status = match answer {
+        let status = match answer {
             Ok(answer) => answer
                 .table_description
                 .and_then(|table| table.table_status),
             Err(fault) if matches!(fault.class, Class::AlreadyExists | Class::Busy) => None,
             Err(fault) => return Err(fault),
         };
-        for _ in 0..120 {
-            if status == Some(TableStatus::Active) {
-                return Ok(());
-            }
-            if status.is_some() {
-                waiting("the ledger table to become active");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-            let answer = self
-                .dynamodb
-                .describe_table()
-                .table_name(TABLE)
-                .send()
-                .await;
-            status = classify::found(answer.map_err(Fault::from))?
-                .and_then(|answer| answer.table)
-                .and_then(|table| table.table_status)
-                .or(Some(TableStatus::Creating));
+        if status == Some(TableStatus::Active) {
+            return Ok(());
         }
-        Err(Fault::ours(format!(
-            "table `{TABLE}` did not become active within 120 s"
-        )))
+        let reason = "the ledger table to become active";
+        let active = self.until(
+            READINESS,
+            waiting,
+            reason,
+            TABLE,
+            "become active",
+            || async {
+                let answer = self
+                    .dynamodb
+                    .describe_table()
+                    .table_name(TABLE)
+                    .send()
+                    .await;
+                let table =
+                    classify::found(answer.map_err(Fault::from))?.and_then(|found| found.table);
+                let status = table.and_then(|table| table.table_status);
+                Ok(status.filter(|status| *status == TableStatus::Active))
+            },
+        );
+        active.await.map(drop)
     }
 
     /// Takes the lock and writes the records of all that is about to be made, in one transaction.
@@ -261,8 +262,7 @@ impl Aws {
             .expression_attribute_values(":zero", number(0))
             .expression_attribute_values(":now", number(now()))
             .expression_attribute_values(":serial", number(ledger.serial))
-            .build()
-            .map_err(build)?;
+            .build()?;
         let mut actions = vec![TransactWriteItem::builder().update(take).build()];
         for (id, record) in intents {
             actions.push(self.put_record(id, record)?);
@@ -289,8 +289,7 @@ impl Aws {
             let delete = Delete::builder()
                 .table_name(TABLE)
                 .set_key(Some(self.key(&format!("{RESOURCE}{id}"))))
-                .build()
-                .map_err(build)?;
+                .build()?;
             actions.push(TransactWriteItem::builder().delete(delete).build());
         }
         let mut history = self.key(&format!(
@@ -309,8 +308,7 @@ impl Aws {
         let history = Put::builder()
             .table_name(TABLE)
             .set_item(Some(history))
-            .build()
-            .map_err(build)?;
+            .build()?;
         actions.push(TransactWriteItem::builder().put(history).build());
         let release = Update::builder()
             .table_name(TABLE)
@@ -321,8 +319,7 @@ impl Aws {
             .condition_expression("lock_token = :token")
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":token", text(&lock.token))
-            .build()
-            .map_err(build)?;
+            .build()?;
         // Last, so that with more than one transaction the lock outlives the records.
         let release = TransactWriteItem::builder().update(release).build();
         let records = actions.clone();
@@ -376,8 +373,7 @@ impl Aws {
         let put = Put::builder()
             .table_name(TABLE)
             .set_item(Some(item))
-            .build()
-            .map_err(build)?;
+            .build()?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 }
@@ -420,8 +416,4 @@ fn text(value: impl Into<String>) -> AttributeValue {
 
 fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
-}
-
-fn build(error: impl std::error::Error) -> Fault {
-    Fault::ours(error.to_string())
 }

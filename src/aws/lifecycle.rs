@@ -7,11 +7,8 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use saasauth_model::each_resource_type;
-use saasauth_model::resource::{
-    Alarm, ConfigurationSet, EmailIdentity, EventInvokeConfig, Function, Item, Kind, Live,
-    LogGroup, LogicalId, Permission, Resolved, Resource, Role, RolePolicy, Table, Template,
-    UserPool, UserPoolClient, UserPoolDomain, UserPoolGroup, UserPoolResourceServer,
-};
+// The names of the types in that list come from here, too.
+use saasauth_model::resource::*;
 
 use super::wait::UNWATCHED;
 use super::{Aws, Result, Waiting, Wanted, trace};

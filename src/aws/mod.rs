@@ -9,11 +9,9 @@ mod alarm;
 pub mod classify;
 mod clients;
 mod counts;
-pub mod directory;
 mod event_invoke;
 mod function;
 mod item;
-mod last_read;
 mod lifecycle;
 mod log_group;
 #[cfg(test)]
@@ -25,6 +23,7 @@ mod table;
 pub mod trace;
 mod user_pool;
 mod user_pool_children;
+mod user_pool_identity_provider;
 pub mod users;
 mod wait;
 

@@ -200,7 +200,7 @@ fn text(document: &PolicyDocument<String>) -> String {
 fn policy(encoded: Option<&str>) -> Result<Value> {
     let text = percent_decoded(encoded.unwrap_or_default());
     serde_json::from_slice(&text)
-        .map_err(|error| Fault::ours(format!("IAM returned a policy that is no JSON: {error}")))
+        .map_err(|error| Fault::ours("IAM returned a policy that is no JSON").with_source(error))
 }
 
 fn percent_decoded(text: &str) -> Vec<u8> {

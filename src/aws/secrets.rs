@@ -1,4 +1,5 @@
-//! The SSM parameters that hold a stage's secrets. Values go one way: nothing here reads one.
+//! The SSM parameters that hold a stage's secrets. Values go one way, to whom they are for: nothing that is
+//! shown or kept holds one.
 
 use std::collections::BTreeMap;
 
@@ -46,6 +47,19 @@ impl Aws {
             found.extend(read?);
         }
         Ok(found)
+    }
+
+    /// The value of a secret, for the service that it is the secret of.
+    pub(super) async fn secret(&self, name: &str) -> Result<String> {
+        let answer = self
+            .ssm
+            .get_parameter()
+            .name(name)
+            .with_decryption(true)
+            .send()
+            .await?;
+        let value = answer.parameter.and_then(|parameter| parameter.value);
+        value.ok_or_else(|| Fault::ours(format!("SSM told no value of `{name}`")))
     }
 
     async fn describe(&self, names: &[&str]) -> Result<Vec<(String, Stored)>> {

@@ -1,7 +1,6 @@
 //! `AWS::SES::EmailIdentity`, `AWS::SES::ConfigurationSet` and `AWS::SES::Template`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeSet;
 
 use aws_sdk_sesv2::operation::get_email_identity::GetEmailIdentityOutput;
 use aws_sdk_sesv2::types::{
@@ -17,19 +16,17 @@ use saasauth_model::resource::{
 };
 
 /// What deciding about an SES identity needs to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct IdentityState {
     /// Whether mail can be sent from it.
     pub verified: bool,
     /// Whose it is; `None` when it has no ownership tags.
     pub owner: Option<Owner>,
+    /// What reading it as a resource gives, so that who has the state needs no second request.
+    pub live: Live,
     /// The names of the CNAME records that prove the domain; none for an address.
     pub dkim_tokens: Vec<String>,
 }
-
-/// Answers about identities that were read before planning and that the planning read takes over,
-/// each once, so that it costs no second request.
-pub(super) type ReadIdentities = Mutex<BTreeMap<String, Option<GetEmailIdentityOutput>>>;
 
 impl Lifecycle for EmailIdentity {
     async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
@@ -96,19 +93,16 @@ impl Aws {
     /// The state of an identity, whoever made it. `None`: SES doesn't know it.
     pub async fn identity_state(&self, identity: &str) -> Result<Option<IdentityState>> {
         let answer = self.get_email_identity(identity).await?;
-        let state = answer.as_ref().map(|answer| {
+        Ok(answer.map(|answer| {
             let dkim = answer.dkim_attributes();
+            let live = identity_as_live(identity, &answer);
             IdentityState {
                 verified: answer.verified_for_sending_status(),
-                owner: identity_tags(answer).1,
+                owner: live.owner.clone(),
+                live,
                 dkim_tokens: dkim.map(|dkim| dkim.tokens().to_vec()).unwrap_or_default(),
             }
-        });
-        self.identities
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(identity.to_owned(), answer);
-        Ok(state)
+        }))
     }
 
     async fn get_email_identity(&self, identity: &str) -> Result<Option<GetEmailIdentityOutput>> {
@@ -121,31 +115,12 @@ impl Aws {
         found(answer.map_err(Fault::from))
     }
 
-    /// Takes what [`Aws::identity_state`] left behind.
-    fn known_identity(&self, identity: &str) -> Option<Option<GetEmailIdentityOutput>> {
-        self.identities
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(identity)
-    }
-
     pub(super) async fn read_email_identity(&self, identity: &str) -> Result<Option<Live>> {
-        let answer = match self.known_identity(identity) {
-            Some(answer) => answer,
-            None => self.get_email_identity(identity).await?,
-        };
-        Ok(answer.map(|answer| {
-            let (tags, owner) = identity_tags(&answer);
-            let properties = json!({ "EmailIdentity": identity, "Tags": tags });
-            Live {
-                owner,
-                ..live(Kind::EmailIdentity, identity, properties)
-            }
-        }))
+        let answer = self.get_email_identity(identity).await?;
+        Ok(answer.map(|answer| identity_as_live(identity, &answer)))
     }
 
     pub(super) async fn create_email_identity(&self, one: &EmailIdentity) -> Result<Live> {
-        self.known_identity(&one.email_identity);
         self.ses
             .create_email_identity()
             .email_identity(&one.email_identity)
@@ -161,14 +136,12 @@ impl Aws {
         one: &EmailIdentity,
         live: &Live,
     ) -> Result<()> {
-        self.known_identity(&one.email_identity);
         let arn = self.ses_arn("identity", &one.email_identity).await?;
         self.put_ses_tags(arn, &one.tags, &live.properties["Tags"])
             .await
     }
 
     pub(super) async fn delete_email_identity(&self, identity: &str) -> Result<()> {
-        self.known_identity(identity);
         let deleted = self
             .ses
             .delete_email_identity()
@@ -351,8 +324,13 @@ impl Aws {
     }
 }
 
-fn identity_tags(answer: &GetEmailIdentityOutput) -> (Value, Option<Owner>) {
-    tag_list(answer.tags().iter().map(|tag| (tag.key(), tag.value())))
+fn identity_as_live(identity: &str, answer: &GetEmailIdentityOutput) -> Live {
+    let (tags, owner) = tag_list(answer.tags().iter().map(|tag| (tag.key(), tag.value())));
+    let properties = json!({ "EmailIdentity": identity, "Tags": tags });
+    Live {
+        owner,
+        ..live(Kind::EmailIdentity, identity, properties)
+    }
 }
 
 fn tags(tags: &[resource::Tag]) -> Result<Vec<Tag>> {
@@ -383,77 +361,36 @@ mod tests {
     use crate::aws::replay::{self, error, ok};
 
     #[tokio::test]
-    async fn planning_takes_over_what_was_read_before_it_but_only_once() {
+    async fn a_state_is_a_read_as_well_and_the_next_one_is_a_request() {
         let identity = json!({
             "VerifiedForSendingStatus": false,
             "DkimAttributes": { "Tokens": ["a", "b", "c"] },
             "Tags": [{ "Key": "saasauth:project", "Value": "acme" }, { "Key": "saasauth:stage", "Value": "dev" }],
         });
-        let (aws, replay) = replay::aws([ok(identity.clone()), ok(identity)]);
-        let state = aws
-            .identity_state("acme.com")
-            .await
-            .expect("an answer")
-            .expect("it is there");
-        assert_eq!((state.verified, state.dkim_tokens.len()), (false, 3));
-        assert_eq!(state.owner.as_ref(), Some(aws.owner()));
-        for _ in 0..2 {
-            let live = aws
-                .read_email_identity("acme.com")
-                .await
-                .expect("an answer");
-            assert_eq!(live.expect("it is there").owner.as_ref(), Some(aws.owner()));
-        }
-        assert_eq!(replay.finish().len(), 2);
-    }
-
-    #[tokio::test]
-    async fn an_absent_identity_is_remembered_too() {
-        let (aws, replay) = replay::aws([error(
-            404,
-            "NotFoundException",
-            "Email identity acme.com does not exist.",
-        )]);
-        assert_eq!(
-            aws.identity_state("acme.com")
-                .await
-                .expect("absence is no error"),
-            None
-        );
-        assert_eq!(
-            aws.read_email_identity("acme.com")
-                .await
-                .expect("no request"),
-            None
-        );
-        replay.finish();
-    }
-
-    #[tokio::test]
-    async fn an_update_leaves_no_stale_answer() {
         let (aws, replay) = replay::aws([
+            ok(identity.clone()),
+            ok(identity),
             error(
                 404,
                 "NotFoundException",
                 "Email identity acme.com does not exist.",
             ),
-            ok(json!({})),
-            ok(json!({ "Tags": [] })),
         ]);
-        aws.identity_state("acme.com")
+        let state = aws.identity_state("acme.com").await.expect("an answer");
+        let state = state.expect("it is there");
+        assert_eq!((state.verified, state.dkim_tokens.len()), (false, 3));
+        assert_eq!(state.owner.as_ref(), Some(aws.owner()));
+        let read = aws
+            .read_email_identity("acme.com")
             .await
-            .expect("absence is no error");
-        let one = EmailIdentity {
-            email_identity: "acme.com".to_owned(),
-            tags: vec![],
-        };
-        aws.create_email_identity(&one).await.expect("made");
-        assert!(
-            aws.read_email_identity("acme.com")
-                .await
-                .expect("an answer")
-                .is_some()
+            .expect("an answer");
+        let read = read.expect("it is there");
+        assert_eq!(
+            (&read.owner, &read.properties),
+            (&state.owner, &state.live.properties)
         );
+        let gone = aws.read_email_identity("acme.com").await;
+        assert!(gone.expect("absence is no error").is_none());
         replay.finish();
     }
 }

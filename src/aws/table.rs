@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::classify::{Class, found, gone};
 use super::lifecycle::{Change, Lifecycle, each};
-use super::wait::{READINESS, retry, until};
+use super::wait::READINESS;
 use super::{Aws, Fault, Result, Waiting, Wanted, live, removed_tags, tag_list, trace, with_arn};
 use saasauth_model::resource::table::{self, Table};
 use saasauth_model::resource::{self, Kind, Live, LogicalId};
@@ -120,15 +120,16 @@ impl Aws {
             .deletion_protection_enabled(one.deletion_protection_enabled)
             .set_tags(Some(tags(&one.tags)?));
         // Busy: a table of that name is still being deleted.
-        let answer = retry(READINESS, waiting, BUSY, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
+        let answer = self
+            .retry(READINESS, waiting, BUSY, || {
+                let request = request.clone();
+                async { Ok(request.send().await?) }
+            })
+            .await?;
         let mut table = answer.table_description;
         if table.as_ref().and_then(TableDescription::table_status) != Some(&TableStatus::Active) {
             let reason = "the table to become active";
-            let active = until(
+            let active = self.until(
                 READINESS,
                 waiting,
                 reason,
@@ -164,7 +165,7 @@ impl Aws {
             .table_name(&one.table_name)
             .point_in_time_recovery_specification(specification);
         let cures = &[(Class::Busy, "the table's backups to be available")];
-        retry(READINESS, waiting, cures, || {
+        self.retry(READINESS, waiting, cures, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         })
@@ -187,17 +188,20 @@ impl Aws {
         };
         if differs("BillingMode", json!(one.billing_mode)) {
             let mode = BillingMode::from(one.billing_mode.as_str());
-            send(update().billing_mode(mode), waiting).await?;
+            self.send_table(update().billing_mode(mode), waiting)
+                .await?;
         }
         if differs("SSESpecification", json!(one.sse_specification)) {
-            send(update().sse_specification(encryption(one)), waiting).await?;
+            self.send_table(update().sse_specification(encryption(one)), waiting)
+                .await?;
         }
         if differs(
             "DeletionProtectionEnabled",
             json!(one.deletion_protection_enabled),
         ) {
             let enabled = one.deletion_protection_enabled;
-            send(update().deletion_protection_enabled(enabled), waiting).await?;
+            self.send_table(update().deletion_protection_enabled(enabled), waiting)
+                .await?;
         }
         if changed.contains("PointInTimeRecoverySpecification") {
             self.put_point_in_time_recovery(one, waiting).await?;
@@ -219,7 +223,7 @@ impl Aws {
             .tag_resource()
             .resource_arn(arn)
             .set_tags(Some(tags(&one.tags)?));
-        retry(READINESS, waiting, BUSY, || {
+        self.retry(READINESS, waiting, BUSY, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         })
@@ -233,7 +237,7 @@ impl Aws {
             .untag_resource()
             .resource_arn(arn)
             .set_tag_keys(Some(removed));
-        retry(READINESS, waiting, BUSY, || {
+        self.retry(READINESS, waiting, BUSY, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         })
@@ -249,24 +253,31 @@ impl Aws {
         };
         if table.deletion_protection_enabled() == Some(true) {
             let update = self.dynamodb.update_table().table_name(name);
-            gone(send(update.deletion_protection_enabled(false), waiting).await)?;
+            gone(
+                self.send_table(update.deletion_protection_enabled(false), waiting)
+                    .await,
+            )?;
         }
         let request = self.dynamodb.delete_table().table_name(name);
-        let deleted = retry(READINESS, waiting, BUSY, || {
+        let deleted = self.retry(READINESS, waiting, BUSY, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
         });
         gone(deleted.await)
     }
-}
 
-async fn send(request: UpdateTableFluentBuilder, waiting: Waiting<'_>) -> Result<()> {
-    retry(READINESS, waiting, BUSY, || {
-        let request = request.clone();
-        async { Ok(request.send().await?) }
-    })
-    .await?;
-    Ok(())
+    async fn send_table(
+        &self,
+        request: UpdateTableFluentBuilder,
+        waiting: Waiting<'_>,
+    ) -> Result<()> {
+        self.retry(READINESS, waiting, BUSY, || {
+            let request = request.clone();
+            async { Ok(request.send().await?) }
+        })
+        .await?;
+        Ok(())
+    }
 }
 
 /// What DescribeTable tells, in CloudFormation's words.

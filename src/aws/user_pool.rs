@@ -1,10 +1,11 @@
 //! `AWS::Cognito::UserPool` through the API.
 //!
-//! UpdateUserPool resets every field a request omits, so a body is always whole: what was last read,
-//! with ours laid over it.
+//! UpdateUserPool and SetUserPoolMfaConfig reset every field a request omits, so a body is always
+//! whole: what was read just before, with ours laid over it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_cognitoidentityprovider::operation::get_user_pool_mfa_config::GetUserPoolMfaConfigOutput;
 use aws_sdk_cognitoidentityprovider::types::{
     AccountRecoverySettingType, AdminCreateUserConfigType, AdvancedSecurityModeType,
     AliasAttributeType, AttributeDataType, DefaultEmailOptionType, DeletionProtectionType,
@@ -91,7 +92,7 @@ impl Aws {
         // DescribeUserPool says whether there is a second factor, but not which.
         let mfas = match pool.mfa_configuration() {
             None | Some(UserPoolMfaType::Off) => None,
-            Some(_) => Some(self.enabled_mfas(id).await?),
+            Some(_) => Some(enabled_mfas(&self.mfa_config(id).await?)),
         };
         Ok(Some(as_live(id, &pool, mfas)))
     }
@@ -104,45 +105,12 @@ impl Aws {
             .send()
             .await;
         let found = classify::found(answer.map_err(Fault::from))?;
-        let pool = found.and_then(|answer| answer.user_pool);
-        if let Some(pool) = &pool {
-            self.last_read.remember_pool(id, pool.clone());
-        }
-        Ok(pool)
+        Ok(found.and_then(|answer| answer.user_pool))
     }
 
-    /// The pool as it was last read or made by this command; read again when it wasn't.
-    async fn user_pool_body(&self, id: &str) -> Result<UserPoolType> {
-        match self.last_read.pool(id) {
-            Some(pool) => Ok(pool),
-            None => self
-                .describe_user_pool(id)
-                .await?
-                .ok_or_else(|| Fault::ours(format!("user pool `{id}` is gone"))),
-        }
-    }
-
-    async fn enabled_mfas(&self, id: &str) -> Result<Vec<&'static str>> {
-        let config = self
-            .cognito
-            .get_user_pool_mfa_config()
-            .user_pool_id(id)
-            .send()
-            .await?;
-        let mut enabled = Vec::new();
-        if config
-            .software_token_mfa_configuration()
-            .is_some_and(|factor| factor.enabled())
-        {
-            enabled.push("SOFTWARE_TOKEN_MFA");
-        }
-        if config.sms_mfa_configuration().is_some() {
-            enabled.push("SMS_MFA");
-        }
-        if config.email_mfa_configuration().is_some() {
-            enabled.push("EMAIL_OTP");
-        }
-        Ok(enabled)
+    async fn mfa_config(&self, id: &str) -> Result<GetUserPoolMfaConfigOutput> {
+        let request = self.cognito.get_user_pool_mfa_config().user_pool_id(id);
+        Ok(request.send().await?)
     }
 
     /// Makes the pool without its triggers, which follow in an update: see the rules of the type.
@@ -162,8 +130,7 @@ impl Aws {
             .username_configuration(
                 UsernameConfigurationType::builder()
                     .case_sensitive(pool.username_configuration.case_sensitive)
-                    .build()
-                    .map_err(incomplete)?,
+                    .build()?,
             )
             .set_auto_verified_attributes(enums::<VerifiedAttributeType>(Some(
                 &pool.auto_verified_attributes,
@@ -195,13 +162,9 @@ impl Aws {
             .to_owned();
         // A pool can't be made with a second factor other than text messages: CreateUserPool takes
         // no software-token or email settings.
-        let mut body = made.clone();
         if pool.mfa_configuration != "OFF" {
-            self.set_mfa(&id, pool).await?;
-            // The update that brings the triggers sends this body, and must not switch it off again.
-            body.mfa_configuration = Some(UserPoolMfaType::from(pool.mfa_configuration.as_str()));
+            self.set_mfa(&id, pool, None).await?;
         }
-        self.last_read.remember_pool(&id, body);
         Ok(as_live(&id, &made, None))
     }
 
@@ -222,12 +185,16 @@ impl Aws {
         // A factor is switched off before the text-message role it used goes, and on after the role
         // it needs has come; UpdateUserPool refuses to turn MFA on by itself without one.
         if !only_mfa {
-            let body = self.user_pool_body(id).await?;
+            // Between the plan and now lies a person's yes, or the making of both functions: what
+            // the plan read may be an hour old, and sending that back would undo what others did.
+            let body = self.describe_user_pool(id).await?;
+            let body = body.ok_or_else(|| Fault::ours(format!("user pool `{id}` is gone")))?;
             self.send_user_pool(id, pool, &body, pool.deletion_protection.as_str())
                 .await?;
         }
         if changed.contains("MfaConfiguration") || changed.contains("EnabledMfas") {
-            self.set_mfa(id, pool).await?;
+            let body = self.mfa_config(id).await?;
+            self.set_mfa(id, pool, Some(body)).await?;
         }
         Ok(())
     }
@@ -303,21 +270,48 @@ impl Aws {
         Ok(())
     }
 
-    async fn set_mfa(&self, id: &str, pool: &UserPool<String>) -> Result<()> {
+    /// Sets which second factors there are; `live` is what was set before, none for a new pool.
+    async fn set_mfa(
+        &self,
+        id: &str,
+        pool: &UserPool<String>,
+        live: Option<GetUserPoolMfaConfigOutput>,
+    ) -> Result<()> {
         let enabled = |name: &str| {
             pool.enabled_mfas
                 .iter()
                 .flatten()
                 .any(|factor| factor == name)
         };
+        let (sms, email, passkeys) = match live {
+            Some(live) => (
+                live.sms_mfa_configuration,
+                live.email_mfa_configuration,
+                live.web_authn_configuration,
+            ),
+            None => (None, None, None),
+        };
         let sms = match &pool.sms_configuration {
-            Some(sms) if enabled("SMS_MFA") => Some(
+            Some(ours) if enabled("SMS_MFA") => Some(
                 SmsMfaConfigType::builder()
-                    .sms_configuration(sms_configuration(sms))
+                    .sms_configuration(sms_configuration(ours))
+                    .set_sms_authentication_message(
+                        sms.and_then(|sms| sms.sms_authentication_message),
+                    )
                     .build(),
             ),
             _ => None,
         };
+        // Said in full: one without a message is a setting that reads back as none.
+        let email = enabled("EMAIL_OTP").then(|| {
+            let ours = &pool.verification_message_template;
+            let (subject, message) =
+                email.map_or((None, None), |email| (email.subject, email.message));
+            EmailMfaConfigType::builder()
+                .subject(subject.unwrap_or_else(|| ours.email_subject.clone()))
+                .message(message.unwrap_or_else(|| ours.email_message.clone()))
+                .build()
+        });
         self.cognito
             .set_user_pool_mfa_config()
             .user_pool_id(id)
@@ -328,13 +322,9 @@ impl Aws {
                     .enabled(enabled("SOFTWARE_TOKEN_MFA"))
                     .build(),
             )
-            .set_email_mfa_configuration(enabled("EMAIL_OTP").then(|| {
-                // Said in full: one without a message is a setting that reads back as none.
-                EmailMfaConfigType::builder()
-                    .subject(&pool.verification_message_template.email_subject)
-                    .message(&pool.verification_message_template.email_message)
-                    .build()
-            }))
+            .set_email_mfa_configuration(email)
+            // Not ours, and gone when left out.
+            .set_web_authn_configuration(passkeys)
             .send()
             .await?;
         Ok(())
@@ -366,6 +356,9 @@ impl Aws {
                 .set_admin_create_user_config(body.admin_create_user_config.clone())
                 .set_user_pool_add_ons(body.user_pool_add_ons.clone())
                 .set_account_recovery_setting(body.account_recovery_setting.clone())
+                .set_key_configuration(body.key_configuration.clone())
+                .set_issuer_configuration(body.issuer_configuration.clone())
+                .set_acr_configuration(body.acr_configuration.clone())
                 .send()
                 .await?;
         }
@@ -379,8 +372,18 @@ impl Aws {
     }
 }
 
-fn incomplete(error: impl std::error::Error) -> Fault {
-    Fault::ours(error.to_string())
+fn enabled_mfas(config: &GetUserPoolMfaConfigOutput) -> Vec<&'static str> {
+    let software_token = config
+        .software_token_mfa_configuration()
+        .is_some_and(|factor| factor.enabled());
+    [
+        (software_token, "SOFTWARE_TOKEN_MFA"),
+        (config.sms_mfa_configuration().is_some(), "SMS_MFA"),
+        (config.email_mfa_configuration().is_some(), "EMAIL_OTP"),
+    ]
+    .into_iter()
+    .filter_map(|(enabled, name)| enabled.then_some(name))
+    .collect()
 }
 
 fn enums<T: for<'a> From<&'a str>>(values: Option<&Vec<String>>) -> Option<Vec<T>> {
@@ -430,10 +433,10 @@ fn policies(pool: &UserPool<String>, live: Option<&UserPoolPolicyType>) -> UserP
                 .require_numbers(ours.require_numbers)
                 .require_symbols(ours.require_symbols)
                 .temporary_password_validity_days(int(ours.temporary_password_validity_days))
-                .set_password_history_size(
+                .set_password_history_size(ours.password_history_size.map(int).or_else(|| {
                     live.and_then(UserPoolPolicyType::password_policy)
-                        .and_then(PasswordPolicyType::password_history_size),
-                )
+                        .and_then(PasswordPolicyType::password_history_size)
+                }))
                 .build(),
         )
         .set_sign_in_policy(live.and_then(|live| live.sign_in_policy.clone()))
@@ -461,8 +464,7 @@ fn account_recovery_setting(pool: &UserPool<String>) -> Result<AccountRecoverySe
             RecoveryOptionType::builder()
                 .name(RecoveryOptionNameType::from(mechanism.name.as_str()))
                 .priority(int(mechanism.priority))
-                .build()
-                .map_err(incomplete)?,
+                .build()?,
         );
     }
     Ok(setting.build())
@@ -519,16 +521,15 @@ fn user_pool_add_ons(
     let Some(ours) = &pool.user_pool_add_ons else {
         return Ok(live.cloned());
     };
-    UserPoolAddOnsType::builder()
+    let add_ons = UserPoolAddOnsType::builder()
         .advanced_security_mode(AdvancedSecurityModeType::from(
             ours.advanced_security_mode.as_str(),
         ))
         .set_advanced_security_additional_flows(
             live.and_then(|live| live.advanced_security_additional_flows.clone()),
         )
-        .build()
-        .map(Some)
-        .map_err(incomplete)
+        .build()?;
+    Ok(Some(add_ons))
 }
 
 /// Ours laid over the live triggers: others, such as CustomMessage, survive.
@@ -547,8 +548,7 @@ fn lambda_config(
             .lambda_version(PreTokenGenerationLambdaVersionType::from(
                 ours.lambda_version.as_str(),
             ))
-            .build()
-            .map_err(incomplete)?,
+            .build()?,
     );
     // The older field must name the same function, or Cognito refuses the request.
     whole.pre_token_generation = Some(ours.lambda_arn.clone());
@@ -614,6 +614,8 @@ fn as_live(id: &str, pool: &UserPoolType, mfas: Option<Vec<&'static str>>) -> Li
                         "RequireNumbers": policy.require_numbers(),
                         "RequireSymbols": policy.require_symbols(),
                         "TemporaryPasswordValidityDays": policy.temporary_password_validity_days(),
+                        // Cognito leaves a history of none out.
+                        "PasswordHistorySize": policy.password_history_size().unwrap_or_default(),
                     }
                 })
             }),
@@ -689,4 +691,132 @@ fn schema_as_live(attribute: &SchemaAttributeType) -> Value {
             json!({ "MinValue": bounds.min_value(), "MaxValue": bounds.max_value() });
     }
     schema
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::replay::{self, ok};
+
+    fn declared() -> UserPool<String> {
+        let pool = json!({
+            "UserPoolName": "acme-dev-users",
+            "UserPoolTier": "ESSENTIALS",
+            "DeletionProtection": "ACTIVE",
+            "UsernameConfiguration": { "CaseSensitive": false },
+            "AutoVerifiedAttributes": ["email"],
+            "Schema": [],
+            "Policies": { "PasswordPolicy": {
+                "MinimumLength": 14, "RequireLowercase": true, "RequireUppercase": true,
+                "RequireNumbers": true, "RequireSymbols": false, "TemporaryPasswordValidityDays": 7,
+            } },
+            "VerificationMessageTemplate": {
+                "DefaultEmailOption": "CONFIRM_WITH_CODE", "EmailSubject": "Your code",
+                "EmailMessage": "{####}", "EmailSubjectByLink": "Your link",
+                "EmailMessageByLink": "{##here##}", "SmsMessage": "{####}",
+            },
+            "MfaConfiguration": "OPTIONAL",
+            "EnabledMfas": ["EMAIL_OTP"],
+            "AccountRecoverySetting": { "RecoveryMechanisms": [{ "Name": "verified_email", "Priority": 1 }] },
+            "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": false },
+            "UserAttributeUpdateSettings": { "AttributesRequireVerificationBeforeUpdate": ["email"] },
+            "EmailConfiguration": { "EmailSendingAccount": "COGNITO_DEFAULT" },
+            "LambdaConfig": {
+                "PostConfirmation": "arn:confirm",
+                "PreTokenGenerationConfig": { "LambdaArn": "arn:token", "LambdaVersion": "V2_0" },
+            },
+            "UserPoolTags": {},
+        });
+        serde_json::from_value(pool).expect("it is a pool")
+    }
+
+    fn changed(names: [&str; 1]) -> BTreeSet<String> {
+        names.map(str::to_owned).into()
+    }
+
+    #[tokio::test]
+    async fn an_update_keeps_what_others_set_since_the_plan() {
+        let planned = json!({ "UserPool": { "Id": "p", "Name": "acme-dev-users" } });
+        let now = json!({ "UserPool": {
+            "Id": "p",
+            "Name": "acme-dev-users",
+            "MfaConfiguration": "OFF",
+            "DeviceConfiguration": { "ChallengeRequiredOnNewDevice": true },
+            "LambdaConfig": { "CustomMessage": "arn:theirs" },
+        } });
+        let (aws, replay) = replay::aws([ok(planned), ok(now), ok(json!({}))]);
+        let live = aws.read_user_pool("p").await.expect("answered");
+        let live = live.expect("it is there");
+        aws.update_user_pool(&declared(), &live, &changed(["Policies"]))
+            .await
+            .expect("updated");
+        let sent = replay.finish();
+        assert_eq!(sent[2].what, "UpdateUserPool");
+        let body = &sent[2].body;
+        assert_eq!(
+            body["DeviceConfiguration"]["ChallengeRequiredOnNewDevice"],
+            true
+        );
+        assert_eq!(body["LambdaConfig"]["CustomMessage"], "arn:theirs");
+        assert_eq!(body["LambdaConfig"]["PostConfirmation"], "arn:confirm");
+    }
+
+    #[tokio::test]
+    async fn what_follows_a_create_is_laid_over_what_cognito_made_of_it() {
+        let made = json!({ "UserPool": { "Id": "p", "Name": "acme-dev-users" } });
+        let now = json!({ "UserPool": {
+            "Id": "p",
+            "Name": "acme-dev-users",
+            "MfaConfiguration": "OPTIONAL",
+            "Policies": { "SignInPolicy": { "AllowedFirstAuthFactors": ["PASSWORD"] } },
+        } });
+        let (aws, replay) = replay::aws([ok(made), ok(json!({})), ok(now), ok(json!({}))]);
+        let live = aws.create_user_pool(&declared()).await.expect("made");
+        aws.update_user_pool(&declared(), &live, &changed(["LambdaConfig"]))
+            .await
+            .expect("updated");
+        let sent = replay.finish();
+        assert_eq!(sent[1].what, "SetUserPoolMfaConfig");
+        let body = &sent[3].body;
+        assert_eq!(body["MfaConfiguration"], "OPTIONAL", "it stays on: {body}");
+        let first = &body["Policies"]["SignInPolicy"]["AllowedFirstAuthFactors"];
+        assert_eq!(*first, json!(["PASSWORD"]));
+    }
+
+    #[tokio::test]
+    async fn switching_a_factor_keeps_passkeys_and_messages_of_others() {
+        let passkeys = json!({ "RelyingPartyId": "acme.com", "UserVerification": "required" });
+        let email = json!({ "Subject": "Theirs", "Message": "{####} is it" });
+        let now = json!({
+            "MfaConfiguration": "ON",
+            "EmailMfaConfiguration": email,
+            "WebAuthnConfiguration": passkeys,
+        });
+        let (aws, replay) = replay::aws([ok(now), ok(json!({}))]);
+        let live = live(Kind::UserPool, "p", json!({}));
+        aws.update_user_pool(&declared(), &live, &changed(["MfaConfiguration"]))
+            .await
+            .expect("updated");
+        let sent = replay.finish();
+        assert_eq!(sent[1].body["MfaConfiguration"], "OPTIONAL");
+        assert_eq!(sent[1].body["WebAuthnConfiguration"], passkeys);
+        assert_eq!(sent[1].body["EmailMfaConfiguration"], email);
+    }
+
+    #[tokio::test]
+    async fn a_pool_that_is_gone_is_not_updated() {
+        let gone = replay::error(
+            400,
+            "ResourceNotFoundException",
+            "User pool p does not exist.",
+        );
+        let (aws, replay) = replay::aws([gone]);
+        let live = live(Kind::UserPool, "p", json!({}));
+        let fault = aws
+            .update_user_pool(&declared(), &live, &changed(["Policies"]))
+            .await
+            .expect_err("there is nothing to update");
+        assert_eq!(fault.message, "user pool `p` is gone");
+        assert_eq!(replay.operations(), ["DescribeUserPool"]);
+    }
 }

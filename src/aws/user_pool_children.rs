@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_cognitoidentityprovider::types::{
-    CustomDomainConfigType, ExplicitAuthFlowsType, GroupType, OAuthFlowType,
-    PreventUserExistenceErrorTypes, ResourceServerScopeType, TimeUnitsType, TokenValidityUnitsType,
-    UserPoolClientType,
+    CustomDomainConfigType, DomainDescriptionType, DomainStatusType, ExplicitAuthFlowsType,
+    GroupType, OAuthFlowType, PreventUserExistenceErrorTypes, ResourceServerScopeType,
+    TimeUnitsType, TokenValidityUnitsType, UserPoolClientType,
 };
 use serde_json::{Value, json};
 
 use super::lifecycle::{Change, Lifecycle, each, each_or_look_for};
+use super::wait::DISTRIBUTION;
 use super::{Aws, Class, Fault, Result, Waiting, Wanted, classify, live, parts};
 use saasauth_model::resource::{
     Kind, Live, LogicalId, UserPoolClient, UserPoolDomain, UserPoolGroup, UserPoolResourceServer,
@@ -117,6 +118,21 @@ impl Lifecycle for UserPoolResourceServer<String> {
     }
 }
 
+/// A client as Cognito describes it.
+struct Client {
+    /// Without its secret.
+    body: UserPoolClientType,
+    has_secret: bool,
+}
+
+impl Client {
+    /// Forgets the secret at once: all that is ours to know is whether there is one.
+    fn without_secret(mut body: UserPoolClientType) -> Self {
+        let has_secret = body.client_secret.take().is_some();
+        Self { body, has_secret }
+    }
+}
+
 impl Aws {
     pub(super) async fn find_user_pool_client(&self, declared: &Value) -> Result<Option<Live>> {
         let (Some(pool), Some(name)) = (
@@ -153,6 +169,11 @@ impl Aws {
     }
 
     pub(super) async fn read_user_pool_client(&self, physical_id: &str) -> Result<Option<Live>> {
+        let client = self.describe_user_pool_client(physical_id).await?;
+        Ok(client.as_ref().map(client_as_live))
+    }
+
+    async fn describe_user_pool_client(&self, physical_id: &str) -> Result<Option<Client>> {
         let (pool, id) = parts(physical_id);
         let answer = self
             .cognito
@@ -164,20 +185,7 @@ impl Aws {
         let found = classify::found(answer.map_err(Fault::from))?;
         Ok(found
             .and_then(|answer| answer.user_pool_client)
-            .map(|client| self.client_as_live(client)))
-    }
-
-    /// Forgets the secret at once: all that is ours to know is whether there is one.
-    fn client_as_live(&self, mut client: UserPoolClientType) -> Live {
-        let has_secret = client.client_secret.take().is_some();
-        let physical_id = format!(
-            "{}|{}",
-            client.user_pool_id().unwrap_or_default(),
-            client.client_id().unwrap_or_default()
-        );
-        let properties = client_properties(&client, has_secret);
-        self.last_read.remember_client(&physical_id, client);
-        live(Kind::UserPoolClient, physical_id, properties)
+            .map(Client::without_secret))
     }
 
     pub(super) async fn create_user_pool_client(
@@ -193,22 +201,20 @@ impl Aws {
         let made = answer
             .user_pool_client
             .ok_or_else(|| Fault::ours("CreateUserPoolClient answered without a client"))?;
-        Ok(self.client_as_live(made))
+        Ok(client_as_live(&Client::without_secret(made)))
     }
 
-    /// UpdateUserPoolClient resets what a request omits, so neighbours are sent along.
+    /// UpdateUserPoolClient resets what a request omits, so neighbours are sent along, as they are at
+    /// this moment: what the plan read may be as old as a person took to say yes.
     pub(super) async fn update_user_pool_client(
         &self,
         client: &UserPoolClient<String>,
         live: &Live,
     ) -> Result<()> {
         let (pool, id) = parts(&live.physical_id);
-        if self.last_read.client(&live.physical_id).is_none() {
-            self.read_user_pool_client(&live.physical_id).await?;
-        }
-        let body = self
-            .last_read
-            .client(&live.physical_id)
+        let Client { body, .. } = self
+            .describe_user_pool_client(&live.physical_id)
+            .await?
             .ok_or_else(|| Fault::ours(format!("client `{id}` is gone")))?;
         let request = self
             .cognito
@@ -247,18 +253,7 @@ impl Aws {
 
     pub(super) async fn read_user_pool_domain(&self, physical_id: &str) -> Result<Option<Live>> {
         let (pool, domain) = parts(physical_id);
-        let answer = self
-            .cognito
-            .describe_user_pool_domain()
-            .domain(domain)
-            .send()
-            .await;
-        let found = classify::found(answer.map_err(Fault::from))?;
-        // An unknown domain is answered with an empty description, not with an error.
-        let Some(description) = found
-            .and_then(|answer| answer.domain_description)
-            .filter(|description| description.user_pool_id() == Some(pool))
-        else {
+        let Some(description) = self.describe_user_pool_domain(pool, domain).await? else {
             return Ok(None);
         };
         let mut properties = json!({
@@ -273,8 +268,17 @@ impl Aws {
         Ok(Some(live(Kind::UserPoolDomain, physical_id, properties)))
     }
 
-    /// The pool a domain hangs from, when the account knows the domain.
-    pub async fn domain_pool(&self, domain: &str) -> Result<Option<String>> {
+    /// A domain of this pool. An unknown one is answered with an empty description, not with an error.
+    async fn describe_user_pool_domain(
+        &self,
+        pool: &str,
+        domain: &str,
+    ) -> Result<Option<DomainDescriptionType>> {
+        let description = self.describe_domain(domain).await?;
+        Ok(description.filter(|description| description.user_pool_id() == Some(pool)))
+    }
+
+    async fn describe_domain(&self, domain: &str) -> Result<Option<DomainDescriptionType>> {
         let answer = self
             .cognito
             .describe_user_pool_domain()
@@ -282,9 +286,13 @@ impl Aws {
             .send()
             .await;
         let found = classify::found(answer.map_err(Fault::from))?;
-        Ok(found
-            .and_then(|answer| answer.domain_description)
-            .and_then(|description| description.user_pool_id))
+        Ok(found.and_then(|answer| answer.domain_description))
+    }
+
+    /// The pool a domain hangs from, when the account knows the domain.
+    pub async fn domain_pool(&self, domain: &str) -> Result<Option<String>> {
+        let description = self.describe_domain(domain).await?;
+        Ok(description.and_then(|description| description.user_pool_id))
     }
 
     pub(super) async fn create_user_pool_domain(
@@ -332,19 +340,30 @@ impl Aws {
             .user_pool_id(pool)
             .send()
             .await;
-        classify::gone(answer.map_err(Fault::from))?;
         // Only a custom domain (it has dots) is taken down by a CloudFront distribution in the
-        // background; AWS's guide says up to an hour for a new one, and minutes are usual here.
-        if domain.contains('.') {
-            for _ in 0..60 {
-                if self.read_user_pool_domain(physical_id).await?.is_none() {
-                    return Ok(());
-                }
-                waiting("the custom domain to be taken down");
-                tokio::time::sleep(std::time::Duration::from_secs(5)).await;
-            }
+        // background.
+        if !domain.contains('.') {
+            return classify::gone(answer.map_err(Fault::from));
         }
-        Ok(())
+        let deleted = classify::gone(answer.map_err(Fault::from));
+        match self.describe_user_pool_domain(pool, domain).await? {
+            None => return Ok(()),
+            // An earlier run, cut off while it waited, has asked for this already.
+            Some(left) if left.status() == Some(&DomainStatusType::Deleting) => {}
+            Some(_) => deleted?,
+        }
+        self.until(
+            DISTRIBUTION,
+            waiting,
+            "the custom domain to be taken down",
+            domain,
+            "go away, which its user pool waits for,",
+            || async {
+                let left = self.describe_user_pool_domain(pool, domain).await?;
+                Ok(left.is_none().then_some(()))
+            },
+        )
+        .await
     }
 
     /// One ListGroups serves every group of a pool.
@@ -563,7 +582,18 @@ fn units(client: &UserPoolClient<String>) -> TokenValidityUnitsType {
         .build()
 }
 
-fn client_properties(client: &UserPoolClientType, has_secret: bool) -> Value {
+fn client_as_live(client: &Client) -> Live {
+    let physical_id = format!(
+        "{}|{}",
+        client.body.user_pool_id().unwrap_or_default(),
+        client.body.client_id().unwrap_or_default()
+    );
+    live(Kind::UserPoolClient, physical_id, client_properties(client))
+}
+
+fn client_properties(client: &Client) -> Value {
+    let has_secret = client.has_secret;
+    let client = &client.body;
     let units = client.token_validity_units();
     // Without units Cognito counts access and ID tokens in hours and refresh tokens in days.
     let unit = |unit: Option<&TimeUnitsType>, default: &'static str| {
@@ -600,10 +630,9 @@ fn custom_domain(domain: &UserPoolDomain<String>) -> Result<Option<CustomDomainC
         .custom_domain_config
         .as_ref()
         .map(|config| {
-            CustomDomainConfigType::builder()
+            Ok(CustomDomainConfigType::builder()
                 .certificate_arn(&config.certificate_arn)
-                .build()
-                .map_err(|error| Fault::ours(error.to_string()))
+                .build()?)
         })
         .transpose()
 }
@@ -613,11 +642,122 @@ fn scopes(server: &UserPoolResourceServer<String>) -> Result<Vec<ResourceServerS
         .scopes
         .iter()
         .map(|scope| {
-            ResourceServerScopeType::builder()
+            Ok(ResourceServerScopeType::builder()
                 .scope_name(&scope.scope_name)
                 .scope_description(&scope.scope_description)
-                .build()
-                .map_err(|error| Fault::ours(error.to_string()))
+                .build()?)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::replay::{self, error, ok};
+    use crate::aws::wait::UNWATCHED;
+
+    fn declared() -> UserPoolClient<String> {
+        let client = json!({
+            "ClientName": "web",
+            "UserPoolId": "p",
+            "GenerateSecret": true,
+            "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"],
+            "AllowedOAuthFlowsUserPoolClient": true,
+            "AllowedOAuthFlows": ["code"],
+            "AllowedOAuthScopes": ["openid"],
+            "CallbackURLs": ["https://acme.com/new"],
+            "LogoutURLs": [],
+            "SupportedIdentityProviders": ["COGNITO"],
+            "AccessTokenValidity": 900,
+            "IdTokenValidity": 900,
+            "RefreshTokenValidity": 30,
+            "TokenValidityUnits": { "AccessToken": "seconds", "IdToken": "seconds", "RefreshToken": "days" },
+            "PreventUserExistenceErrors": "ENABLED",
+            "EnableTokenRevocation": true,
+        });
+        serde_json::from_value(client).expect("it is a client")
+    }
+
+    #[tokio::test]
+    async fn an_update_of_a_client_keeps_what_others_set_since_the_plan() {
+        let planned = json!({ "UserPoolClient": {
+            "UserPoolId": "p", "ClientId": "c", "ClientSecret": "hush",
+        } });
+        let mut now = planned.clone();
+        now["UserPoolClient"]["AuthSessionValidity"] = json!(7);
+        // Its URL leaves with this update.
+        now["UserPoolClient"]["DefaultRedirectURI"] = json!("https://acme.com/old");
+        let (aws, replay) = replay::aws([ok(planned), ok(now), ok(json!({}))]);
+        let live = aws.read_user_pool_client("p|c").await.expect("answered");
+        let live = live.expect("it is there");
+        assert_eq!(live.properties["GenerateSecret"], true);
+        assert!(
+            !format!("{live:?}").contains("hush"),
+            "a secret is forgotten"
+        );
+        aws.update_user_pool_client(&declared(), &live)
+            .await
+            .expect("updated");
+        let sent = replay.finish();
+        assert_eq!(sent[2].what, "UpdateUserPoolClient");
+        assert_eq!(sent[2].body["AuthSessionValidity"], 7);
+        assert_eq!(sent[2].body["DefaultRedirectURI"], Value::Null);
+    }
+
+    /// How Cognito describes a custom domain on its way out.
+    fn leaving() -> (u16, String) {
+        ok(json!({ "DomainDescription": {
+            "Domain": "auth.acme.com", "UserPoolId": "p", "Status": "DELETING",
+        } }))
+    }
+
+    #[tokio::test]
+    async fn a_custom_domain_that_stays_is_an_error_that_says_so() {
+        let looks = 1 + DISTRIBUTION.pauses().count();
+        let answers = std::iter::once(ok(json!({}))).chain((0..looks).map(|_| leaving()));
+        let (aws, replay) = replay::aws(answers);
+        let fault = aws
+            .delete_user_pool_domain("p|auth.acme.com", UNWATCHED)
+            .await
+            .expect_err("it is still there");
+        assert_eq!(
+            fault.message,
+            "`auth.acme.com` did not go away, which its user pool waits for, within 900 s"
+        );
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn a_custom_domain_that_is_being_deleted_is_only_waited_for() {
+        let (aws, replay) = replay::aws([
+            error(
+                400,
+                "InvalidParameterException",
+                "Domain is in status DELETING",
+            ),
+            leaving(),
+            leaving(),
+            ok(json!({ "DomainDescription": {} })),
+        ]);
+        aws.delete_user_pool_domain("p|auth.acme.com", UNWATCHED)
+            .await
+            .expect("it goes in the end");
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn a_domain_that_cognito_keeps_is_an_error_at_once() {
+        let active = json!({ "DomainDescription": {
+            "Domain": "auth.acme.com", "UserPoolId": "p", "Status": "ACTIVE",
+        } });
+        let (aws, replay) = replay::aws([
+            error(400, "NotAuthorizedException", "not yours"),
+            ok(active),
+        ]);
+        let fault = aws
+            .delete_user_pool_domain("p|auth.acme.com", UNWATCHED)
+            .await;
+        assert_eq!(fault.expect_err("it is refused").message, "not yours");
+        replay.finish();
+    }
 }

@@ -1,13 +1,17 @@
 //! Waiting for AWS: how long, how often, and the two loops that do it.
 //!
 //! Three waits are kept apart. Throttling is the SDK's. Here are the other two: a request that is
-//! refused until an earlier change has arrived everywhere ([`retry`]), and a resource that was
-//! accepted but isn't ready yet ([`until`]). Each is bounded, and says what it waits for.
+//! refused until an earlier change has arrived everywhere ([`Aws::retry`]), and a resource that was
+//! accepted but isn't ready yet ([`Aws::until`]). Each is bounded and says what it waits for, and
+//! time that is up is an error. No other file of `aws` waits for AWS by itself.
 
 use std::time::Duration;
 
-use super::Waiting;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
 use super::classify::{Class, Fault, Result};
+use super::{Aws, Waiting};
 
 /// How long to wait, and how often to look.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +29,10 @@ pub(super) const PROPAGATION: Patience = Patience::new(500, 3_000, 60);
 /// Nothing is ready within half a second, so a look before that would be a request for nothing.
 pub(super) const READINESS: Patience = Patience::new(600, 2_000, 120);
 
+/// Behind a custom domain stands a CloudFront distribution, and taking that down is reported to take
+/// minutes. Three times the longest that others wait for it.
+pub(super) const DISTRIBUTION: Patience = Patience::new(2_000, 10_000, 900);
+
 impl Patience {
     pub(super) const fn new(first_millis: u64, longest_millis: u64, limit_seconds: u64) -> Self {
         Self {
@@ -35,7 +43,7 @@ impl Patience {
     }
 
     /// The pauses between attempts, each half as long again as the one before.
-    fn pauses(self) -> impl Iterator<Item = Duration> + Send {
+    pub(super) fn pauses(self) -> impl Iterator<Item = Duration> + Send {
         let mut slept = Duration::ZERO;
         let mut next = self.first;
         std::iter::from_fn(move || {
@@ -47,65 +55,75 @@ impl Patience {
     }
 }
 
-/// Unit tests answer every request themselves, so nothing gets readier by sleeping.
-async fn pause(pause: Duration) {
-    tokio::time::sleep(if cfg!(test) { Duration::ZERO } else { pause }).await;
+/// How to let time pass. Given to [`Aws`], so that a test whose answers are written down in advance
+/// doesn't sit through the pauses between them.
+pub(super) type Sleep = fn(Duration) -> BoxFuture<'static, ()>;
+
+/// By the clock.
+pub(super) fn sleep(pause: Duration) -> BoxFuture<'static, ()> {
+    tokio::time::sleep(pause).boxed()
 }
 
 /// For requests nobody watches closely enough to be told what they wait for.
 pub(super) const UNWATCHED: Waiting<'static> = &|_| {};
 
-/// Sends until it succeeds or fails with a fault of a class that waiting doesn't cure. `cures` lists
-/// the classes that it does, with what is waited for.
-pub(super) async fn retry<T, F>(
-    patience: Patience,
-    waiting: Waiting<'_>,
-    cures: &[(Class, &'static str)],
-    mut send: impl FnMut() -> F,
-) -> Result<T>
-where
-    F: Future<Output = Result<T>>,
-{
-    let mut told = None;
-    for duration in patience.pauses() {
-        let fault = match send().await {
-            Ok(value) => return Ok(value),
-            Err(fault) => fault,
-        };
-        let Some(&(class, reason)) = cures.iter().find(|(class, _)| *class == fault.class) else {
-            return Err(fault);
-        };
-        if told.replace(class) != Some(class) {
-            waiting(reason);
+impl Aws {
+    /// Sends until it succeeds or fails with a fault of a class that waiting doesn't cure. `cures`
+    /// lists the classes that it does, with what is waited for. The last fault is what is left when
+    /// time is up.
+    pub(super) async fn retry<T, F>(
+        &self,
+        patience: Patience,
+        waiting: Waiting<'_>,
+        cures: &[(Class, &'static str)],
+        mut send: impl FnMut() -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let mut told = None;
+        for pause in patience.pauses() {
+            let fault = match send().await {
+                Ok(value) => return Ok(value),
+                Err(fault) => fault,
+            };
+            let Some(&(class, reason)) = cures.iter().find(|(class, _)| *class == fault.class)
+            else {
+                return Err(fault);
+            };
+            if told.replace(class) != Some(class) {
+                waiting(reason);
+            }
+            (self.sleep)(pause).await;
         }
-        pause(duration).await;
+        send().await
     }
-    send().await
-}
 
-/// Looks until there is an answer. `expected` completes "did not …", as in "become active".
-pub(super) async fn until<T, F>(
-    patience: Patience,
-    waiting: Waiting<'_>,
-    reason: &'static str,
-    subject: &str,
-    expected: &str,
-    mut look: impl FnMut() -> F,
-) -> Result<T>
-where
-    F: Future<Output = Result<Option<T>>>,
-{
-    waiting(reason);
-    for duration in patience.pauses() {
-        pause(duration).await;
-        if let Some(value) = look().await? {
-            return Ok(value);
+    /// Looks until there is an answer. `expected` completes "did not …", as in "become active".
+    pub(super) async fn until<T, F>(
+        &self,
+        patience: Patience,
+        waiting: Waiting<'_>,
+        reason: &'static str,
+        subject: &str,
+        expected: &str,
+        mut look: impl FnMut() -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<Option<T>>>,
+    {
+        waiting(reason);
+        for pause in patience.pauses() {
+            (self.sleep)(pause).await;
+            if let Some(value) = look().await? {
+                return Ok(value);
+            }
         }
+        let seconds = patience.limit.as_secs();
+        Err(Fault::ours(format!(
+            "`{subject}` did not {expected} within {seconds} s"
+        )))
     }
-    let seconds = patience.limit.as_secs();
-    Err(Fault::ours(format!(
-        "`{subject}` did not {expected} within {seconds} s"
-    )))
 }
 
 #[cfg(test)]
@@ -114,6 +132,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::aws::replay;
 
     fn fault(class: Class) -> Fault {
         Fault {
@@ -136,16 +155,18 @@ mod tests {
         let told = Mutex::new(Vec::new());
         let waiting = |reason| told.lock().expect("not poisoned").push(reason);
         let attempts = Cell::new(0);
-        let result = retry(PROPAGATION, &waiting, &[(Class::Busy, "the table")], || {
-            attempts.set(attempts.get() + 1);
-            let result = if attempts.get() < 4 {
-                Err(fault(Class::Busy))
-            } else {
-                Ok("done")
-            };
-            async { result }
-        })
-        .await;
+        let (aws, _) = replay::aws([]);
+        let result = aws
+            .retry(PROPAGATION, &waiting, &[(Class::Busy, "the table")], || {
+                attempts.set(attempts.get() + 1);
+                let result = if attempts.get() < 4 {
+                    Err(fault(Class::Busy))
+                } else {
+                    Ok("done")
+                };
+                async { result }
+            })
+            .await;
         assert_eq!(result.expect("the fourth attempt succeeds"), "done");
         assert_eq!(*told.lock().expect("not poisoned"), ["the table"]);
     }
@@ -153,35 +174,41 @@ mod tests {
     #[tokio::test]
     async fn gives_up_at_once_on_anything_else() {
         let attempts = Cell::new(0);
-        let result: Result<()> = retry(PROPAGATION, UNWATCHED, &[(Class::Busy, "x")], || {
-            attempts.set(attempts.get() + 1);
-            async { Err(fault(Class::Denied)) }
-        })
-        .await;
+        let (aws, _) = replay::aws([]);
+        let result: Result<()> = aws
+            .retry(PROPAGATION, UNWATCHED, &[(Class::Busy, "x")], || {
+                attempts.set(attempts.get() + 1);
+                async { Err(fault(Class::Denied)) }
+            })
+            .await;
         assert_eq!(result.expect_err("denied").class, Class::Denied);
         assert_eq!(attempts.get(), 1);
     }
 
     #[tokio::test]
     async fn gives_back_the_last_fault_when_time_is_up() {
-        let result: Result<()> = retry(PROPAGATION, UNWATCHED, &[(Class::Busy, "x")], || async {
-            Err(fault(Class::Busy))
-        })
-        .await;
+        let (aws, _) = replay::aws([]);
+        let result: Result<()> = aws
+            .retry(PROPAGATION, UNWATCHED, &[(Class::Busy, "x")], || async {
+                Err(fault(Class::Busy))
+            })
+            .await;
         assert_eq!(result.expect_err("still busy").class, Class::Busy);
     }
 
     #[tokio::test]
     async fn what_never_gets_ready_times_out() {
-        let result: Result<()> = until(
-            READINESS,
-            UNWATCHED,
-            "the table",
-            "acme",
-            "become active",
-            || async { Ok(None) },
-        )
-        .await;
+        let (aws, _) = replay::aws([]);
+        let result: Result<()> = aws
+            .until(
+                READINESS,
+                UNWATCHED,
+                "the table",
+                "acme",
+                "become active",
+                || async { Ok(None) },
+            )
+            .await;
         assert_eq!(
             result.expect_err("never").message,
             "`acme` did not become active within 120 s"

@@ -13,8 +13,7 @@ use saasauth_model::error::Result;
 pub(super) struct BuildArgs {}
 
 pub(super) async fn run(_: BuildArgs, context: &Context) -> Result<ExitCode> {
-    let project = context.project()?;
-    let stage = context.stage(&project)?;
+    let (project, stage) = context.stage()?;
     let progress = context.ui.progress();
     let events = |event| progress.handle(event);
     let packages = interruptible(context.packages(&project, &stage, &events)).await;

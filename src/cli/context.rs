@@ -9,10 +9,12 @@ use super::Global;
 use crate::artifact::{self, Artifact, BuildEvent, BuildRequest};
 use crate::aws::trace::Calls;
 use crate::aws::{self, Aws, Package};
+use crate::engine::direct::{self, Found, Outcome};
 use crate::engine::event::{Event, Events};
 use crate::local;
 use crate::ui::Ui;
 use saasauth_model::error::{Error, ErrorKind, Result};
+use saasauth_model::plan::Plan;
 use saasauth_model::project::stage::{Architecture, Stage, Target};
 use saasauth_model::project::{self, Project};
 use saasauth_model::resource::{LogicalId, Owner};
@@ -54,13 +56,60 @@ impl Context {
             .map_or(absolute.clone(), ToOwned::to_owned))
     }
 
-    /// The stage asked for, in the region asked for.
-    pub(super) fn stage(&self, project: &Project) -> Result<Stage> {
-        let mut stage = project.stage(&self.global.stage)?.clone();
-        if let Some(region) = &self.global.region {
-            stage.region.clone_from(region);
+    /// The project, and the stage asked for in the region asked for.
+    pub(super) fn stage(&self) -> Result<(Project, Stage)> {
+        let project = self.project()?;
+        let stage = project.stage(&self.global.stage)?.clone();
+        let stage = match &self.global.region {
+            Some(region) => stage.in_region(region)?,
+            None => stage,
+        };
+        Ok((project, stage))
+    }
+
+    /// Does something of a few requests, with progress shown. May be dropped at any point.
+    pub(super) async fn look<T>(
+        &self,
+        look: impl AsyncFnOnce(&Events<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let progress = self.ui.progress();
+        let events = |event| progress.handle(event);
+        // Boxed: what connects and reads is large, and each frame around it would keep its room.
+        let looked = interruptible(Box::pin(look(&events))).await;
+        progress.finish();
+        looked
+    }
+
+    /// Carries a plan out under the stage's lock, with progress shown, until it ends or is stopped.
+    pub(super) async fn carry_out(
+        &self,
+        aws: &Aws,
+        found: &Found,
+        plan: &Plan,
+        command: &'static str,
+    ) -> Result<Outcome> {
+        let progress = self.ui.progress();
+        let events = |event| progress.handle(event);
+        let outcome = self
+            .stoppable(async |interrupt| {
+                direct::carry_out(aws, found, plan, command, &events, &interrupt).await
+            })
+            .await;
+        progress.finish();
+        outcome
+    }
+
+    /// Asks for a yes in one way or another; without one, nothing is done.
+    pub(super) async fn agreed(
+        &self,
+        refusal: &str,
+        question: impl FnOnce(&Ui) -> Result<bool> + Send + 'static,
+    ) -> Result<()> {
+        if self.ask(question).await? {
+            Ok(())
+        } else {
+            Err(Error::refused(refusal))
         }
-        Ok(stage)
     }
 
     /// Connects to where the stage lives; starts the local cloud when it lives there.
@@ -70,7 +119,7 @@ impl Context {
         stage: &Stage,
         events: &Events<'_>,
     ) -> Result<Aws> {
-        let endpoint_url = match (&self.global.endpoint_url, stage.target) {
+        let endpoint_url = match (&self.global.endpoint_url, *stage.target) {
             (Some(url), _) => Some(url.clone()),
             (None, Target::Local) => {
                 let say = |line| events(Event::Note(line));
@@ -80,7 +129,7 @@ impl Context {
         };
         let settings = aws::Settings {
             profile: self.global.profile.clone(),
-            region: stage.region.clone(),
+            region: stage.region.to_string(),
             emulated_account: endpoint_url
                 .as_ref()
                 .and_then(|_| self.emulated_account(stage)),
@@ -101,7 +150,7 @@ impl Context {
         let account = key
             .clone()
             .filter(|key| key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit()));
-        match stage.target {
+        match *stage.target {
             Target::Local => Some(account.unwrap_or_else(|| LOCAL_ACCOUNT.to_owned())),
             Target::Aws => account,
         }
@@ -237,7 +286,7 @@ fn requests(project: &Project, stage: &Stage) -> Vec<(LogicalId, BuildRequest)> 
                 .join(format!("{name}.zip"));
             let request = BuildRequest {
                 name: name.to_owned(),
-                directory: trigger.path.clone(),
+                directory: trigger.path.to_path_buf(),
                 architecture: match stage.architecture {
                     Architecture::Arm64 => artifact::Architecture::Arm64,
                     Architecture::X86_64 => artifact::Architecture::X86_64,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::context::{Context, by_function, digests, interruptible};
+use super::context::{Context, by_function, digests};
 use crate::aws::Aws;
 use crate::engine::direct::{self, Found};
 use crate::engine::event::Event;
@@ -47,30 +47,30 @@ pub(super) struct Prepared {
 
 /// Builds, connects, reads what is there, and plans.
 pub(super) async fn prepare(context: &Context, options: &PlanOptions) -> Result<Prepared> {
-    let project = context.project()?;
-    let stage = context.stage(&project)?;
+    let (project, stage) = context.stage()?;
     check_engine(&stage)?;
     for warning in &project.warnings {
         context.ui.warning(warning);
     }
-    let progress = context.ui.progress();
-    let events = |event| progress.handle(event);
-    let packages = async {
-        if options.no_build {
-            context.last_packages(&project, &stage)
-        } else {
-            context.packages(&project, &stage, &events).await
-        }
-    };
-    let connection = async {
-        let aws = context.connect(&project, &stage, &events).await?;
-        direct::identify(&aws, &stage).await?;
-        Ok(aws)
-    };
-    let (packages, aws) = tokio::try_join!(packages, connection)?;
-    events(Event::Phase("reading what is deployed".to_owned()));
-    let mut found = direct::observe(&aws, &stage, &digests(&packages)).await?;
-    progress.finish();
+    let looking = context.look(async |events| {
+        let packages = async {
+            if options.no_build {
+                context.last_packages(&project, &stage)
+            } else {
+                context.packages(&project, &stage, events).await
+            }
+        };
+        let connection = async {
+            let aws = context.connect(&project, &stage, events).await?;
+            direct::identify(&aws, &stage).await?;
+            Ok(aws)
+        };
+        let (packages, aws) = tokio::try_join!(packages, connection)?;
+        events(Event::Phase("reading what is deployed".to_owned()));
+        let found = direct::observe(&aws, &stage, &digests(&packages)).await?;
+        Ok((packages, aws, found))
+    });
+    let (packages, aws, mut found) = looking.await?;
     let aws = aws.with_packages(by_function(packages));
     let permissions = Permissions {
         replace: options
@@ -99,19 +99,11 @@ pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode>
         aws,
         found,
         plan,
-    } = interruptible(prepare(context, &args.options)).await?;
+    } = prepare(context, &args.options).await?;
     if !plan.is_empty() {
         approve(&args, context, &stage, &plan).await?;
     }
-    let progress = context.ui.progress();
-    let events = |event| progress.handle(event);
-    let outcome = context
-        .stoppable(async |interrupt| {
-            direct::carry_out(&aws, &found, &plan, "deploy", &events, &interrupt).await
-        })
-        .await;
-    progress.finish();
-    let outcome = outcome?;
+    let outcome = context.carry_out(&aws, &found, &plan, "deploy").await?;
     let outputs = Outputs::of(
         &stage,
         &outcome.records,
@@ -120,10 +112,7 @@ pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode>
         aws.endpoint_url(),
     );
     if context.global.json {
-        let mut document = plan_document(&plan)?;
-        document["outputs"] = to_value(&outputs)?;
-        document["calls"] = json!(context.calls.list().len());
-        document["seconds"] = json!((began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0);
+        let document = done_document(context, &plan, Some(&outputs), began)?;
         context.ui.json(&document)?;
     } else {
         context.ui.summary(
@@ -178,11 +167,9 @@ async fn approve(args: &DeployArgs, context: &Context, stage: &Stage, plan: &Pla
     }
     context.ui.plan_to_approve(plan);
     let question = format!("Carry this out on stage `{}`?", stage.name);
-    if context.ask(move |ui| ui.confirm(&question)).await? {
-        Ok(())
-    } else {
-        Err(Error::refused("nothing was changed"))
-    }
+    context
+        .agreed("nothing was changed", move |ui| ui.confirm(&question))
+        .await
 }
 
 /// The plan as the contract writes it.
@@ -193,6 +180,22 @@ pub(super) fn plan_document(plan: &Plan) -> Result<Value> {
         "changes": to_value(&plan.changes)?,
         "summary": plan.summary(),
     }))
+}
+
+/// The plan once it is carried out, with what there is now and what that took.
+pub(super) fn done_document(
+    context: &Context,
+    plan: &Plan,
+    outputs: Option<&Outputs>,
+    began: Instant,
+) -> Result<Value> {
+    let mut document = plan_document(plan)?;
+    if let Some(outputs) = outputs {
+        document["outputs"] = to_value(outputs)?;
+    }
+    document["calls"] = json!(context.calls.list().len());
+    document["seconds"] = json!((began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0);
+    Ok(document)
 }
 
 pub(super) fn to_value(value: &impl serde::Serialize) -> Result<Value> {

@@ -4,10 +4,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use serde_json::json;
 
-use super::context::{Context, interruptible};
-use super::deploy::plan_document;
+use super::context::Context;
+use super::deploy::done_document;
 use crate::aws::Aws;
 use crate::engine::direct;
 use crate::engine::event::Event;
@@ -33,8 +32,7 @@ pub(super) struct DestroyArgs {
 
 pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode> {
     let began = Instant::now();
-    let project = context.project()?;
-    let stage = context.stage(&project)?;
+    let (project, stage) = context.stage()?;
     if stage.protect {
         return Err(
             Error::refused(format!("refused to destroy stage `{}`", stage.name))
@@ -42,23 +40,20 @@ pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode
                 .with_hint("set `protect: false` for the stage in the project file first"),
         );
     }
-    let progress = context.ui.progress();
-    let events = |event| progress.handle(event);
-    let looked = interruptible(async {
-        let aws = context.connect(&project, &stage, &events).await?;
-        events(Event::Phase("reading what is deployed".to_owned()));
-        let found = direct::observe_owned(&aws, &stage).await?;
-        let recorded = direct::complete(&aws, &found);
-        let sharer = if recorded.contains_key(topology::EMAIL_IDENTITY) {
-            sharer(&aws, &project, &stage).await?
-        } else {
-            None
-        };
-        Ok((aws, found, recorded, sharer))
-    })
-    .await;
-    progress.finish();
-    let (aws, found, recorded, sharer) = looked?;
+    let (aws, found, recorded, sharer) = context
+        .look(async |events| {
+            let aws = context.connect(&project, &stage, events).await?;
+            events(Event::Phase("reading what is deployed".to_owned()));
+            let found = direct::observe_owned(&aws, &stage).await?;
+            let recorded = direct::complete(&aws, &found);
+            let sharer = if recorded.contains_key(topology::EMAIL_IDENTITY) {
+                sharer(&aws, &project, &stage).await?
+            } else {
+                None
+            };
+            Ok((aws, found, recorded, sharer))
+        })
+        .await?;
 
     let mut kept = Vec::new();
     if args.keep_data {
@@ -80,20 +75,11 @@ pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode
         approve(&args, context, &aws, &stage, &plan).await?;
     }
 
-    let progress = context.ui.progress();
-    let events = |event| progress.handle(event);
-    let outcome = context
-        .stoppable(async |interrupt| {
-            direct::carry_out(&aws, &found, &plan, "destroy", &events, &interrupt).await
-        })
-        .await;
-    progress.finish();
-    outcome?;
+    context.carry_out(&aws, &found, &plan, "destroy").await?;
     if context.global.json {
-        let mut document = plan_document(&plan)?;
-        document["calls"] = json!(context.calls.list().len());
-        document["seconds"] = json!((began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0);
-        context.ui.json(&document)?;
+        context
+            .ui
+            .json(&done_document(context, &plan, None, began)?)?;
     } else if plan.is_empty() {
         context
             .ui
@@ -169,14 +155,11 @@ async fn approve(
     }
     let question = format!("Destroy stage `{}`, for good?", stage.name);
     let name = stage.name.clone();
-    if context
-        .ask(move |ui| ui.type_name(&question, &name))
-        .await?
-    {
-        Ok(())
-    } else {
-        Err(Error::refused("nothing was deleted"))
-    }
+    context
+        .agreed("nothing was deleted", move |ui| {
+            ui.type_name(&question, &name)
+        })
+        .await
 }
 
 /// What people would lose, counted.

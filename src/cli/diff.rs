@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::context::{Context, interruptible};
+use super::context::Context;
 use super::deploy::{PlanOptions, Prepared, plan_document, prepare};
 use saasauth_model::error::Result;
 
@@ -19,7 +19,7 @@ pub(super) struct DiffArgs {
 }
 
 pub(super) async fn run(args: DiffArgs, context: &Context) -> Result<ExitCode> {
-    let Prepared { plan, .. } = interruptible(prepare(context, &args.options)).await?;
+    let Prepared { plan, .. } = prepare(context, &args.options).await?;
     if context.global.json {
         context.ui.json(&plan_document(&plan)?)?;
     } else {

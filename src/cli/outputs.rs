@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::context::{Context, interruptible};
+use super::context::Context;
 use crate::engine::direct;
 use crate::engine::outputs::Outputs;
 use saasauth_model::error::{Error, ErrorKind, Result};
@@ -31,17 +31,13 @@ enum Format {
 }
 
 pub(super) async fn run(args: OutputsArgs, context: &Context) -> Result<ExitCode> {
-    let project = context.project()?;
-    let stage = context.stage(&project)?;
-    let progress = context.ui.progress();
-    let events = |event| progress.handle(event);
-    let read = interruptible(async {
-        let aws = context.connect(&project, &stage, &events).await?;
-        direct::read_outputs(&aws, &stage).await
-    })
-    .await;
-    progress.finish();
-    let outputs = read?;
+    let (project, stage) = context.stage()?;
+    let outputs = context
+        .look(async |events| {
+            let aws = context.connect(&project, &stage, events).await?;
+            direct::read_outputs(&aws, &stage).await
+        })
+        .await?;
     match args.format {
         Some(Format::Json) => context.ui.data(&pretty(&outputs)?)?,
         None if context.global.json => context.ui.json(&outputs)?,
@@ -64,7 +60,7 @@ fn public_client(stage: &Stage) -> Option<&str> {
     stage
         .clients
         .iter()
-        .find(|(_, client)| matches!(client.kind, ClientKind::Spa | ClientKind::Native))
+        .find(|(_, client)| matches!(*client.kind, ClientKind::Spa | ClientKind::Native))
         .map(|(name, _)| name.as_str())
 }
 

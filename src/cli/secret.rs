@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::context::{Context, interruptible};
-use super::site::check_account;
+use super::context::Context;
+use super::deployed::check_account;
 use crate::aws::trace;
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::project::Project;
-use saasauth_model::project::stage::{Marketing, Stage};
+use saasauth_model::project::stage::Stage;
 use saasauth_model::project::validate::{WrongName, parameter_name};
 use saasauth_model::project::words;
 
@@ -34,8 +34,7 @@ enum SecretCommand {
 }
 
 pub(super) async fn run(args: SecretArgs, context: &Context) -> Result<ExitCode> {
-    let project = context.project()?;
-    let stage = context.stage(&project)?;
+    let (project, stage) = context.stage()?;
     match args.command {
         SecretCommand::Set { name } => set(context, &project, &stage, &name).await?,
         SecretCommand::List => list(context, &project, &stage).await?,
@@ -52,18 +51,15 @@ async fn set(context: &Context, project: &Project, stage: &Stage, given: &str) -
     }
     let value = read(context, stage, name).await?;
 
-    let progress = context.ui.progress();
-    let events = |event| progress.handle(event);
-    let setting = Box::pin(async {
-        let aws = context.connect(project, stage, &events).await?;
-        check_account(&aws, stage).await?;
-        let doing = format!("could not set the secret `{name}`");
-        let (set, _) = trace::scope(name, 0, aws.put_secret(name, &value)).await;
-        set.map_err(|fault| fault.while_doing(doing))
-    });
-    let done = interruptible(setting).await;
-    progress.finish();
-    let set = done?;
+    let set = context
+        .look(async |events| {
+            let aws = context.connect(project, stage, events).await?;
+            check_account(&aws, stage).await?;
+            let doing = format!("could not set the secret `{name}`");
+            let (set, _) = trace::scope(name, 0, aws.put_secret(name, &value)).await;
+            set.map_err(|fault| fault.while_doing(doing))
+        })
+        .await?;
     if context.global.json {
         return context.ui.json(&json!({
             "stage": stage.name,
@@ -105,8 +101,8 @@ fn checked(given: &str) -> Result<&str> {
 
 /// The names the stage refers to.
 fn referenced(stage: &Stage) -> BTreeSet<&str> {
-    let secrets = stage.marketing.as_ref().map(Marketing::secrets);
-    secrets.unwrap_or_default()
+    let marketing = stage.marketing.as_ref();
+    marketing.map_or_else(BTreeSet::new, |marketing| marketing.secrets())
 }
 
 fn unused(name: &str, stage: &Stage, used: &BTreeSet<&str>) -> String {
@@ -155,16 +151,13 @@ async fn list(context: &Context, project: &Project, stage: &Stage) -> Result<()>
         context.ui.note(&nothing);
         return Ok(());
     }
-    let progress = context.ui.progress();
-    let events = |event| progress.handle(event);
-    let reading = Box::pin(async {
-        let aws = context.connect(project, stage, &events).await?;
-        let (stored, _) = trace::scope("", 0, aws.secrets(&names)).await;
-        stored.map_err(|fault| fault.while_doing("could not list the secrets"))
-    });
-    let read = interruptible(reading).await;
-    progress.finish();
-    let stored = read?;
+    let stored = context
+        .look(async |events| {
+            let aws = context.connect(project, stage, events).await?;
+            let (stored, _) = trace::scope("", 0, aws.secrets(&names)).await;
+            stored.map_err(|fault| fault.while_doing("could not list the secrets"))
+        })
+        .await?;
 
     let documents: Vec<Value> = names
         .iter()

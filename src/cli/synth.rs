@@ -14,8 +14,7 @@ use saasauth_model::topology::{self, Facts};
 pub(super) struct SynthArgs {}
 
 pub(super) fn run(_: SynthArgs, context: &Context) -> Result<ExitCode> {
-    let project = context.project()?;
-    let stage = context.stage(&project)?;
+    let (_, stage) = context.stage()?;
     let topology = topology::build(&stage, &Facts::assumed());
     context.ui.json(&template::render(&topology))?;
     Ok(ExitCode::SUCCESS)

@@ -18,19 +18,15 @@ use saasauth_model::project::Project;
 pub(super) struct VerifyArgs {}
 
 pub(super) async fn run(_: VerifyArgs, context: &Context) -> Result<ExitCode> {
-    let project = context.project()?;
-    let stage = context.stage(&project)?;
-    let progress = context.ui.progress();
-    let events = |event| progress.handle(event);
-    let looking = async {
-        let aws = context.connect(&project, &stage, &events).await?;
-        let outputs = direct::read_outputs(&aws, &stage).await?;
-        let has_mailbox = is_local_cloud(&project, aws.endpoint_url()).await?;
-        Ok((aws, outputs, has_mailbox))
-    };
-    let looked = interruptible(looking.boxed()).await;
-    progress.finish();
-    let (aws, outputs, has_mailbox) = looked?;
+    let (project, stage) = context.stage()?;
+    let (aws, outputs, has_mailbox) = context
+        .look(async |events| {
+            let aws = context.connect(&project, &stage, events).await?;
+            let outputs = direct::read_outputs(&aws, &stage).await?;
+            let has_mailbox = is_local_cloud(&project, aws.endpoint_url()).await?;
+            Ok((aws, outputs, has_mailbox))
+        })
+        .await?;
     let mailbox = has_mailbox.then_some(project.directory.as_path());
     let preparing = Verification::prepare(&aws, &stage, &outputs, mailbox);
     let verification = interruptible(preparing.boxed()).await?;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::aws::ledger::Record;
-use saasauth_model::project::stage::{HostedUi, Stage};
+use crate::aws::users::Tables;
+use saasauth_model::error::{Error, ErrorKind, Result};
+use saasauth_model::project::stage::Stage;
 use saasauth_model::resource::LogicalId;
 use saasauth_model::topology;
 
@@ -55,6 +57,27 @@ pub struct Functions {
 }
 
 impl Outputs {
+    /// A value that every stage has whose last deploy ended well; `what` names it.
+    pub fn present<'a>(&self, value: Option<&'a str>, what: &str) -> Result<&'a str> {
+        value.ok_or_else(|| {
+            let stage = &self.stage;
+            let message =
+                format!("stage `{stage}` has no {what}: its last deploy did not end well");
+            Error::new(ErrorKind::Aws, message)
+                .with_hint(format!("run `saasauth deploy --stage {stage}`"))
+        })
+    }
+
+    /// Both tables.
+    pub fn tables(&self) -> Result<Tables> {
+        let permissions = self.permissions_table.as_deref();
+        let domains = self.domains_table.as_deref();
+        Ok(Tables {
+            permissions: self.present(permissions, "Permissions table")?.to_owned(),
+            domains: self.present(domains, "Domains table")?.to_owned(),
+        })
+    }
+
     /// Puts the outputs together from the stage and what the ledger has recorded of it.
     pub fn of(
         stage: &Stage,
@@ -91,20 +114,15 @@ impl Outputs {
             .filter_map(|name| {
                 let id = physical(&topology::id("Client", name))?;
                 let client_id = id.rsplit('|').next().unwrap_or_default().to_owned();
-                Some((name.clone(), ClientOutputs { client_id }))
+                Some((name.to_string(), ClientOutputs { client_id }))
             })
             .collect();
         let hosted_ui = physical(topology::HOSTED_UI)
             .and(stage.hosted_ui.as_ref())
-            .map(|ui| match ui {
-                HostedUi::Prefix(prefix) => {
-                    format!("https://{prefix}.auth.{region}.amazoncognito.com")
-                }
-                HostedUi::Domain { domain, .. } => format!("https://{domain}"),
-            });
+            .map(|hosted_ui| format!("https://{}", hosted_ui.host(region)));
         Self {
             stage: stage.name.clone(),
-            region: region.clone(),
+            region: region.to_string(),
             user_pool_arn: user_pool_id.as_ref().map(|pool| {
                 format!("arn:{partition}:cognito-idp:{region}:{account}:userpool/{pool}")
             }),

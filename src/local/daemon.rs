@@ -9,12 +9,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::emulator::Emulator;
 use super::front_door::FrontDoor;
-use super::paths::{Paths, State};
+use super::paths::{Paths, StateFile};
 use crate::tools;
 use saasauth_model::error::{Error, ErrorKind, Result};
 
@@ -42,11 +42,11 @@ pub async fn serve(project_directory: &Path) -> Result<()> {
                 .with_hint("see it with `saasauth local status`"),
         );
     };
-    let ending = Ending::watch()?;
+    let signals = ShutdownSignals::watch()?;
     tokio::select! {
         // The note stays after a failure: the next start tells that there was one.
         failed = supervise(&paths) => failed,
-        () = ending.comes() => {
+        () = signals.arrive() => {
             paths.clean();
             Ok(())
         }
@@ -65,7 +65,7 @@ async fn supervise(paths: &Paths) -> Result<()> {
         let mut emulator = Emulator::start(&executable, paths, &endpoint_url).await?;
         let started = Instant::now();
         door.point_at(emulator.url());
-        paths.write_state(&State {
+        paths.write_state(&StateFile {
             pid: std::process::id(),
             endpoint_url: endpoint_url.clone(),
             emulator_pid: emulator.pid(),
@@ -108,47 +108,41 @@ async fn listen(paths: &Paths) -> Result<TcpListener> {
 }
 
 /// What ends the process: a signal, or a starter that went away.
-struct Ending {
+struct ShutdownSignals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
-    starter: oneshot::Receiver<()>,
+    /// Never cancelled where no starter waits.
+    starter_left: CancellationToken,
 }
 
-impl Ending {
+impl ShutdownSignals {
     fn watch() -> Result<Self> {
         let listen =
             |kind| signal(kind).map_err(|error| Error::io("could not listen for signals", &error));
-        let (gone, starter) = oneshot::channel();
-        let watch = move || {
-            let mut said = [0];
-            let kept = std::io::stdin().read_exact(&mut said).is_ok() && said[0] == KEEP;
-            if !kept {
-                // Nobody listens only when the process is ending already.
-                let _ = gone.send(());
-            }
-        };
+        let starter_left = CancellationToken::new();
         if std::env::var_os(STARTER_VARIABLE).is_some() {
+            let left = starter_left.clone();
             // A thread of its own, for a blocking read can't be cancelled and must not hold up the exit.
-            std::thread::spawn(watch);
+            std::thread::spawn(move || {
+                let mut said = [0];
+                let kept = std::io::stdin().read_exact(&mut said).is_ok() && said[0] == KEEP;
+                if !kept {
+                    left.cancel();
+                }
+            });
         }
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
-            starter,
+            starter_left,
         })
     }
 
-    async fn comes(mut self) {
-        let starter_left = async {
-            // A channel closed without a word means there is no starter to wait for, or no more.
-            if self.starter.await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
+    async fn arrive(mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
-            () = starter_left => {}
+            () = self.starter_left.cancelled() => {}
         }
     }
 }

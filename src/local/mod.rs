@@ -25,7 +25,7 @@ pub use self::daemon::serve;
 pub use self::emulator::command as emulator_command;
 pub use self::mailbox::Mail;
 pub use self::paths::Paths;
-use self::paths::State;
+use self::paths::StateFile;
 use crate::tools;
 use saasauth_model::error::{Error, ErrorKind, Result};
 
@@ -55,7 +55,7 @@ impl Status {
         pid: None,
     };
 
-    fn of(state: &State) -> Self {
+    fn of(state: &StateFile) -> Self {
         Self {
             running: true,
             endpoint_url: Some(state.endpoint_url.clone()),
@@ -66,10 +66,7 @@ impl Status {
 
 /// Makes sure the project's local cloud runs. Returns at once when it does; what had to be done is
 /// said through `say`, a line at a time. Dropping the future leaves nothing behind that it started.
-pub async fn start(
-    project_directory: &Path,
-    say: &(dyn Fn(String) + Send + Sync),
-) -> Result<Status> {
+pub async fn start(project_directory: &Path, say: tools::OnLine<'_>) -> Result<Status> {
     let paths = Paths::new(project_directory);
     paths.create()?;
     let _lock = paths.lock_commands().await?;
@@ -165,7 +162,7 @@ async fn running(project_directory: &Path, doing: &str) -> Result<String> {
 }
 
 /// Waits for the served local cloud to answer, as long as it is served.
-async fn answering(paths: &Paths, limit: Duration) -> Option<State> {
+async fn answering(paths: &Paths, limit: Duration) -> Option<StateFile> {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(state) = paths.read_state() {
@@ -188,14 +185,13 @@ async fn launch(paths: &Paths, project_directory: &Path) -> Result<Status> {
     let mut child = spawn(paths, project_directory)?;
     let mut pipe = child.stdin.take();
     let deadline = Instant::now() + START_LIMIT;
-    let failed = |reason: String| {
+    let failed = || {
         Error::new(ErrorKind::Local, "could not start the local cloud")
-            .with_cause(reason)
             .with_output(paths.log_tails())
     };
     while Instant::now() < deadline {
         if let Ok(Some(status)) = child.try_wait() {
-            return Err(failed(format!("it ended while starting ({status})")));
+            return Err(failed().with_cause(format!("it ended while starting ({status})")));
         }
         // The note is written last, so whoever finds it finds everything up.
         if let Some(state) = answering(paths, Duration::ZERO).await
@@ -205,13 +201,13 @@ async fn launch(paths: &Paths, project_directory: &Path) -> Result<Status> {
                 pipe.write_all(&[daemon::KEEP]).await?;
                 pipe.flush().await
             };
-            kept.await.map_err(|error| failed(error.to_string()))?;
+            kept.await.map_err(|error| failed().with_source(&error))?;
             return Ok(Status::of(&state));
         }
         tokio::time::sleep(POLL).await;
     }
     drop(pipe);
-    let error = failed(format!(
+    let error = failed().with_cause(format!(
         "it did not answer within {} s",
         START_LIMIT.as_secs()
     ));

@@ -1,12 +1,13 @@
 //! Where a project's local cloud keeps itself, what it notes there, and who holds its locks.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 use tokio::time::Instant;
 
 use saasauth_model::error::{Error, ErrorKind, Result};
@@ -26,7 +27,7 @@ pub struct Paths {
 
 /// What a running local cloud notes down, for the commands that look for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct State {
+pub(super) struct StateFile {
     /// The process that serves the front door.
     pub(super) pid: u32,
     /// What clients use as the AWS endpoint.
@@ -43,7 +44,7 @@ pub(super) struct State {
 
 /// A file lock, released when dropped or when its process ends, however it ends.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(super) struct FileLock {
     _file: File,
 }
 
@@ -101,15 +102,18 @@ impl Paths {
     }
 
     /// The note of a running or dead local cloud; an unreadable one counts as none.
-    pub(super) fn read_state(&self) -> Option<State> {
+    pub(super) fn read_state(&self) -> Option<StateFile> {
         serde_json::from_slice(&std::fs::read(self.state()).ok()?).ok()
     }
 
     /// Writes the note in one piece, so that no reader sees half of it.
-    pub(super) fn write_state(&self, state: &State) -> Result<()> {
+    pub(super) fn write_state(&self, state: &StateFile) -> Result<()> {
         let text = serde_json::to_vec_pretty(state).unwrap_or_default();
-        let new = self.directory.join("state.json.new");
-        let written = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, self.state()));
+        let written = NamedTempFile::new_in(&self.directory).and_then(|mut new| {
+            new.write_all(&text)?;
+            new.persist(self.state())?;
+            Ok(())
+        });
         written.map_err(|error| {
             Error::io(
                 format!("could not write `{}`", self.state().display()),
@@ -141,7 +145,7 @@ impl Paths {
     }
 
     /// Waits for the right to start or stop this local cloud.
-    pub(super) async fn lock_commands(&self) -> Result<Lock> {
+    pub(super) async fn lock_commands(&self) -> Result<FileLock> {
         let deadline = Instant::now() + LOCK_LIMIT;
         loop {
             if let Some(lock) = self.try_lock("commands.lock")? {
@@ -158,7 +162,7 @@ impl Paths {
     }
 
     /// The lock the serving process holds for its whole life; `None` while one lives.
-    pub(super) fn try_lock_service(&self) -> Result<Option<Lock>> {
+    pub(super) fn try_lock_service(&self) -> Result<Option<FileLock>> {
         self.try_lock("service.lock")
     }
 
@@ -170,7 +174,7 @@ impl Paths {
         Ok(self.try_lock_service()?.is_none())
     }
 
-    fn try_lock(&self, name: &str) -> Result<Option<Lock>> {
+    fn try_lock(&self, name: &str) -> Result<Option<FileLock>> {
         let path = self.directory.join(name);
         let doing = || format!("could not lock `{}`", path.display());
         let file = OpenOptions::new()
@@ -180,7 +184,7 @@ impl Paths {
             .open(&path)
             .map_err(|error| Error::io(doing(), &error))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Lock { _file: file })),
+            Ok(()) => Ok(Some(FileLock { _file: file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(Error::io(doing(), &error.into())),
         }
@@ -209,24 +213,26 @@ fn tail(path: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
     use super::*;
 
-    fn temporary() -> (PathBuf, Paths) {
-        let directory = std::env::temp_dir().join(format!("local-{}", rand::random::<u64>()));
-        let paths = Paths::new(&directory);
+    fn temporary() -> (TempDir, Paths) {
+        let directory = tempfile::tempdir().expect("a folder");
+        let paths = Paths::new(directory.path());
         (directory, paths)
     }
 
     #[test]
     fn nothing_is_served_where_nothing_is() {
-        let (_, paths) = temporary();
+        let (_directory, paths) = temporary();
         assert!(!paths.is_served().expect("no directory, no lock"));
         assert_eq!(paths.read_state(), None);
     }
 
     #[test]
     fn the_lock_says_who_lives_and_the_state_survives_writing() {
-        let (directory, paths) = temporary();
+        let (_directory, paths) = temporary();
         paths.create().expect("a temporary directory");
         assert!(!paths.is_served().expect("lockable"));
         let lock = paths.try_lock_service().expect("lockable").expect("free");
@@ -234,7 +240,7 @@ mod tests {
         drop(lock);
         assert!(!paths.is_served().expect("lockable"));
 
-        let state = State {
+        let state = StateFile {
             pid: 1,
             endpoint_url: "http://127.0.0.1:1".into(),
             emulator_pid: 2,
@@ -246,6 +252,5 @@ mod tests {
         assert_eq!(paths.read_state(), Some(state));
         paths.clean();
         assert_eq!(paths.read_state(), None);
-        std::fs::remove_dir_all(directory).expect("ours");
     }
 }

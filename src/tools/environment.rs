@@ -12,7 +12,7 @@ use etcetera::BaseStrategy;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
-use super::{Say, process};
+use super::{OnLine, process};
 use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// Overrides where environments are kept.
@@ -25,12 +25,12 @@ const MARK: &str = "saasauth-complete";
 const LOCK_PAUSE: Duration = Duration::from_millis(200);
 
 /// Where environments are kept, and where programs are searched for.
-pub(super) struct Shelf {
+pub(super) struct EnvironmentStore {
     root: PathBuf,
     search: OsString,
 }
 
-impl Shelf {
+impl EnvironmentStore {
     /// The person's own: `$SAASAUTH_TOOLS_DIR`, else `saasauth/tools` in the cache directory.
     pub(super) fn of_user() -> Result<Self> {
         let root = match std::env::var_os(DIRECTORY_VARIABLE).filter(|value| !value.is_empty()) {
@@ -64,7 +64,7 @@ impl Shelf {
         directory: &str,
         label: &str,
         packages: &[String],
-        say: Say<'_>,
+        say: OnLine<'_>,
     ) -> Result<PathBuf> {
         let environment = self.root.join(directory);
         if is_whole(&environment, packages) {
@@ -105,7 +105,7 @@ impl Shelf {
         environment: &Path,
         label: &str,
         packages: &[String],
-        say: Say<'_>,
+        say: OnLine<'_>,
     ) -> Result<()> {
         // What an interrupted installation left behind is of no use.
         if environment.exists() {
@@ -176,7 +176,7 @@ impl Shelf {
         let finished = process::run(command, on_line).await.map_err(|error| {
             Error::new(ErrorKind::Local, format!("could not install {label}"))
                 .with_cause(format!("could not run `{shown}`"))
-                .with_cause(error.to_string())
+                .with_source(&error)
         })?;
         if finished.status.success() {
             return Ok(());
@@ -229,7 +229,7 @@ fn is_whole(environment: &Path, packages: &[String]) -> bool {
 }
 
 /// Takes the lock of one environment; released when the file is dropped, or with the process.
-async fn lock(path: &Path, label: &str, say: Say<'_>) -> Result<File> {
+async fn lock(path: &Path, label: &str, say: OnLine<'_>) -> Result<File> {
     let failed =
         |error: &std::io::Error| Error::io(format!("could not lock `{}`", path.display()), error);
     let file = File::options()
@@ -301,27 +301,28 @@ fn tilde(path: &Path) -> String {
 pub(super) mod tests {
     use std::sync::Mutex;
 
+    use tempfile::TempDir;
+
     use super::*;
 
     /// A folder of this test's own, removed with it.
-    pub(in crate::tools) struct Folder(PathBuf);
+    pub(in crate::tools) struct Folder {
+        path: PathBuf,
+        _removed_afterwards: TempDir,
+    }
 
     impl Folder {
         pub(in crate::tools) fn new() -> Self {
-            let path =
-                std::env::temp_dir().join(format!("saasauth-tools-{}", uuid::Uuid::new_v4()));
-            fs::create_dir_all(&path).expect("mkdir");
-            Self(path.canonicalize().expect("canonical"))
+            let folder = tempfile::tempdir().expect("a folder");
+            Self {
+                // Resolved, because what runs in it says where it is as the system spells it.
+                path: folder.path().canonicalize().expect("canonical"),
+                _removed_afterwards: folder,
+            }
         }
 
         pub(in crate::tools) fn path(&self) -> &Path {
-            &self.0
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
+            &self.path
         }
     }
 
@@ -342,7 +343,7 @@ pub(super) mod tests {
     }
 
     /// A shelf whose `python3` writes a `python` that, asked for pip, runs `install`.
-    fn shelf(folder: &Folder, install: &str) -> Shelf {
+    fn shelf(folder: &Folder, install: &str) -> EnvironmentStore {
         let bin = folder.path().join("host");
         fs::create_dir_all(&bin).expect("mkdir");
         script(
@@ -353,7 +354,7 @@ pub(super) mod tests {
                 folder.path().join("log").display(),
             ),
         );
-        Shelf {
+        EnvironmentStore {
             root: folder.path().join("tools"),
             search: bin.into_os_string(),
         }

@@ -14,10 +14,10 @@ use saasauth_model::error::Result;
 mod environment;
 pub(crate) mod process;
 
-use environment::Shelf;
+use environment::EnvironmentStore;
 
 /// Receives one line for the person at a time: an announcement, then progress.
-pub type Say<'a> = &'a (dyn Fn(String) + Send + Sync);
+pub type OnLine<'a> = &'a (dyn Fn(String) + Send + Sync);
 
 /// A program published as a Python package.
 #[derive(Debug, Clone, Copy)]
@@ -31,14 +31,14 @@ pub struct Tool {
     /// The file to run.
     pub executable: &'static str,
     /// Which versions found on PATH will do.
-    pub accepts: Accepts,
+    pub accepts: AcceptedVersions,
     /// Other packages it can't work without.
     pub companions: &'static [Companion],
 }
 
 /// Which versions of a tool found on PATH will do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Accepts {
+pub enum AcceptedVersions {
     /// The pinned one alone.
     Pinned,
     /// This `major.minor` and every later one.
@@ -63,7 +63,7 @@ pub const MINISTACK: Tool = Tool {
     package: "ministack",
     version: "1.5.33",
     executable: "ministack",
-    accepts: Accepts::Pinned,
+    accepts: AcceptedVersions::Pinned,
     companions: &[
         // Without it MiniStack makes signatures up, and no token verifies.
         Companion {
@@ -89,7 +89,7 @@ pub const CARGO_LAMBDA: Tool = Tool {
     package: "cargo-lambda",
     version: "1.9.2",
     executable: "cargo-lambda",
-    accepts: Accepts::Since(1, 8),
+    accepts: AcceptedVersions::Since(1, 8),
     companions: &[Companion {
         package: "ziglang",
         version: "0.17.1",
@@ -104,8 +104,8 @@ pub const CARGO_LAMBDA: Tool = Tool {
 ///
 /// # Errors
 /// [`Kind::Local`](saasauth_model::error::ErrorKind::Local) when it can't be installed, with the installer's output.
-pub async fn ensure(tool: &Tool, say: Say<'_>) -> Result<PathBuf> {
-    let shelf = Shelf::of_user()?;
+pub async fn ensure(tool: &Tool, say: OnLine<'_>) -> Result<PathBuf> {
+    let shelf = EnvironmentStore::of_user()?;
     if let Some(found) = on_path(tool, shelf.search()).await {
         return Ok(found);
     }
@@ -126,10 +126,10 @@ pub async fn ensure(tool: &Tool, say: Say<'_>) -> Result<PathBuf> {
 ///
 /// # Errors
 /// As [`ensure`].
-pub async fn environment(packages: &[&str], name: &str, say: Say<'_>) -> Result<PathBuf> {
+pub async fn environment(packages: &[&str], name: &str, say: OnLine<'_>) -> Result<PathBuf> {
     let packages: Vec<String> = packages.iter().map(ToString::to_string).collect();
     let directory = format!("{name}-{}", environment::fingerprint(&packages));
-    Shelf::of_user()?
+    EnvironmentStore::of_user()?
         .install(&directory, name, &packages, say)
         .await
 }
@@ -153,8 +153,8 @@ async fn on_path(tool: &Tool, search: &OsStr) -> Option<PathBuf> {
         None => printed_version(&found, tool).await?,
     };
     let acceptable = match tool.accepts {
-        Accepts::Pinned => version == tool.version,
-        Accepts::Since(major, minor) => numbers(&version)? >= (major, minor),
+        AcceptedVersions::Pinned => version == tool.version,
+        AcceptedVersions::Since(major, minor) => numbers(&version)? >= (major, minor),
     };
     // Without its linker cargo-lambda would go and install one by itself, with whatever it finds.
     let complete = tool.companions.iter().all(|companion| {

@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 /// How a program ended, and all it wrote.
 #[derive(Debug)]
-pub(crate) struct Finished {
+pub(crate) struct FinishedProcess {
     pub(crate) status: ExitStatus,
     /// Standard output and standard error, in the order they were written.
     pub(crate) output: String,
@@ -27,7 +27,7 @@ pub(crate) struct Finished {
 pub(crate) async fn run(
     mut command: Command,
     on_line: &(dyn Fn(&str) + Send + Sync),
-) -> io::Result<Finished> {
+) -> io::Result<FinishedProcess> {
     // One pipe for both streams keeps the order in which a compiler's lines were written.
     let (reader, writer) = io::pipe()?;
     command
@@ -38,10 +38,10 @@ pub(crate) async fn run(
     let mut child = command.spawn()?;
     // The command holds our copies of the writing end; as long as they live the pipe has no end.
     drop(command);
-    let mut group = Group::of(&child);
+    let mut group = ProcessGroup::of(&child);
 
     let reader = pipe::Receiver::from_owned_fd(reader.into())?;
-    let mut lines = Lines::default();
+    let mut lines = LineReader::default();
     let status = loop {
         tokio::select! {
             ready = reader.readable() => {
@@ -59,16 +59,16 @@ pub(crate) async fn run(
         }
     };
     group.forget();
-    Ok(Finished {
+    Ok(FinishedProcess {
         status,
         output: lines.finish(on_line),
     })
 }
 
-/// A process group, killed when dropped before [`Group::forget`].
-struct Group(Option<Pid>);
+/// A process group, killed when dropped before [`ProcessGroup::forget`].
+struct ProcessGroup(Option<Pid>);
 
-impl Group {
+impl ProcessGroup {
     fn of(child: &tokio::process::Child) -> Self {
         let id = child.id().and_then(|id| i32::try_from(id).ok());
         Self(id.and_then(Pid::from_raw))
@@ -79,7 +79,7 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
             // Kill, not a request to end: pip and cargo both recover from it, and nobody is left to
@@ -91,12 +91,12 @@ impl Drop for Group {
 
 /// Cuts a stream into lines and remembers all of it.
 #[derive(Default)]
-struct Lines {
+struct LineReader {
     pending: Vec<u8>,
     output: String,
 }
 
-impl Lines {
+impl LineReader {
     /// Reads what is there now; true at the end of the stream.
     fn drain(
         &mut self,

@@ -4,6 +4,7 @@
 //! stripped where they aren't wanted. What is shown is decided here; what happens never is.
 
 pub(crate) mod error;
+mod people;
 mod plan;
 mod progress;
 mod prompt;
@@ -23,7 +24,7 @@ use serde::Serialize;
 
 use self::plan::Layout;
 pub use self::progress::Progress;
-pub use self::prompt::Hidden;
+pub use self::prompt::HiddenInput;
 use self::prompt::Prompt;
 use self::streams::{Streams, lock};
 use self::style::{BAD, BOLD, GOOD, HINT, WARNING, paint};
@@ -276,8 +277,8 @@ impl Ui {
     }
 
     /// Hides what is typed until the returned value is dropped.
-    pub fn hide_typing(&self) -> Hidden {
-        Hidden::new()
+    pub fn hide_typing(&self) -> HiddenInput {
+        HiddenInput::new()
     }
 
     /// Starts showing events: live on a terminal, as lines elsewhere, not at all under `--json` or

@@ -72,9 +72,9 @@ fn unasked(what: &str, hint: &str) -> Error {
 
 /// While it lives, what is typed isn't shown. Dropped by whoever waits for the answer, so that it ends
 /// with the wait and not with the line, which may never come.
-pub struct Hidden(Option<Termios>);
+pub struct HiddenInput(Option<Termios>);
 
-impl Hidden {
+impl HiddenInput {
     /// Does nothing where standard input isn't a terminal.
     pub(super) fn new() -> Self {
         let shown = tcgetattr(io::stdin()).ok();
@@ -88,7 +88,7 @@ impl Hidden {
     }
 }
 
-impl Drop for Hidden {
+impl Drop for HiddenInput {
     fn drop(&mut self) {
         if let Some(shown) = &self.0 {
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, shown);

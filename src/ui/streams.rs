@@ -18,16 +18,16 @@ const LEAST_WIDTH: usize = 40;
 
 /// Standard output and standard error.
 pub(super) struct Streams {
-    data: Mutex<Sink>,
-    notes: Mutex<Sink>,
+    data: Mutex<OutputStream>,
+    notes: Mutex<OutputStream>,
     live: Mutex<Option<ProgressBar>>,
-    data_size: Size,
-    notes_size: Size,
+    data_size: WindowSize,
+    notes_size: WindowSize,
     notes_colored: bool,
 }
 
 /// Where bytes go.
-struct Sink {
+struct OutputStream {
     writer: Box<dyn Write + Send>,
     /// The reader went away. Nobody is left to tell, so the rest is dropped without a word.
     closed: bool,
@@ -35,15 +35,15 @@ struct Sink {
 
 /// How big a stream's window is.
 #[derive(Debug, Clone, Copy)]
-enum Size {
+enum WindowSize {
     /// A terminal's, asked anew each time: windows are resized.
-    Terminal(Standard),
+    Terminal(StandardStream),
     /// Not a terminal.
     Columns(usize),
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Standard {
+enum StandardStream {
     Output,
     Error,
 }
@@ -56,17 +56,17 @@ impl Streams {
             ColorChoice::Always => anstream::ColorChoice::Always,
             ColorChoice::Never => anstream::ColorChoice::Never,
         };
-        let size = |is_terminal: bool, standard: Standard| match is_terminal {
-            true => Size::Terminal(standard),
-            false => Size::Columns(columns().unwrap_or(WIDTH_OF_A_LOG)),
+        let size = |is_terminal: bool, standard: StandardStream| match is_terminal {
+            true => WindowSize::Terminal(standard),
+            false => WindowSize::Columns(columns().unwrap_or(WIDTH_OF_A_LOG)),
         };
         let notes = AutoStream::new(io::stderr(), choice);
         Self {
-            data_size: size(io::stdout().is_terminal(), Standard::Output),
-            notes_size: size(io::stderr().is_terminal(), Standard::Error),
-            data: Sink::new(AutoStream::new(io::stdout(), choice)),
+            data_size: size(io::stdout().is_terminal(), StandardStream::Output),
+            notes_size: size(io::stderr().is_terminal(), StandardStream::Error),
+            data: OutputStream::new(AutoStream::new(io::stdout(), choice)),
             notes_colored: notes.current_choice() != anstream::ColorChoice::Never,
-            notes: Sink::new(notes),
+            notes: OutputStream::new(notes),
             live: Mutex::new(None),
         }
     }
@@ -79,18 +79,18 @@ impl Streams {
         width: usize,
     ) -> Self {
         Self {
-            data_size: Size::Columns(width),
-            notes_size: Size::Columns(width),
+            data_size: WindowSize::Columns(width),
+            notes_size: WindowSize::Columns(width),
             notes_colored: false,
-            data: Sink::new(data),
-            notes: Sink::new(notes),
+            data: OutputStream::new(data),
+            notes: OutputStream::new(notes),
             live: Mutex::new(None),
         }
     }
 
     /// Whether standard error is a terminal.
     pub(super) fn notes_on_terminal(&self) -> bool {
-        matches!(self.notes_size, Size::Terminal(_))
+        matches!(self.notes_size, WindowSize::Terminal(_))
     }
 
     /// Whether styles survive on standard error; what draws there past this type strips them else.
@@ -139,7 +139,7 @@ impl Streams {
     }
 }
 
-impl Sink {
+impl OutputStream {
     fn new(writer: impl Write + Send + 'static) -> Mutex<Self> {
         Mutex::new(Self {
             writer: Box::new(writer),
@@ -165,12 +165,12 @@ impl Sink {
     }
 }
 
-impl Size {
+impl WindowSize {
     fn now(self) -> (usize, usize) {
         let size = match self {
             Self::Columns(columns) => return (columns, usize::MAX),
-            Self::Terminal(Standard::Output) => rustix::termios::tcgetwinsize(io::stdout()),
-            Self::Terminal(Standard::Error) => rustix::termios::tcgetwinsize(io::stderr()),
+            Self::Terminal(StandardStream::Output) => rustix::termios::tcgetwinsize(io::stdout()),
+            Self::Terminal(StandardStream::Error) => rustix::termios::tcgetwinsize(io::stderr()),
         };
         match size {
             // A terminal without a window, such as a serial line, says 0.

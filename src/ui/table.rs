@@ -1,19 +1,19 @@
 //! Rows in columns.
 
 use super::style::{BOLD, paint};
-use super::text::{count, printable, width};
+use super::text::{count, pad, pad_start, printable, width};
 use crate::aws::trace::Call;
 
 /// Which side of its column a cell keeps to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
+enum Alignment {
     Left,
     Right,
 }
 
 /// A table under a bold header. Cells are never cut: they are data.
 pub(super) fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
-    let sides = vec![Side::Left; headers.len()];
+    let sides = vec![Alignment::Left; headers.len()];
     let header = headers
         .iter()
         .map(|&name| name.to_owned())
@@ -33,7 +33,7 @@ pub(super) fn pairs(pairs: &[(String, String)]) -> String {
         .iter()
         .map(|(name, value)| vec![name.clone(), value.clone()])
         .collect();
-    align(&rows, &[Side::Left, Side::Left])
+    align(&rows, &[Alignment::Left, Alignment::Left])
         .into_iter()
         .map(|line| line + "\n")
         .collect()
@@ -45,7 +45,13 @@ pub(super) fn calls(calls: &[Call]) -> String {
         .map(str::to_owned)
         .to_vec();
     let rows: Vec<Vec<String>> = calls.iter().map(row).collect();
-    let sides = [Side::Right, Side::Left, Side::Left, Side::Left, Side::Right];
+    let sides = [
+        Alignment::Right,
+        Alignment::Left,
+        Alignment::Left,
+        Alignment::Left,
+        Alignment::Right,
+    ];
     let mut lines = align(std::iter::once(&header).chain(&rows), &sides).into_iter();
     let mut text = lines
         .next()
@@ -73,7 +79,7 @@ fn row(call: &Call) -> Vec<String> {
 }
 
 /// Lays rows out with two spaces between columns, as wide as their widest cell.
-fn align<'a>(rows: impl IntoIterator<Item = &'a Vec<String>>, sides: &[Side]) -> Vec<String> {
+fn align<'a>(rows: impl IntoIterator<Item = &'a Vec<String>>, sides: &[Alignment]) -> Vec<String> {
     let rows: Vec<Vec<String>> = rows
         .into_iter()
         .map(|row| row.iter().map(|cell| printable(cell)).collect())
@@ -94,8 +100,8 @@ fn align<'a>(rows: impl IntoIterator<Item = &'a Vec<String>>, sides: &[Side]) ->
                 .zip(sides)
                 .zip(&widths)
                 .map(|((cell, side), &width)| match side {
-                    Side::Left => format!("{cell:<width$}"),
-                    Side::Right => format!("{cell:>width$}"),
+                    Alignment::Left => pad(cell, width),
+                    Alignment::Right => pad_start(cell, width),
                 })
                 .collect();
             cells.join("  ").trim_end().to_owned()
@@ -122,6 +128,16 @@ mod tests {
             "email            role\n\
              ada@example.com  admin\n\
              b@x.io\n"
+        );
+    }
+
+    #[test]
+    fn wide_cells_keep_the_columns() {
+        let rows = [("日本語", "a"), ("👩‍👩‍👧", "b"), ("cafe\u{301}", "c")];
+        let rows = rows.map(|(name, role)| vec![name.to_owned(), role.to_owned()]);
+        assert_eq!(
+            plain(&table(&["name", "role"], &rows)),
+            "name    role\n日本語  a\n👩‍👩‍👧      b\ncafe\u{301}    c\n"
         );
     }
 

@@ -1,10 +1,27 @@
-//! Small rules of text that several renderings share: lengths, wrapping, shortening.
+//! Small rules of text that several renderings share: widths, padding, wrapping, shortening.
+//!
+//! Everything here counts columns of a terminal: a Chinese character or an emoji takes two, an accent
+//! that joins the letter before it none.
 
 use std::time::Duration;
 
-/// How wide a text stands on a terminal, taken as its number of characters.
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// How many columns a text takes.
 pub(super) fn width(text: &str) -> usize {
-    text.chars().count()
+    text.width()
+}
+
+/// The text with spaces after it, so that it takes as many columns; one that takes more is left as it is.
+pub(super) fn pad(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
+}
+
+/// As [`pad`], with the spaces before the text.
+pub(super) fn pad_start(text: &str, columns: usize) -> String {
+    format!("{}{text}", " ".repeat(columns.saturating_sub(width(text))))
 }
 
 /// A duration as people say it: `0.4s`, `1m 05s`.
@@ -18,26 +35,44 @@ pub(super) fn seconds(took: Duration) -> String {
     }
 }
 
-/// Cuts the middle out of a text that is longer than `max`: both ends of an ARN say something.
+/// Cuts the middle out of a text wider than `max`: both ends of an ARN say something.
 pub(super) fn shorten(text: &str, max: usize) -> String {
-    let length = width(text);
-    if length <= max {
+    if width(text) <= max {
         return text.to_owned();
     }
     let kept = max.saturating_sub(1);
-    let head = kept.div_ceil(2);
-    let start: String = text.chars().take(head).collect();
-    let end: String = text.chars().skip(length - (kept - head)).collect();
-    format!("{start}…{end}")
+    let start = start(text, kept.div_ceil(2));
+    let mut left = kept - width(start);
+    let mut end = text.len();
+    for (at, character) in text.grapheme_indices(true).rev() {
+        let Some(rest) = left.checked_sub(width(character)) else {
+            break;
+        };
+        (left, end) = (rest, at);
+    }
+    format!("{start}…{}", &text[end..])
 }
 
-/// Cuts the end off a text that is longer than `max`.
+/// Cuts the end off a text wider than `max`.
 pub(super) fn clip(text: &str, max: usize) -> String {
     if width(text) <= max {
         return text.to_owned();
     }
-    let start: String = text.chars().take(max.saturating_sub(1)).collect();
-    format!("{}…", start.trim_end())
+    format!("{}…", start(text, max.saturating_sub(1)).trim_end())
+}
+
+/// The longest start of a text that takes at most so many columns. What a person sees as one character
+/// is never cut in two.
+fn start(text: &str, columns: usize) -> &str {
+    let mut left = columns;
+    let mut end = 0;
+    for (at, character) in text.grapheme_indices(true) {
+        let Some(rest) = left.checked_sub(width(character)) else {
+            break;
+        };
+        (left, end) = (rest, at + character.len());
+    }
+    &text[..end]
 }
 
 /// Shortens two texts so that they still differ: where cutting the middle would hide the difference,
@@ -49,13 +84,13 @@ pub(super) fn shorten_pair(left: &str, right: &str, max: usize) -> (String, Stri
     }
     const CONTEXT: usize = 8;
     let same = left
-        .chars()
-        .zip(right.chars())
+        .graphemes(true)
+        .zip(right.graphemes(true))
         .take_while(|(left, right)| left == right)
         .count();
     let from = |text: &str| -> String {
-        let rest: String = text.chars().skip(same.saturating_sub(CONTEXT)).collect();
-        clip(&format!("…{rest}"), max)
+        let rest = text.graphemes(true).skip(same.saturating_sub(CONTEXT));
+        clip(&format!("…{}", rest.collect::<String>()), max)
     };
     (from(left), from(right))
 }
@@ -63,22 +98,14 @@ pub(super) fn shorten_pair(left: &str, right: &str, max: usize) -> (String, Stri
 /// Breaks a text between words so that no line is wider than `width`, later lines behind `indent`
 /// spaces. A word is never broken: it may be a command to copy.
 pub(super) fn wrap(text: &str, width: usize, indent: usize) -> String {
-    let mut wrapped = String::new();
-    let mut column = 0;
-    for (position, word) in text.split(' ').enumerate() {
-        let length = self::width(word);
-        if position > 0 && column + 1 + length > width {
-            wrapped.push('\n');
-            wrapped.extend(std::iter::repeat_n(' ', indent));
-            column = indent;
-        } else if position > 0 {
-            wrapped.push(' ');
-            column += 1;
-        }
-        wrapped.push_str(word);
-        column += length;
-    }
-    wrapped
+    let indent = " ".repeat(indent);
+    let options = Options::new(width)
+        .subsequent_indent(&indent)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    textwrap::fill(text, options)
 }
 
 /// Spells control characters out, so that a value from elsewhere can't move the cursor.
@@ -137,6 +164,41 @@ mod tests {
         assert_eq!(shorten("abcdefghijk", 7), "abc…ijk");
         assert_eq!(width(&shorten("äöüäöüäöü", 4)), 4);
         assert_eq!(clip("abc defgh", 5), "abc…");
+    }
+
+    #[test]
+    fn columns_are_what_a_terminal_shows() {
+        // A family of one picture and seven code points; an `é` of two.
+        for (text, columns) in [("日本語", 6), ("👩‍👩‍👧", 2), ("cafe\u{301}", 4), ("", 0)]
+        {
+            assert_eq!(width(text), columns, "{text}");
+            assert_eq!(width(&pad(text, 8)), 8, "{text}");
+            assert_eq!(width(&pad_start(text, 8)), 8, "{text}");
+        }
+        assert_eq!(pad("日本語", 4), "日本語");
+        assert_eq!(pad_start("日本", 6), "  日本");
+    }
+
+    #[test]
+    fn no_character_is_cut_in_two() {
+        // Five columns are left beside the sign, and the third character would need the sixth.
+        assert_eq!(clip("日本語日本語", 6), "日本…");
+        assert_eq!(clip("cafe\u{301}s and more", 5), "cafe\u{301}…");
+        assert_eq!(shorten("日本語日本語", 7), "日…本語");
+        assert_eq!(shorten("👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧", 5), "👩‍👩‍👧…👩‍👩‍👧");
+        for max in 1..12 {
+            assert!(width(&shorten("日本語日本語", max)) <= max, "{max}");
+            assert!(width(&clip("日本語日本語", max)) <= max, "{max}");
+        }
+    }
+
+    #[test]
+    fn wide_words_wrap_by_their_columns() {
+        assert_eq!(wrap("日本 日本 日本", 9, 2), "日本 日本\n  日本");
+        assert_eq!(
+            wrap("cafe\u{301} cafe\u{301}", 9, 0),
+            "cafe\u{301} cafe\u{301}"
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use saasauth_verifier::Claims;
 
-use super::throwaway::Throwaway;
+use super::throwaway::ThrowawayUser;
 use saasauth_model::project::stage::Stage;
 
 /// The claims saasauth adds.
@@ -20,16 +20,20 @@ impl Expected {
     pub(super) fn new(stage: &Stage, joined: Option<&str>) -> Self {
         let domain = joined.and_then(|name| stage.domains.get(name));
         let role = domain.map_or(&stage.access.default_role, |domain| &domain.role);
-        let permissions = stage.access.roles.get(role).cloned().unwrap_or_default();
         Self {
-            role: role.clone(),
-            permissions: compact(permissions),
+            role: role.to_string(),
+            permissions: compact(stage.access.permissions_of(role)),
             domains: joined.map(str::to_owned).into_iter().collect(),
         }
     }
 
     /// What differs in a verified token, in words; empty when all is as it must be.
-    pub(super) fn differences(&self, claims: &Claims, user: &Throwaway, sub: &str) -> Vec<String> {
+    pub(super) fn differences(
+        &self,
+        claims: &Claims,
+        user: &ThrowawayUser,
+        sub: &str,
+    ) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut check = |name: &str, expected: String, found: String| {
             if expected != found {
@@ -97,8 +101,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::verify::tests::stage;
-    use saasauth_model::project::stage::Domain;
+    use crate::verify::tests::stage_with;
 
     fn claims(changes: serde_json::Value) -> Claims {
         let mut claims = json!({
@@ -113,13 +116,7 @@ mod tests {
 
     #[test]
     fn a_domain_decides_the_role_and_the_default_does_otherwise() {
-        let mut stage = stage();
-        stage.domains.insert(
-            "acme.com".to_owned(),
-            Domain {
-                role: "admin".to_owned(),
-            },
-        );
+        let stage = stage_with("domains: { acme.com: { role: admin } }");
         let joined = Expected::new(&stage, Some("acme.com"));
         assert_eq!(
             joined.describe(),
@@ -148,14 +145,8 @@ mod tests {
 
     #[test]
     fn each_wrong_claim_is_named_with_both_values() {
-        let mut stage = stage();
-        stage.domains.insert(
-            "acme.com".to_owned(),
-            Domain {
-                role: "admin".to_owned(),
-            },
-        );
-        let user = Throwaway::new(&stage, &stage.clients["web"], false);
+        let stage = stage_with("domains: { acme.com: { role: admin } }");
+        let user = ThrowawayUser::new(&stage, &stage.clients["web"], false);
         let expected = Expected::new(&stage, Some("acme.com"));
         let differences = |changes| expected.differences(&claims(changes), &user, "s");
         assert!(differences(json!({})).is_empty());

@@ -7,7 +7,7 @@ use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use saasauth_model::project::stage::{
-    AttributeKind, Client, Password, SignIn, SignInName, Stage, VerifyBy,
+    AttributeType, Client, Password, SignIn, SignInName, Stage, VerifyBy, is_standard_attribute,
 };
 
 const LOWERCASE: &[u8] = b"abcdefghijkmnopqrstuvwxyz";
@@ -20,7 +20,7 @@ const SYMBOLS: &[u8] = b"!@#%^*-_+=";
 const PASSWORD_LENGTH: usize = 20;
 
 /// A user for one run. Has no `Debug`: the password is never shown.
-pub(super) struct Throwaway {
+pub(super) struct ThrowawayUser {
     /// What the user signs in with.
     pub(super) username: String,
     pub(super) password: String,
@@ -30,7 +30,7 @@ pub(super) struct Throwaway {
     pub(super) domain: Option<String>,
 }
 
-impl Throwaway {
+impl ThrowawayUser {
     /// Makes up a user who can sign up through `client`. `deliverable` is whether mail leaves this
     /// machine.
     pub(super) fn new(stage: &Stage, client: &Client, deliverable: bool) -> Self {
@@ -38,7 +38,8 @@ impl Throwaway {
         let name = format!("saasauth-verify-{:08x}", random.random::<u32>());
         let sign_in = &stage.sign_in;
         let has_email = sign_in.attributes.contains_key("email");
-        let domain = stage.domains.keys().next().filter(|_| has_email).cloned();
+        let domain = stage.domains.keys().next().filter(|_| has_email);
+        let domain = domain.map(ToString::to_string);
         let email = match &domain {
             Some(domain) => format!("{name}@{domain}"),
             // example.com takes no mail, and bounces count against the sender. SES keeps this address
@@ -52,11 +53,9 @@ impl Throwaway {
             random.random_range(201..=989),
             random.random_range(0..100)
         );
-        let username = match sign_in.with.first() {
+        let username = match sign_in.with.first().map(|name| **name) {
             Some(SignInName::Username) => name.clone(),
-            Some(SignInName::Phone) if !sign_in.with.contains(&SignInName::Email) => {
-                phone_number.clone()
-            }
+            Some(SignInName::Phone) if !sign_in.is_with(SignInName::Email) => phone_number.clone(),
             _ => email.clone(),
         };
         let mut attributes = required(sign_in, &name);
@@ -69,12 +68,8 @@ impl Throwaway {
         if let Some(opt_in) = stage.marketing.as_ref().map(|marketing| &marketing.opt_in)
             && client.write.contains(opt_in)
         {
-            let standard = sign_in
-                .attributes
-                .get(opt_in)
-                .is_some_and(|one| one.standard);
-            let name = if standard {
-                opt_in.clone()
+            let name = if is_standard_attribute(opt_in) {
+                opt_in.to_string()
             } else {
                 format!("custom:{opt_in}")
             };
@@ -92,7 +87,7 @@ impl Throwaway {
 
     /// The attribute that is verified, and its value: where the code goes.
     pub(super) fn contact(&self, sign_in: &SignIn) -> (&'static str, &str) {
-        let attribute = match sign_in.verify.by {
+        let attribute = match *sign_in.verify.by {
             VerifyBy::Email => "email",
             VerifyBy::Sms => "phone_number",
         };
@@ -112,9 +107,9 @@ fn required(sign_in: &SignIn, name: &str) -> BTreeMap<String, String> {
     sign_in
         .attributes
         .iter()
-        .filter(|(_, attribute)| attribute.required)
+        .filter(|(_, attribute)| *attribute.required)
         .map(|(attribute, described)| {
-            let value = match (attribute.as_str(), described.kind) {
+            let value = match (attribute.as_str(), *described.kind) {
                 ("birthdate", _) => "2000-01-31",
                 ("phone_number", _) => "+15555550100",
                 ("gender", _) => "unspecified",
@@ -127,10 +122,10 @@ fn required(sign_in: &SignIn, name: &str) -> BTreeMap<String, String> {
                 ("middle_name", _) => "Test",
                 ("family_name", _) => "Throwaway",
                 // The only standard one, `updated_at`: seconds since 1970.
-                (_, AttributeKind::Number { .. }) => "1700000000",
+                (_, AttributeType::Number) => "1700000000",
                 _ => "Verity Throwaway",
             };
-            (attribute.clone(), value.to_owned())
+            (attribute.to_string(), value.to_owned())
         })
         .collect()
 }
@@ -138,7 +133,8 @@ fn required(sign_in: &SignIn, name: &str) -> BTreeMap<String, String> {
 /// A random password with every kind of character, whatever the policy asks for.
 fn password(policy: &Password, random: &mut impl Rng) -> String {
     let kinds = [LOWERCASE, UPPERCASE, DIGITS, SYMBOLS];
-    let length = PASSWORD_LENGTH.max(usize::try_from(policy.min_length).unwrap_or(PASSWORD_LENGTH));
+    let length =
+        PASSWORD_LENGTH.max(usize::try_from(*policy.min_length).unwrap_or(PASSWORD_LENGTH));
     let all = kinds.concat();
     let mut characters: Vec<u8> = kinds
         .into_iter()
@@ -151,14 +147,11 @@ fn password(policy: &Password, random: &mut impl Rng) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::verify::tests::stage;
-    use saasauth_model::project::stage::{Attribute, Domain, Marketing};
+    use crate::verify::tests::{stage, stage_with};
 
-    fn user(stage: &Stage) -> Throwaway {
-        Throwaway::new(stage, &stage.clients["web"], false)
+    fn user(stage: &Stage) -> ThrowawayUser {
+        ThrowawayUser::new(stage, &stage.clients["web"], false)
     }
 
     #[test]
@@ -166,9 +159,8 @@ mod tests {
         let mut random = rand::rng();
         for min_length in [6, 20, 99] {
             let policy = Password {
-                min_length,
-                require: BTreeSet::new(),
-                temporary_password_days: 7,
+                min_length: min_length.into(),
+                ..Password::default()
             };
             for _ in 0..50 {
                 let made = password(&policy, &mut random);
@@ -182,13 +174,7 @@ mod tests {
 
     #[test]
     fn the_user_joins_a_registered_domain() {
-        let mut stage = stage();
-        stage.domains.insert(
-            "acme.com".to_owned(),
-            Domain {
-                role: "admin".to_owned(),
-            },
-        );
+        let stage = stage_with("domains: { acme.com: { role: admin } }");
         let user = user(&stage);
         assert_eq!(user.domain.as_deref(), Some("acme.com"));
         assert!(user.username.starts_with("saasauth-verify-"));
@@ -204,26 +190,16 @@ mod tests {
     fn without_a_domain_mail_goes_where_it_does_no_harm() {
         let stage = stage();
         assert!(user(&stage).username.ends_with("@example.com"));
-        let sent = Throwaway::new(&stage, &stage.clients["web"], true);
+        let sent = ThrowawayUser::new(&stage, &stage.clients["web"], true);
         assert!(sent.username.starts_with("success+saasauth-verify-"));
         assert!(sent.username.ends_with("@simulator.amazonses.com"));
     }
 
     #[test]
     fn every_required_attribute_has_a_value_of_its_own_shape() {
-        let mut stage = stage();
-        for name in ["name", "birthdate", "website"] {
-            let required = Attribute {
-                required: true,
-                kind: AttributeKind::String {
-                    min_length: None,
-                    max_length: None,
-                },
-                standard: true,
-                mutable: true,
-            };
-            stage.sign_in.attributes.insert(name.to_owned(), required);
-        }
+        let stage = stage_with(
+            "sign_in: { attributes: { name: { required: true }, birthdate: { required: true }, website: { required: true } } }",
+        );
         let user = user(&stage);
         assert_eq!(user.attributes["name"], "Verity Throwaway");
         assert_eq!(user.attributes["birthdate"], "2000-01-31");
@@ -236,18 +212,7 @@ mod tests {
 
     #[test]
     fn a_user_who_signs_in_by_phone_is_reached_by_phone() {
-        let mut stage = stage();
-        stage.sign_in.with = vec![SignInName::Phone];
-        stage.sign_in.verify.by = VerifyBy::Sms;
-        let email = stage
-            .sign_in
-            .attributes
-            .remove("email")
-            .expect("users sign in with it");
-        stage
-            .sign_in
-            .attributes
-            .insert("phone_number".to_owned(), email);
+        let stage = stage_with("sign_in: { with: [phone], verify: { by: sms } }, email: ~");
         let user = user(&stage);
         assert_eq!(user.username.len(), "+15555550100".len());
         assert_eq!(
@@ -259,11 +224,9 @@ mod tests {
 
     #[test]
     fn the_user_opts_out_of_marketing() {
-        let mut stage = stage();
-        stage.marketing = Some(Marketing {
-            opt_in: "marketing_opt_in".to_owned(),
-            platforms: Default::default(),
-        });
+        let stage = stage_with(
+            "marketing: { opt_in: marketing_opt_in, hubspot: { token: \"ssm:/hubspot\" } }",
+        );
         assert_eq!(user(&stage).attributes["custom:marketing_opt_in"], "false");
     }
 }

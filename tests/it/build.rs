@@ -155,12 +155,3 @@ fn the_triggers_of_this_repository_are_fresh_after_a_build() {
         ");
     });
 }
-
-#[test]
-fn without_a_build_there_is_nothing_to_deploy() {
-    let mut project = Project::unbuilt();
-    // Nobody listens there, and nobody has to.
-    project.endpoint_url = Some("http://127.0.0.1:9".to_owned());
-    let deployed = project.run(&["deploy", "--no-build"]).expect(1);
-    assert!(deployed.stderr.contains("saasauth build"), "{deployed:?}");
-}

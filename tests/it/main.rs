@@ -1,5 +1,5 @@
 //! The program as people use it: the real binary, third-party clients, the local cloud. What a module
-//! alone can show is tested beside its code.
+//! alone can show is tested beside its code, what the binary alone can show in `tests/alone`.
 //!
 //! Every test has an AWS account and a project folder of its own, so all of them run at once on one
 //! local cloud. Nothing has to be installed first; see [`support`].
@@ -8,7 +8,6 @@
 mod support;
 
 mod build;
-mod check;
 mod claims;
 mod crash;
 mod deliveries;
@@ -16,7 +15,6 @@ mod faults;
 mod hooks;
 mod init;
 mod journey;
-mod layering;
 mod lifecycle;
 mod local;
 mod locks;

@@ -1,20 +1,9 @@
-//! `saasauth synth`: the same resources as a CloudFormation template.
+//! What cfn-lint says of the templates `saasauth synth` prints.
 
 use std::fs;
 use std::path::Path;
 
 use crate::support::{LAMBDAS, folder, python_tool, repository, run, saasauth};
-
-const STAGES: [(&str, &str); 8] = [
-    ("minimal", "local"),
-    ("minimal", "dev"),
-    ("starter", "local"),
-    ("starter", "dev"),
-    ("starter", "prod"),
-    ("full", "local"),
-    ("full", "dev"),
-    ("full", "prod"),
-];
 
 fn template(file: &Path, stage: &str) -> String {
     let mut command = saasauth();
@@ -35,45 +24,13 @@ fn lint(files: &[impl AsRef<std::ffi::OsStr>]) {
 }
 
 #[test]
-fn the_rendered_stacks_are_current() {
-    let renew = std::env::var_os("UPDATE_GOLDEN").is_some();
-    for (example, stage) in STAGES {
-        let file = repository()
-            .join("examples")
-            .join(example)
-            .join("saasauth.yaml");
-        let rendered = template(&file, stage);
-        assert_eq!(
-            rendered,
-            template(&file, stage),
-            "the same project gives the same template"
-        );
-        let kept = repository().join(format!("stacks/examples/{example}-{stage}.json"));
-        if renew {
-            fs::create_dir_all(kept.parent().unwrap()).unwrap();
-            fs::write(&kept, &rendered).unwrap();
-        }
-        let kept_text = fs::read_to_string(&kept).unwrap_or_default();
-        assert!(
-            kept_text == rendered,
-            "`{}` is not what `synth` prints; renew it with UPDATE_GOLDEN=1 and read what changed",
-            kept.display()
-        );
-    }
-}
-
-#[test]
 fn cfn_lint_finds_nothing_in_the_rendered_stacks() {
     let folder = repository().join("stacks/examples");
     let stacks: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
-    assert_eq!(
-        stacks.len(),
-        STAGES.len(),
-        "one per example and stage: {stacks:?}"
-    );
+    assert!(!stacks.is_empty());
     lint(&stacks);
 }
 

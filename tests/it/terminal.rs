@@ -1,57 +1,8 @@
 //! Streams, terminals and exit codes: what scripts and people rely on.
 
-use std::fs;
-use std::process::Command;
-
-use crate::support::{Output, Project, copy, run, saasauth, script};
+use crate::support::{Project, on_a_terminal};
 
 const ESCAPE: char = '\u{1b}';
-
-/// A project whose stage `dev`, an AWS one, has packages too. They are the local ones, which is as good
-/// for an emulator.
-fn with_dev() -> Project {
-    let project = Project::starter();
-    let build = project.directory.join(".saasauth/build");
-    copy(&build.join("local"), &build.join("dev"));
-    let host = if cfg!(target_arch = "aarch64") {
-        "arm64"
-    } else {
-        "x86_64"
-    };
-    project.edit(
-        "version: 1\n",
-        &format!("version: 1\narchitecture: {host}\n"),
-    );
-    project.edit(
-        "saasauth-starter-dev",
-        &format!("saasauth-dev-{}", project.account),
-    );
-    project
-}
-
-/// Runs `saasauth` on a terminal, and has `answer` typed when it asks.
-fn on_a_terminal(project: &Project, answer: &str, arguments: &[&str]) -> Output {
-    let wanted = project.command(arguments);
-    let mut command = script("terminal.py");
-    command
-        .arg(answer)
-        .arg(wanted.get_program())
-        .args(wanted.get_args());
-    for (name, value) in wanted.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    let seen = run(command.current_dir(&project.directory))
-        .expect(0)
-        .json();
-    Output {
-        code: i32::try_from(seen["code"].as_i64().unwrap()).unwrap(),
-        stdout: seen["shown"].as_str().unwrap().to_owned(),
-        stderr: String::new(),
-    }
-}
 
 #[test]
 fn without_a_terminal_there_are_plain_lines() {
@@ -75,16 +26,6 @@ fn without_a_terminal_there_are_plain_lines() {
 }
 
 #[test]
-fn a_reader_that_leaves_early_is_no_error() {
-    let project = Project::starter();
-    let binary = env!("CARGO_BIN_EXE_saasauth");
-    let piped = run(Command::new("bash")
-        .args(["-c", "set -o pipefail; \"$0\" schema | head -n 1", binary])
-        .current_dir(&project.directory));
-    assert_eq!((piped.code, piped.stderr.as_str()), (0, ""), "{piped:?}");
-}
-
-#[test]
 fn quiet_says_only_the_result() {
     let project = Project::starter();
     let deployed = project.run(&["deploy", "--no-build", "-q"]).expect(0);
@@ -105,7 +46,7 @@ fn on_a_terminal_progress_is_live_and_fits() {
 
 #[test]
 fn a_stage_in_aws_is_only_changed_when_somebody_agrees() {
-    let project = with_dev();
+    let project = Project::dev();
     let deploy = ["deploy", "--no-build", "--stage", "dev"];
     let unasked = project.run(&deploy).expect(3);
     assert!(
@@ -138,7 +79,7 @@ fn a_stage_in_aws_is_only_changed_when_somebody_agrees() {
 
 #[test]
 fn a_stage_in_aws_is_only_destroyed_when_its_name_is_given() {
-    let project = with_dev();
+    let project = Project::dev();
     project
         .run(&["deploy", "--no-build", "--stage", "dev", "--yes"])
         .expect(0);
@@ -177,44 +118,6 @@ fn a_stage_in_aws_is_only_destroyed_when_its_name_is_given() {
 }
 
 #[test]
-fn a_protected_stage_is_never_destroyed() {
-    let project = Project::starter();
-    let arguments = ["destroy", "--stage", "prod", "--yes", "--confirm", "prod"];
-    let refused = project.run(&arguments).expect(3);
-    assert!(refused.stderr.contains("`protect: true`"), "{refused:?}");
-}
-
-#[test]
-fn mistakes_on_the_command_line_end_with_2() {
-    let project = Project::starter();
-    let stage = project.run(&["diff", "--stage", "prd"]).expect(2);
-    assert!(
-        stage.stderr.contains("there is no stage `prd`"),
-        "{stage:?}"
-    );
-    for arguments in [
-        &["deplyo"][..],
-        &["deploy", "--sage", "dev"],
-        &[],
-        &["destroy", "--confirm", "dev"],
-    ] {
-        let wrong = project.run(arguments).expect(2);
-        assert_eq!(wrong.stdout, "", "{arguments:?}");
-    }
-    let replaced = project
-        .run(&["diff", "--no-build", "--allow-replace", "UserPol"])
-        .expect(2);
-    assert!(
-        replaced.stderr.contains("did you mean `UserPool`"),
-        "{replaced:?}"
-    );
-    let empty = crate::support::folder("empty");
-    let nowhere = run(saasauth().arg("check").current_dir(&empty)).expect(2);
-    assert!(nowhere.stderr.contains("saasauth init"), "{nowhere:?}");
-    assert_eq!(fs::read_dir(empty).unwrap().count(), 0);
-}
-
-#[test]
 fn an_unreachable_endpoint_ends_with_1_and_says_so() {
     let mut project = Project::starter();
     project.endpoint_url = Some("http://127.0.0.1:9".to_owned());
@@ -224,23 +127,13 @@ fn an_unreachable_endpoint_ends_with_1_and_says_so() {
 }
 
 #[test]
-fn help_and_version_are_results() {
-    for argument in ["--help", "--version"] {
-        let shown = run(saasauth().arg(argument)).expect(0);
-        assert_eq!(shown.stderr, "");
-        assert!(shown.stdout.contains("saasauth"), "{shown:?}");
-    }
-    // What is a command's own stands apart from what every command takes.
-    let repair = run(saasauth().args(["repair", "--help"])).expect(0).stdout;
-    let (own, common) = repair.split_once("Options of every command:").unwrap();
+fn a_resource_that_is_not_there_can_not_be_replaced() {
+    let project = Project::starter();
+    let replaced = project
+        .run(&["diff", "--no-build", "--allow-replace", "UserPol"])
+        .expect(2);
     assert!(
-        own.contains("--confirm") && !own.contains("--stage"),
-        "{repair}"
+        replaced.stderr.contains("did you mean `UserPool`"),
+        "{replaced:?}"
     );
-    assert!(
-        common.contains("--stage") && !common.contains("--confirm"),
-        "{repair}"
-    );
-    let completions = run(saasauth().args(["completions", "bash"])).expect(0);
-    assert!(completions.stdout.contains("saasauth"), "{completions:?}");
 }

@@ -1,5 +1,6 @@
-"""Runs a command on a terminal of 60 columns and types one line when asked: terminal.py ANSWER COMMAND...
+"""Runs a command on a terminal of 60 columns and types one line when asked: terminal.py HOW ANSWER COMMAND...
 
+HOW is `at-once`; or `when-told`: then it says that the question is there, in one line, and types once it is sent one.
 Answers with the exit code and everything the terminal showed.
 """
 
@@ -11,7 +12,7 @@ import struct
 import sys
 import termios
 
-answer, *command = sys.argv[1:]
+how, answer, *command = sys.argv[1:]
 pid, terminal = pty.fork()
 if pid == 0:
     fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
@@ -29,6 +30,9 @@ while True:
         break
     shown += chunk
     if answer and (b"[y/N]" in shown or b"to go on:" in shown):
+        if how == "when-told":
+            print("asked", flush=True)
+            sys.stdin.readline()
         os.write(terminal, answer.encode() + b"\n")
         answer = ""
 code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

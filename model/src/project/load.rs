@@ -7,9 +7,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
+
+use super::file::File;
 use super::source::{Source, Span, is_secret};
-use super::tree::{self, Data, Mistake, Mistyped, Node};
-use super::{Project, file, stage, stages, validate, words};
+use super::stage::{Settings, Stage};
+use super::tree::{self, Data, Mistake, Mistyped, Node, Wrong};
+use super::{Project, stages, validate, words};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The file's usual name.
@@ -115,45 +119,44 @@ fn parse(source: &Source, directory: &Path) -> Result<Project> {
         )
         .with_hint("run `saasauth init` in an empty folder to see a whole one"));
     }
-    let file = typed_file(source, &tree)?;
+    let (file, shared) = typed_file(source, &tree)?;
 
-    let mut header = validate::Report::new(source, directory);
-    let name = validate::header(&file, &mut header);
+    let mut header = validate::Report::new(source, directory, Span::default());
+    validate::header(&file, &mut header);
+    let owner = file.project.span().unwrap_or_default();
     let declared = declared_stages(&file);
-    validate::stage_names(&file, &name, &mut header);
 
     let mut mistakes = Mistakes::new(declared.len());
     mistakes.of_the_file(header.errors);
     let mut warnings = Mistakes::new(declared.len());
-    let mut resolved = BTreeMap::new();
-    for stage_name in declared {
-        let over = tree
-            .get("stages")
-            .and_then(|stages| stages.get(&stage_name));
-        let laid = stages::overlay(&tree, over);
-        let typed: file::Stage =
-            tree::typed(&laid).map_err(|mistyped| explain(source, &mistyped))?;
-        let mut report = validate::Report::new(source, directory);
-        let stage = validate::stage(&name, &stage_name, &typed, &mut report);
+    let mut checked = BTreeMap::new();
+    for name in declared {
+        let over = tree.get("stages").and_then(|stages| stages.get(&name));
+        let laid = stages::overlay(&shared, over);
+        let explained = |mistyped: &Mistyped| explain(source, mistyped, Whose::Other);
+        let (settings, slips) = tree::typed(&laid).map_err(|mistyped| explained(&mistyped))?;
+        let mut report = validate::Report::new(source, directory, owner);
+        report.errors.extend(slips.iter().map(explained));
+        let stage = validate::stage(&file.project, &name, settings, &mut report);
         let part = over.map(|node| node.span);
-        mistakes.of_stage(source, &stage_name, part, report.errors);
-        warnings.of_stage(source, &stage_name, part, report.warnings);
-        resolved.insert(stage_name, stage);
+        mistakes.of_stage(source, &name, part, report.errors);
+        warnings.of_stage(source, &name, part, report.warnings);
+        checked.insert(name, stage);
     }
     match Error::together(mistakes.sorted()) {
         Some(error) => Err(error),
         None => Ok(Project {
             path: source.path.clone(),
             directory: directory.to_path_buf(),
-            name: name.value,
+            name: file.project.value,
             warnings: warnings.sorted(),
-            stages: resolved,
+            stages: checked,
         }),
     }
 }
 
 /// The stages there are: those declared and `local`; `dev` too when none are declared.
-fn declared_stages(file: &file::File) -> Vec<String> {
+fn declared_stages(file: &File) -> Vec<String> {
     let mut names = match &file.stages {
         Some(stages) => stages.keys().map(|name| name.value.clone()).collect(),
         None => vec!["dev".to_owned()],
@@ -164,33 +167,69 @@ fn declared_stages(file: &file::File) -> Vec<String> {
     names
 }
 
-/// Gives the tree its types. A mistake is taken out of the tree and the rest tried again, so that
-/// one slip doesn't hide the next.
-fn typed_file(source: &Source, tree: &Node) -> Result<file::File> {
-    let mut rest = tree.clone();
+/// Gives the tree its types: what belongs to the file alone, and the settings its stages share. Each
+/// stage's own are typed with the file, as the part they are, so that a mistake is told where it stands
+/// even if another stage or a rule hides it.
+fn typed_file(source: &Source, tree: &Node) -> Result<(File, Node)> {
+    let (head, mut shared) = stages::split(tree);
     let mut errors = Vec::new();
+    // Only a stage has a target; with one for all there would be none in AWS, or `local` would be.
+    if let Some(span) = shared.take("target") {
+        let hint = "`target` belongs in a stage: `stages: { local: { target: local } }`";
+        let error = project_error("unknown key `target`").at(source.place(span));
+        errors.push(error.with_hint(hint));
+    }
+    typed_whole::<Settings>(source, &shared, Whose::AllStages, &mut errors);
+    // What is no mapping at all was said once.
+    let file = match head.data {
+        Data::Map(_) => typed_whole::<File>(source, &head, Whose::Other, &mut errors),
+        _ => None,
+    };
+    let mut told = Vec::new();
+    for error in errors {
+        tell(&mut told, error);
+    }
+    told.sort_by_key(position);
+    match (Error::together(told), file) {
+        (None, Some(file)) => Ok((file, shared)),
+        (Some(error), _) => Err(error),
+        (None, None) => Err(project_error("the project file is not understood")),
+    }
+}
+
+/// Gives a tree its type. A mistake is taken out of the tree and the rest tried again, so that one slip
+/// doesn't hide the next.
+fn typed_whole<T: DeserializeOwned>(
+    source: &Source,
+    tree: &Node,
+    whose: Whose,
+    errors: &mut Vec<Error>,
+) -> Option<T> {
+    let mut rest = tree.clone();
     loop {
         match tree::typed(&rest) {
-            Ok(file) if errors.is_empty() => return Ok(file),
-            Ok(_) => break,
+            // Misspelled values are told with the rules, of the stages they end up in.
+            Ok((typed, _)) => return Some(typed),
             Err(mistyped) => {
-                errors.push(explain(source, &mistyped));
+                errors.push(explain(source, &mistyped, whose));
                 if !rest.remove(&mistyped.path) {
-                    break;
+                    return None;
                 }
             }
         }
     }
-    errors.sort_by_key(position);
-    Error::together(errors).map_or_else(
-        || {
-            Err(Error::new(
-                ErrorKind::Project,
-                "the project file is not understood",
-            ))
-        },
-        Err,
-    )
+}
+
+fn project_error(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Project, message)
+}
+
+/// Adds an error, unless it was told already: an anchor's mistake is met wherever an alias leads to it.
+fn tell(told: &mut Vec<Error>, error: Error) {
+    let known = |one: &Error| one.message == error.message && one.place == error.place;
+    if !told.iter().any(known) {
+        told.push(error);
+    }
 }
 
 fn position(error: &Error) -> (PathBuf, usize, usize) {
@@ -200,32 +239,22 @@ fn position(error: &Error) -> (PathBuf, usize, usize) {
 }
 
 fn not_yaml(source: &Source, malformed: tree::Malformed) -> Error {
-    let error = match &malformed.duplicate {
-        Some(key) => Error::new(
-            ErrorKind::Project,
-            format!("the key `{key}` stands here twice"),
-        )
-        .with_hint("remove one of the two, or merge them"),
-        None => {
-            let error = Error::new(
-                ErrorKind::Project,
-                format!("`{}` is not valid YAML", source.path.display()),
-            )
-            .with_cause(malformed.message);
+    let error = match malformed.wrong {
+        Wrong::NotOurs { message, hint } => project_error(message).with_hint(hint),
+        Wrong::NotYaml(words) => {
             let tab = malformed.place.as_ref().is_some_and(|place| {
                 place.text.starts_with(|c: char| c.is_whitespace()) && place.text.contains('\t')
             });
-            let colon = error
-                .causes
-                .iter()
-                .any(|cause| cause.starts_with("mapping values"));
-            error.with_hint(if tab {
+            let hint = if tab {
                 "indent with spaces: YAML allows no tabs"
-            } else if colon {
+            } else if words.starts_with("mapping values") {
                 "put text that holds `: ` in quotes, or check the indentation"
             } else {
                 "check the indentation, quotes and brackets here and just above"
-            })
+            };
+            project_error(format!("`{}` is not valid YAML", source.path.display()))
+                .with_cause(words)
+                .with_hint(hint)
         }
     };
     match malformed.place {
@@ -250,15 +279,30 @@ const OTHER_WORDS: [(&str, &str); 12] = [
     ("environments", "stages"),
 ];
 
-/// A mistake of type, in a person's words.
-fn explain(source: &Source, mistyped: &Mistyped) -> Error {
+/// Whose keys a tree holds at its top, for hints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// The settings all stages share; they stand at the top of the file, beside the file's own.
+    AllStages,
+    /// Any other.
+    Other,
+}
+
+/// A mistake of type or spelling, in a person's words.
+fn explain(source: &Source, mistyped: &Mistyped, whose: Whose) -> Error {
     let span = mistyped.span.unwrap_or_default();
     let key = mistyped.path.iter().rev().find_map(|step| match step {
         tree::Step::Key(span) => Some(source.slice(*span)),
         tree::Step::Item(_) => None,
     });
     let key = key.unwrap_or_default();
-    let is_wrong_secret = is_secret(key) && !matches!(mistyped.mistake, Mistake::UnknownKey { .. });
+    // A reference is no secret, however misspelled.
+    let is_reference = source
+        .slice(span)
+        .trim_start_matches(['"', '\''])
+        .starts_with("ssm:");
+    let is_wrong_secret =
+        is_secret(key) && !is_reference && !matches!(mistyped.mistake, Mistake::UnknownKey { .. });
     let place = if is_wrong_secret {
         source.covered_place(span)
     } else {
@@ -267,7 +311,11 @@ fn explain(source: &Source, mistyped: &Mistyped) -> Error {
     let (message, hint) = match &mistyped.mistake {
         Mistake::UnknownKey { found, known } => (
             format!("unknown key `{found}`"),
-            unknown_key_hint(found, known),
+            unknown_key_hint(
+                found,
+                known,
+                whose == Whose::AllStages && mistyped.path.len() == 1,
+            ),
         ),
         Mistake::UnknownWord { found, allowed } => (
             format!("`{found}` is not allowed here"),
@@ -282,23 +330,25 @@ fn explain(source: &Source, mistyped: &Mistyped) -> Error {
             format!("expected {wanted}, found {found}"),
             type_hint(source, span, key, wanted, found),
         ),
-        Mistake::Other(message) => (
-            message.clone(),
-            "see `saasauth schema` for what may stand here".to_owned(),
-        ),
+        Mistake::Spelling { message, hints } => {
+            let error = project_error(message.replace("{key}", key)).at(place);
+            return hints.iter().fold(error, Error::with_hint);
+        }
     };
-    Error::new(ErrorKind::Project, message)
-        .at(place)
-        .with_hint(hint)
+    project_error(message).at(place).with_hint(hint)
 }
 
-fn unknown_key_hint(found: &str, known: &[&str]) -> String {
-    let in_stage = known.contains(&"target");
-    if in_stage && ["project", "version", "stages"].contains(&found) {
+/// `at_top` is whether the key stands at the top of the file, where the file's own keys may as well.
+fn unknown_key_hint(found: &str, known: &[&'static str], at_top: bool) -> String {
+    if known.contains(&"target") && !at_top && File::KEYS.contains(&found) {
         return format!("`{found}` belongs at the top of the file, not in a stage");
     }
-    if found == "target" && known.contains(&"stages") {
-        return "`target` belongs in a stage: `stages: { local: { target: local } }`".to_owned();
+    let mut known = known.to_vec();
+    if at_top {
+        known.retain(|key| *key != "target");
+        let [version, project, stages] = File::KEYS;
+        known.splice(0..0, [version, project]);
+        known.push(stages);
     }
     let ours = OTHER_WORDS
         .iter()
@@ -306,7 +356,7 @@ fn unknown_key_hint(found: &str, known: &[&str]) -> String {
         .map(|(_, ours)| *ours);
     match ours {
         Some(ours) => format!("did you mean `{ours}`?"),
-        None => words::hint(found, known.iter().copied()),
+        None => words::hint(found, known),
     }
 }
 
@@ -369,7 +419,10 @@ impl Mistakes {
                 found.error.message == error.message && found.error.place == error.place
             };
             if let Some(found) = self.found.iter_mut().find(same) {
-                found.in_stages.push(name.to_owned());
+                // An alias leads a stage to the same mistake again.
+                if !found.in_stages.iter().any(|known| known == name) {
+                    found.in_stages.push(name.to_owned());
+                }
                 continue;
             }
             let own = match (&lines, &error.place) {
@@ -408,12 +461,12 @@ impl Project {
     }
 
     /// Every stage, sorted by name.
-    pub fn stages(&self) -> impl Iterator<Item = &stage::Stage> {
+    pub fn stages(&self) -> impl Iterator<Item = &Stage> {
         self.stages.values()
     }
 
     /// The stage of that name.
-    pub fn stage(&self, name: &str) -> Result<&stage::Stage> {
+    pub fn stage(&self, name: &str) -> Result<&Stage> {
         self.stages.get(name).ok_or_else(|| {
             let known = words::all_of(self.stage_names());
             let error = Error::new(ErrorKind::Usage, format!("there is no stage `{name}`"))

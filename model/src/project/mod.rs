@@ -1,23 +1,28 @@
 //! The project file: from YAML to stages, with every mistake at its place.
 //!
-//! `source` knows the text, `tree` the YAML in it, `file` the keys, `stages` how a stage is laid
-//! over the rest, `validate` the rules, `stage` what comes out. `load` runs them in that order.
-//! `template` knows the language of emails, `permission` what a permission covers.
+//! `source` knows the text, `tree` the YAML in it, `stages` how a stage is laid over the rest, `stage`
+//! the keys, `spelling` the values that are more than text or numbers, `validate` the rules; `load` runs
+//! them in that order. `file` has the few keys that belong to no stage, `schema` shows all of them to
+//! editors. `template` knows the language of emails, `permission` what a permission covers.
+//!
+//! To add a key: a field in `stage`, with its default; a rule in `validate`, if not every value is
+//! right; and whatever makes use of it.
 //!
 //! Offline: it reads the project file and the files that names, and nothing else. It never prints.
 
-pub mod file;
 pub mod permission;
-pub mod schema;
-pub mod source;
 pub mod stage;
-pub mod template;
-pub mod tree;
+pub(crate) mod template;
 pub mod validate;
-
-mod load;
-mod stages;
 pub mod words;
+
+mod file;
+mod load;
+mod schema;
+mod source;
+mod spelling;
+mod stages;
+mod tree;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +33,7 @@ use std::path::PathBuf;
 use crate::error::Error;
 pub use load::{FILE_NAME, find, load};
 pub use schema::schema;
+pub use tree::{At, Name};
 
 /// A project file that was read and found right in every stage.
 #[derive(Debug, Clone)]

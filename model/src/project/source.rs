@@ -6,32 +6,25 @@ use crate::error::Place;
 
 /// A range of bytes of a [`Source`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Span {
+pub(super) struct Span {
     /// First byte.
-    pub start: usize,
+    pub(super) start: usize,
     /// One past the last byte.
-    pub end: usize,
-}
-
-impl Span {
-    /// Whether `other` lies wholly inside.
-    pub fn contains(self, other: Self) -> bool {
-        self.start <= other.start && other.end <= self.end
-    }
+    pub(super) end: usize,
 }
 
 /// A file that was read, spelled as the person gave it.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub(super) struct Source {
     /// The file's path, for messages.
-    pub path: PathBuf,
+    pub(super) path: PathBuf,
     /// Its contents.
-    pub text: String,
+    pub(super) text: String,
 }
 
 impl Source {
     /// A source over `text`.
-    pub fn new(path: &Path, text: String) -> Self {
+    pub(super) fn new(path: &Path, text: String) -> Self {
         Self {
             path: path.to_path_buf(),
             text,
@@ -39,13 +32,13 @@ impl Source {
     }
 
     /// The bytes of `span`, or nothing where it falls outside the text.
-    pub fn slice(&self, span: Span) -> &str {
+    pub(super) fn slice(&self, span: Span) -> &str {
         self.text.get(span.start..span.end).unwrap_or_default()
     }
 
     /// The place a person is shown for `span`. Only the first line of a longer span is marked, and
     /// what looks like a secret is covered.
-    pub fn place(&self, span: Span) -> Place {
+    pub(super) fn place(&self, span: Span) -> Place {
         let mut start = span.start.min(self.text.len());
         while !self.text.is_char_boundary(start) {
             start -= 1;
@@ -83,7 +76,7 @@ impl Source {
 
 impl Source {
     /// The place of a value that may be a secret: what is marked is covered, whatever its key.
-    pub fn covered_place(&self, span: Span) -> Place {
+    pub(super) fn covered_place(&self, span: Span) -> Place {
         let mut place = self.place(span);
         place.text = place
             .text

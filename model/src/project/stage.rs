@@ -1,8 +1,15 @@
-//! The resolved stage: plain data with every override applied and every default written.
+//! Every key of a stage: one field in one struct, with what stands in when the file is silent.
 //!
-//! This is all the topology sees of the project file. It holds no spans and no paths relative to
-//! anything: what is wrong with the file was said before a [`Stage`] was made. The words are the
-//! file's own, so that a reader who knows one knows the other.
+//! The same structs are read from the file, shown by the JSON Schema, checked and completed by
+//! `validate`, and read by the topology. A key may stand at the top of the file or in a stage, so
+//! every one of them is optional while it is read; which must be there in the end, a rule says. `null`
+//! takes a key away, as if it weren't there.
+//!
+//! To the world outside there is only [`Stage`]: settings that every rule found right, with every
+//! default written. Nothing but [`validate`](super::validate) makes one.
+//!
+//! The doc comments are the descriptions an editor shows. Defaults stand in the `Default` of each
+//! struct; `At::default()` in one is a key whose default depends on others, or that must be there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -10,47 +17,107 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One stage of a project, ready to become a topology.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Stage {
+pub use super::spelling::{Lifetime, Secret, Sender};
+use super::tree::{At, Name};
+use crate::error::{Error, ErrorKind, Result};
+
+/// One stage of a project, right in every setting: what the topology is made of.
+///
+/// It reads like its settings: `stage.sign_in.password.min_length`. Nobody can change one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage(Named);
+
+/// Settings and whose they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
     /// The project's name; the first part of every physical name.
     pub project: String,
     /// The stage's name; the second part of every physical name.
     pub name: String,
-    /// The AWS region.
-    pub region: String,
-    /// Where the stage lives.
-    pub target: Target,
-    /// The only AWS account this stage may be deployed to, when the file names one.
-    pub account: Option<String>,
-    /// What carries the plan out.
+    settings: Settings,
+}
+
+impl Stage {
+    /// A stage of settings that were checked and completed.
+    pub(super) fn of_checked(project: &str, name: &str, settings: Settings) -> Self {
+        Self(Named {
+            project: project.to_owned(),
+            name: name.to_owned(),
+            settings,
+        })
+    }
+
+    /// The same stage in another region.
+    pub fn in_region(mut self, region: &str) -> Result<Self> {
+        if let Err(hint) = super::validate::check_region(region) {
+            let message = format!("`{region}` is not an AWS region");
+            return Err(Error::new(ErrorKind::Usage, message).with_hint(hint));
+        }
+        self.0.settings.region.complete(region.to_owned());
+        Ok(self)
+    }
+}
+
+impl std::ops::Deref for Stage {
+    type Target = Named;
+
+    fn deref(&self) -> &Named {
+        &self.0
+    }
+}
+
+impl std::ops::Deref for Named {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+/// What differs in one stage: mappings are merged key by key, lists are replaced, and `null` takes
+/// a setting away.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Stage")]
+pub struct Settings {
+    /// Where the stage lives: `aws` (the default), or `local` for the emulator on this machine.
+    pub target: At<Target>,
+    /// The AWS region, such as `eu-west-1`.
+    pub region: At<String>,
+    /// The only AWS account to deploy to, 12 digits in quotes. Usually set per stage.
+    #[schemars(regex(pattern = r"^[0-9]{12}$"))]
+    pub account: Option<At<String>>,
+    /// What carries a deploy out: `direct` (the default) or `cloudformation`.
     pub engine: Engine,
-    /// Whether destroying and replacing are refused.
+    /// Whether destroying and replacing are refused. Default: false.
     pub protect: bool,
     /// How users sign up and sign in.
     pub sign_in: SignIn,
     /// The applications that talk to the user pool, by name.
-    pub clients: BTreeMap<String, Client>,
-    /// Cognito's own sign-in pages, when wanted.
-    pub hosted_ui: Option<HostedUi>,
+    pub clients: BTreeMap<Name, Client>,
+    /// Cognito's own sign-in pages: either `prefix`, or `domain` and `certificate_arn`. A stage's are
+    /// taken whole, not merged.
+    pub hosted_ui: Option<At<HostedUi>>,
     /// Roles and their permissions.
     pub access: Access,
-    /// What tokens say of a user.
+    /// What tokens say of a user. How long they last, each client says.
     pub tokens: TokenClaims,
-    /// Companies by mail domain, in lower case.
-    pub domains: BTreeMap<String, Domain>,
-    /// The mail sender; without one Cognito's own sender is used and there is no welcome email.
-    pub email: Option<Email>,
+    /// Companies by mail domain; their users join them at sign-up.
+    pub domains: BTreeMap<Name, Domain>,
+    /// Your own mail sender, through SES. Without it Cognito sends, at most 50 mails a day.
+    pub email: Option<At<Email>>,
     /// Marketing platforms that receive users who opted in.
-    pub marketing: Option<Marketing>,
-    /// Alarms for the two functions, when wanted.
+    pub marketing: Option<At<Marketing>>,
+    /// Alarms for the two functions: errors, throttling, and answers near Cognito's limit of 5 s.
+    /// None without this key; `{}` makes them without telling anybody.
     pub alarms: Option<Alarms>,
     /// The two Lambda functions.
     pub triggers: Triggers,
-    /// What the functions are built for; for [`Target::Local`] the host's own.
+    /// What the functions are built for: `arm64` (the default) or `x86_64`. A local stage takes this
+    /// machine's.
     pub architecture: Architecture,
-    /// Tags put on everything taggable, beside the ownership tags.
-    pub tags: BTreeMap<String, String>,
+    /// Tags for every resource.
+    pub tags: BTreeMap<Name, At<String>>,
 }
 
 /// Where a stage lives.
@@ -76,31 +143,54 @@ pub enum Engine {
 }
 
 /// How users sign up and sign in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct SignIn {
-    /// What a user signs in with, in the file's order, without repeats. `username` never stands
-    /// beside another: see [`SignInName`].
-    pub with: Vec<SignInName>,
-    /// Every attribute of a user by its name in the file (no `custom:` prefix). Holds `email` and
-    /// `phone_number` too where signing in or verifying needs them, even if the file is silent.
-    pub attributes: BTreeMap<String, Attribute>,
+    /// What users sign in with: `email` (the default), `phone`, both, or `username` alone. It
+    /// can't change once the user pool exists.
+    pub with: At<Vec<At<SignInName>>>,
+    /// What is known of a user: OpenID Connect's standard attributes by their own names, and up to
+    /// 50 of yours.
+    // Completed with `email` and `phone_number` where signing in or verifying needs them.
+    pub attributes: BTreeMap<Name, Attribute>,
     /// The password policy.
     pub password: Password,
     /// How a new user proves the address or number.
     pub verify: Verify,
     /// Multi-factor authentication.
     pub mfa: Mfa,
-    /// The Cognito feature plan, which decides the price.
-    pub plan: Plan,
+    /// The Cognito feature plan: `essentials` (the default) or `plus`.
+    pub plan: At<FeaturePlan>,
+}
+
+impl Default for SignIn {
+    fn default() -> Self {
+        Self {
+            with: At::from(vec![At::from(SignInName::Email)]),
+            attributes: BTreeMap::new(),
+            password: Password::default(),
+            verify: Verify::default(),
+            mfa: Mfa::default(),
+            plan: At::from(FeaturePlan::Essentials),
+        }
+    }
+}
+
+impl SignIn {
+    /// Whether users sign in with it.
+    pub fn is_with(&self, name: SignInName) -> bool {
+        self.with.iter().any(|with| *with == name)
+    }
 }
 
 /// What a user signs in with.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum SignInName {
     /// The email address (Cognito's `UsernameAttributes`).
+    #[default]
     Email,
     /// The phone number (Cognito's `UsernameAttributes`).
     Phone,
@@ -108,37 +198,78 @@ pub enum SignInName {
     Username,
 }
 
-/// One attribute of a user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Attribute {
-    /// Whether sign-up fails without it; only standard attributes can be.
-    pub required: bool,
-    /// Its type and the limits of its values.
-    pub kind: AttributeKind,
-    /// Whether it is one of OpenID Connect's standard claims; others become `custom:NAME`.
-    pub standard: bool,
-    /// Whether it can change after sign-up.
-    pub mutable: bool,
+/// OpenID Connect's standard claims that Cognito lets a pool declare.
+pub(super) const STANDARD_ATTRIBUTES: [&str; 17] = [
+    "address",
+    "birthdate",
+    "email",
+    "family_name",
+    "gender",
+    "given_name",
+    "locale",
+    "middle_name",
+    "name",
+    "nickname",
+    "phone_number",
+    "picture",
+    "preferred_username",
+    "profile",
+    "updated_at",
+    "website",
+    "zoneinfo",
+];
+
+/// Whether an attribute of that name is one of OpenID Connect's standard claims; others become
+/// `custom:NAME`.
+pub fn is_standard_attribute(name: &str) -> bool {
+    STANDARD_ATTRIBUTES.contains(&name)
 }
 
-/// An attribute's type and the limits of its values; `None` is no limit of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// An attribute of a user. A standard attribute (`name`, `phone_number`, …) has its type already;
+/// one of your own needs `type`, and becomes `custom:NAME`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Attribute {
+    /// The type of an attribute of your own.
+    #[serde(rename = "type")]
+    pub kind: At<AttributeType>,
+    /// Whether sign-up fails without it; standard attributes only. Default: false.
+    pub required: At<bool>,
+    /// Whether it can change after sign-up. Default: true.
+    pub mutable: bool,
+    /// Shortest value of a string, in characters.
+    pub min_length: Option<At<u32>>,
+    /// Longest value of a string, in characters; at most 2048.
+    pub max_length: Option<At<u32>>,
+    /// Smallest value of a number.
+    pub min: Option<At<i64>>,
+    /// Largest value of a number.
+    pub max: Option<At<i64>>,
+}
+
+impl Default for Attribute {
+    fn default() -> Self {
+        Self {
+            kind: At::default(),
+            required: At::from(false),
+            mutable: true,
+            min_length: None,
+            max_length: None,
+            min: None,
+            max: None,
+        }
+    }
+}
+
+/// The type of an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum AttributeKind {
-    /// Text; lengths in characters, at most 2048.
-    String {
-        /// Shortest value.
-        min_length: Option<u32>,
-        /// Longest value.
-        max_length: Option<u32>,
-    },
+pub enum AttributeType {
+    /// Text.
+    #[default]
+    String,
     /// A whole number.
-    Number {
-        /// Smallest value.
-        min: Option<i64>,
-        /// Largest value.
-        max: Option<i64>,
-    },
+    Number,
     /// `true` or `false`.
     Boolean,
     /// A moment.
@@ -146,14 +277,34 @@ pub enum AttributeKind {
 }
 
 /// The password policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Password {
-    /// Shortest password, 6 to 99 characters.
-    pub min_length: u32,
-    /// Kinds of characters every password needs.
+    /// Shortest password, 6 to 99 characters. Default: 12.
+    #[schemars(range(min = 6, max = 99))]
+    pub min_length: At<u32>,
+    /// Kinds of characters every password needs. Default: lowercase, uppercase, digits.
     pub require: BTreeSet<PasswordRule>,
-    /// How many days the temporary password of a user made by an administrator lasts.
-    pub temporary_password_days: u32,
+    /// How many days the temporary password of a user made by an administrator lasts, 1 to 365.
+    /// Default: 7.
+    #[schemars(range(min = 1, max = 365))]
+    pub temporary_password_days: At<u32>,
+    /// How many earlier passwords a user can't take again, 0 to 24. Without this key it stays as it
+    /// is in Cognito, which starts with none.
+    #[schemars(range(min = 0, max = 24))]
+    pub history: Option<At<u32>>,
+}
+
+impl Default for Password {
+    fn default() -> Self {
+        use PasswordRule::{Digits, Lowercase, Uppercase};
+        Self {
+            min_length: At::from(12),
+            require: BTreeSet::from([Lowercase, Uppercase, Digits]),
+            temporary_password_days: At::from(7),
+            history: None,
+        }
+    }
 }
 
 /// A kind of character every password needs.
@@ -173,19 +324,30 @@ pub enum PasswordRule {
 }
 
 /// How a new user proves the address or number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Verify {
-    /// Which way the message goes.
-    pub by: VerifyBy,
-    /// What the message holds.
-    pub how: VerifyHow,
+    /// Which way the message goes: `email` or `sms`. Default: the way users sign in.
+    pub by: At<VerifyBy>,
+    /// What the message holds: `code` (the default), or `link` by email.
+    pub how: At<VerifyHow>,
+}
+
+impl Default for Verify {
+    fn default() -> Self {
+        Self {
+            by: At::default(),
+            how: At::from(VerifyHow::Code),
+        }
+    }
 }
 
 /// Which way the verification message goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum VerifyBy {
     /// By email.
+    #[default]
     Email,
     /// By text message.
     Sms,
@@ -203,12 +365,23 @@ pub enum VerifyHow {
 }
 
 /// Multi-factor authentication.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Mfa {
-    /// Whether users may or must use it.
-    pub mode: MfaMode,
-    /// The second factors; empty exactly when the mode is off.
-    pub methods: BTreeSet<MfaMethod>,
+    /// `off` (the default), `optional` or `required`.
+    pub mode: At<MfaMode>,
+    /// The second factors. Default: totp.
+    // Empty, once completed, exactly when the mode is off.
+    pub methods: At<BTreeSet<At<MfaMethod>>>,
+}
+
+impl Default for Mfa {
+    fn default() -> Self {
+        Self {
+            mode: At::from(MfaMode::Off),
+            methods: At::from(BTreeSet::from([At::from(MfaMethod::Totp)])),
+        }
+    }
 }
 
 /// Whether users may or must use a second factor.
@@ -226,11 +399,12 @@ pub enum MfaMode {
 
 /// A second factor.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum MfaMethod {
     /// An authenticator app.
+    #[default]
     Totp,
     /// A text message.
     Sms,
@@ -241,7 +415,8 @@ pub enum MfaMethod {
 /// The Cognito feature plan, which decides the price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Plan {
+#[schemars(rename = "Plan")]
+pub enum FeaturePlan {
     /// The cheapest; has no claims in access tokens, so saasauth can't use it.
     Lite,
     /// Claims in access tokens; what saasauth needs.
@@ -252,30 +427,34 @@ pub enum Plan {
 }
 
 /// An application that talks to the user pool.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Client {
-    /// What it is, which decides its flows and whether it has a secret.
-    pub kind: ClientKind,
-    /// Where sign-in may return to; empty when the client doesn't use the hosted UI.
-    pub callback_urls: Vec<String>,
+    /// `spa` (a browser application), `server` (with a secret), `native` (a phone or desktop
+    /// application) or `machine` (a program without a user). It can't change once it exists.
+    pub kind: At<ClientKind>,
+    /// Where sign-in through the hosted UI may return to.
+    pub callback_urls: At<Vec<At<String>>>,
     /// Where sign-out may return to.
-    pub logout_urls: Vec<String>,
+    pub logout_urls: At<Vec<At<String>>>,
     /// How long its tokens last.
     pub tokens: Tokens,
-    /// OAuth scopes. For [`ClientKind::Machine`] these are permissions such as `projects:read`,
-    /// without wildcards: the custom scopes of the resource server. For the others, OpenID scopes.
-    pub scopes: Vec<String>,
-    /// Attributes it may read, by their names in the file; empty for [`ClientKind::Machine`].
-    pub read: BTreeSet<String>,
-    /// Attributes it may write, by their names in the file; empty for [`ClientKind::Machine`].
-    pub write: BTreeSet<String>,
+    /// OAuth scopes. Default: openid, email, profile. A machine's are permissions, such as
+    /// `projects:read`.
+    pub scopes: At<Vec<At<String>>>,
+    /// Attributes it may read. Default: all.
+    // By their names in the file, and none for a machine; so are those it may write.
+    pub read: At<BTreeSet<At<String>>>,
+    /// Attributes it may write. Default: all.
+    pub write: At<BTreeSet<At<String>>>,
 }
 
 /// What an application is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClientKind {
     /// A browser application: no secret.
+    #[default]
     Spa,
     /// A web server: has a secret.
     Server,
@@ -285,48 +464,108 @@ pub enum ClientKind {
     Machine,
 }
 
-/// How long a client's tokens last, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// How long a client's tokens last, as a number and a unit: `90s`, `15m`, `1h` or `30d`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Tokens {
-    /// Access token, 5 minutes to 1 day.
-    pub access_seconds: u32,
-    /// ID token, 5 minutes to 1 day.
-    pub id_seconds: u32,
-    /// Refresh token, 1 hour to 3650 days, and longer than the other two.
-    pub refresh_seconds: u32,
+    /// Access token, 5m to 1d. Default: 1h.
+    #[schemars(regex(pattern = r"^[0-9]+[smhd]$"))]
+    pub access: At<Lifetime>,
+    /// ID token, 5m to 1d. Default: 1h.
+    #[schemars(regex(pattern = r"^[0-9]+[smhd]$"))]
+    pub id: At<Lifetime>,
+    /// Refresh token, 1h to 3650d. Default: 30d.
+    #[schemars(regex(pattern = r"^[0-9]+[smhd]$"))]
+    pub refresh: At<Lifetime>,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self {
+            access: At::from(Lifetime::HOUR),
+            id: At::from(Lifetime::HOUR),
+            refresh: At::from(Lifetime::of_days(30)),
+        }
+    }
 }
 
 /// Where Cognito's own sign-in pages live.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HostedUi {
-    /// `https://PREFIX.auth.REGION.amazoncognito.com`.
-    Prefix(String),
-    /// A domain of your own.
-    Domain {
-        /// The host name.
-        domain: String,
-        /// An ACM certificate for it, in us-east-1.
-        certificate_arn: String,
-    },
+// Either `prefix`, or `domain` and `certificate_arn`: a rule sees to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostedUi {
+    /// The pages live at `https://PREFIX.auth.REGION.amazoncognito.com`.
+    #[schemars(regex(pattern = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"))]
+    pub prefix: Option<At<String>>,
+    /// A host name of your own, such as `auth.acme.com`.
+    pub domain: Option<At<String>>,
+    /// An ACM certificate for it, in us-east-1.
+    pub certificate_arn: Option<At<String>>,
+}
+
+impl HostedUi {
+    /// What Cognito calls the domain: the prefix, or the whole host name.
+    pub fn name(&self) -> &str {
+        let name = self.prefix.as_ref().or(self.domain.as_ref());
+        name.map_or("", |name| name.as_str())
+    }
+
+    /// The host the pages live at.
+    pub fn host(&self, region: &str) -> String {
+        match &self.prefix {
+            Some(prefix) => format!("{prefix}.auth.{region}.amazoncognito.com"),
+            None => self.name().to_owned(),
+        }
+    }
 }
 
 /// Roles and their permissions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Access {
-    /// The role of a user nobody gave another.
-    pub default_role: String,
-    /// Permissions (`resource:action`, either part may be `*`) by role.
-    pub roles: BTreeMap<String, Vec<String>>,
+    /// The role of a user nobody gave another. Default: member.
+    pub default_role: At<String>,
+    /// Permissions by role, as `resource:action`; either part may be `*`.
+    pub roles: BTreeMap<Name, Vec<At<String>>>,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            default_role: At::from("member".to_owned()),
+            roles: BTreeMap::new(),
+        }
+    }
+}
+
+impl Access {
+    /// The permissions of a role; none for one that isn't there.
+    pub fn permissions_of(&self, role: &str) -> Vec<String> {
+        let permissions = self.roles.get(role).into_iter().flatten();
+        permissions.map(ToString::to_string).collect()
+    }
 }
 
 /// What tokens say of a user, beside the role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct TokenClaims {
-    /// What the scopes of access tokens hold of ours.
+    /// Whether access tokens carry the permissions as OAuth scopes as well: `none` (the default) or
+    /// `permissions`.
     pub scopes: TokenScopes,
-    /// Bytes of a token that our claims may take.
-    pub budget: u32,
+    /// How many bytes of a token role, permissions and domains may take, 512 to 8192. What exceeds
+    /// it is left out, and the token says so. Default: 4096.
+    #[schemars(range(min = 512, max = 8192))]
+    pub budget: At<u32>,
+}
+
+impl Default for TokenClaims {
+    fn default() -> Self {
+        Self {
+            scopes: TokenScopes::None,
+            budget: At::from(4096),
+        }
+    }
 }
 
 /// What the scopes of access tokens hold of ours.
@@ -341,172 +580,146 @@ pub enum TokenScopes {
 }
 
 /// A company whose users join it at sign-up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Domain {
-    /// The role its users have in it.
-    pub role: String,
+    /// The role its users have in it. Default: `access.default_role`.
+    pub role: At<String>,
 }
 
-/// The mail sender.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// Your own mail sender, through SES.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Email {
-    /// The whole sender, such as `Acme <hello@acme.com>`.
-    pub from: String,
-    /// The address of `from` alone, such as `hello@acme.com`.
-    pub from_address: String,
-    /// The SES identity: a domain (signed by DKIM) or an address.
-    pub identity: String,
-    /// The email a confirmed user receives, when wanted.
-    pub welcome: Option<Welcome>,
+    /// The sender, such as `Acme <hello@acme.com>`.
+    pub from: At<Sender>,
+    /// The SES identity the sender belongs to: a domain, or an address.
+    pub identity: At<String>,
+    /// The email a confirmed user receives.
+    pub welcome: Option<At<Welcome>>,
 }
 
-/// The email a confirmed user receives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// The email a confirmed user receives: an SES template, in which `{{name}}` stands for the user's
+/// attribute `name`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Welcome {
-    /// For everybody whose language has no variant.
-    pub standard: Mail,
-    /// Variants by language tag, such as `de` or `pt-BR`.
-    pub locales: BTreeMap<String, Mail>,
+    /// The subject line.
+    pub subject: At<String>,
+    /// The file with the HTML body.
+    pub html: At<Body>,
+    /// The file with the plain-text body.
+    pub text: Option<At<Body>>,
+    /// The same in other languages, by the user's attribute `locale`: a language such as `de`, or a
+    /// language and a region such as `pt-BR`.
+    pub locales: BTreeMap<Name, At<LocalWelcome>>,
 }
 
-/// An SES template, whose variables read `{{name}}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Mail {
+/// The welcome email in another language.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LocalWelcome {
     /// The subject line.
-    pub subject: String,
-    /// The HTML body: the file's contents.
-    pub html: String,
-    /// The plain-text body: the file's contents.
-    pub text: Option<String>,
+    pub subject: At<String>,
+    /// The file with the HTML body.
+    pub html: At<Body>,
+    /// The file with the plain-text body.
+    pub text: Option<At<Body>>,
+}
+
+/// One email in one language, whose variables read `{{name}}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mail<'a> {
+    /// The subject line.
+    pub subject: &'a str,
+    /// The HTML body.
+    pub html: &'a str,
+    /// The plain-text body.
+    pub text: Option<&'a str>,
+}
+
+impl Welcome {
+    /// The email in every language: first the one for everybody, then each variant with its language.
+    pub fn mails(&self) -> impl Iterator<Item = (Option<&str>, Mail<'_>)> {
+        let standard = mail(&self.subject, &self.html, self.text.as_ref());
+        let variants = self.locales.iter().map(|(locale, variant)| {
+            let LocalWelcome {
+                subject,
+                html,
+                text,
+            } = &**variant;
+            (Some(locale.as_str()), mail(subject, html, text.as_ref()))
+        });
+        std::iter::once((None, standard)).chain(variants)
+    }
+}
+
+fn mail<'a>(subject: &'a str, html: &'a Body, text: Option<&'a At<Body>>) -> Mail<'a> {
+    Mail {
+        subject,
+        html: &html.contents,
+        text: text.map(|text| text.contents.as_str()),
+    }
+}
+
+/// The body of an email: a file, and what stands in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "String", into = "String")]
+#[schemars(inline)]
+pub struct Body {
+    pub(super) path: String,
+    pub(super) contents: String,
+}
+
+impl From<String> for Body {
+    fn from(path: String) -> Self {
+        Self {
+            path,
+            contents: String::new(),
+        }
+    }
+}
+
+impl From<Body> for String {
+    fn from(body: Body) -> Self {
+        body.path
+    }
 }
 
 /// Marketing platforms that receive users who opted in.
-///
-/// Written out as JSON, this is what confirmUser reads from its environment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Marketing {
-    /// The attribute that says so; a boolean, or a string `true`.
-    pub opt_in: String,
-    /// Where they go.
-    pub platforms: Platforms,
-}
-
-/// The platforms in use.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Platforms {
+    /// The attribute that says a user opted in.
+    pub opt_in: At<String>,
     /// A Mailchimp audience.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mailchimp: Option<Mailchimp>,
+    pub mailchimp: Option<At<Mailchimp>>,
     /// HubSpot contacts.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hubspot: Option<Hubspot>,
+    pub hubspot: Option<At<Hubspot>>,
     /// A Beehiiv publication.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub beehiiv: Option<Beehiiv>,
+    pub beehiiv: Option<At<Beehiiv>>,
     /// A Kit (once ConvertKit) form.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kit: Option<Kit>,
+    pub kit: Option<At<Kit>>,
     /// Any other receiver, by a signed request.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub webhook: Option<Webhook>,
+    pub webhook: Option<At<Webhook>>,
 }
-
-/// A Mailchimp audience.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Mailchimp {
-    /// The audience's ID.
-    pub list: String,
-    /// The API key.
-    pub api_key: Secret,
-    /// Whether a user counts only after confirming in the platform's own mail.
-    pub double_opt_in: bool,
-    /// Tags every user gets.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
-    /// The platform's fields, each with the attribute (as the file names it) that fills it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub fields: BTreeMap<String, String>,
-    /// Another address of the platform's API.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
-}
-
-/// HubSpot contacts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Hubspot {
-    /// A private app's access token.
-    pub token: Secret,
-    /// The platform's fields, each with the attribute (as the file names it) that fills it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub fields: BTreeMap<String, String>,
-    /// Another address of the platform's API.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
-}
-
-/// A Beehiiv publication.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Beehiiv {
-    /// The publication's ID.
-    pub publication: String,
-    /// The API key.
-    pub api_key: Secret,
-    /// Whether a user counts only after confirming in the platform's own mail.
-    pub double_opt_in: bool,
-    /// Tags every user gets.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
-    /// The platform's fields, each with the attribute (as the file names it) that fills it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub fields: BTreeMap<String, String>,
-    /// Another address of the platform's API.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
-}
-
-/// A Kit (once ConvertKit) form.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Kit {
-    /// The form's ID.
-    pub form: String,
-    /// The API key.
-    pub api_key: Secret,
-    /// Whether a user counts only after confirming in the platform's own mail.
-    pub double_opt_in: bool,
-    /// Tags every user gets.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
-    /// The platform's fields, each with the attribute (as the file names it) that fills it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub fields: BTreeMap<String, String>,
-    /// Another address of the platform's API.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
-}
-
-/// A receiver of signed requests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Webhook {
-    /// Where the request goes.
-    pub url: String,
-    /// What it is signed with.
-    pub secret: Secret,
-}
-
-/// The name of an SSM SecureString, such as `/acme/mailchimp-key`; never the secret itself.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Secret(pub String);
 
 impl Marketing {
     /// The names of the secrets the platforms need.
     pub fn secrets(&self) -> BTreeSet<&str> {
-        let Platforms {
+        let Self {
+            opt_in: _,
             mailchimp,
             hubspot,
             beehiiv,
             kit,
             webhook,
-        } = &self.platforms;
+        } = self;
         [
             mailchimp.as_ref().map(|platform| &platform.api_key),
             hubspot.as_ref().map(|platform| &platform.token),
@@ -516,38 +729,191 @@ impl Marketing {
         ]
         .into_iter()
         .flatten()
-        .map(|secret| secret.0.as_str())
+        .map(|secret| secret.name())
         .collect()
+    }
+
+    /// What confirmUser reads from its environment: the attribute, and the platforms beside it.
+    pub fn settings(&self) -> serde_json::Value {
+        // Our structs hold strings, booleans, lists and string-keyed maps; none can fail.
+        let mut platforms = serde_json::to_value(self).unwrap_or_default();
+        if let Some(keys) = platforms.as_object_mut() {
+            keys.shift_remove("opt_in");
+        }
+        serde_json::json!({ "opt_in": self.opt_in, "platforms": platforms })
     }
 }
 
+/// A Mailchimp audience.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mailchimp {
+    /// The audience's ID.
+    pub list: At<String>,
+    /// The API key, as `ssm:/name`.
+    pub api_key: At<Secret>,
+    /// Whether a user counts only after confirming in the platform's own mail. Default: true.
+    pub double_opt_in: bool,
+    /// Tags every user gets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<At<String>>,
+    /// The platform's fields, each with the attribute that fills it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<Name, At<String>>,
+    /// Another address of the platform's API: a regional host, a proxy, a test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<At<String>>,
+}
+
+impl Default for Mailchimp {
+    fn default() -> Self {
+        Self {
+            list: At::default(),
+            api_key: At::default(),
+            double_opt_in: true,
+            tags: Vec::new(),
+            fields: BTreeMap::new(),
+            endpoint: None,
+        }
+    }
+}
+
+/// HubSpot contacts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hubspot {
+    /// A private app's access token, as `ssm:/name`.
+    pub token: At<Secret>,
+    /// The platform's fields, each with the attribute that fills it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<Name, At<String>>,
+    /// Another address of the platform's API: a regional host, a proxy, a test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<At<String>>,
+}
+
+/// A Beehiiv publication.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Beehiiv {
+    /// The publication's ID, such as `pub_0f2c…`.
+    pub publication: At<String>,
+    /// The API key, as `ssm:/name`.
+    pub api_key: At<Secret>,
+    /// Whether a user counts only after confirming in the platform's own mail. Default: true.
+    pub double_opt_in: bool,
+    /// Tags every user gets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<At<String>>,
+    /// The platform's fields, each with the attribute that fills it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<Name, At<String>>,
+    /// Another address of the platform's API: a regional host, a proxy, a test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<At<String>>,
+}
+
+impl Default for Beehiiv {
+    fn default() -> Self {
+        Self {
+            publication: At::default(),
+            api_key: At::default(),
+            double_opt_in: true,
+            tags: Vec::new(),
+            fields: BTreeMap::new(),
+            endpoint: None,
+        }
+    }
+}
+
+/// A Kit (once ConvertKit) form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Kit {
+    /// The form's ID, in quotes.
+    pub form: At<String>,
+    /// The API key, as `ssm:/name`.
+    pub api_key: At<Secret>,
+    /// Whether a user counts only after confirming in the platform's own mail. Default: true.
+    pub double_opt_in: bool,
+    /// Tags every user gets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<At<String>>,
+    /// The platform's fields, each with the attribute that fills it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<Name, At<String>>,
+    /// Another address of the platform's API: a regional host, a proxy, a test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<At<String>>,
+}
+
+impl Default for Kit {
+    fn default() -> Self {
+        Self {
+            form: At::default(),
+            api_key: At::default(),
+            double_opt_in: true,
+            tags: Vec::new(),
+            fields: BTreeMap::new(),
+            endpoint: None,
+        }
+    }
+}
+
+/// A receiver of signed requests.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Webhook {
+    /// Where the request goes; https.
+    pub url: At<String>,
+    /// What it is signed with, as `ssm:/name`.
+    pub secret: At<Secret>,
+}
+
 /// Alarms for the two functions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Alarms {
-    /// The SNS topic that is told, by its ARN.
-    pub topic: Option<String>,
+    /// The SNS topic that is told, by its ARN; it lives in the stage's region.
+    pub topic: Option<At<String>>,
 }
 
 /// The two Lambda functions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Triggers {
-    /// Runs once a user is confirmed.
+    /// Runs once a user is confirmed. Default path: lambdas/confirm-user.
     pub confirm_user: Trigger,
-    /// Runs before tokens are made.
+    /// Runs before tokens are made. Default path: lambdas/generate-token.
     pub generate_token: Trigger,
 }
 
 /// One Lambda function.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Trigger {
-    /// The folder of its crate, absolute.
-    pub path: PathBuf,
-    /// Memory, 128 to 10240 MB; processor time follows it.
-    pub memory_mb: u32,
-    /// How long it may run; Cognito waits at most 5 seconds.
-    pub timeout_seconds: u32,
-    /// How long its logs are kept.
-    pub log_retention_days: u32,
+    /// The folder of its Rust crate, from the project file's folder.
+    // Absolute once completed.
+    pub path: At<PathBuf>,
+    /// Memory in MB, 128 to 10240; processor time follows it. Default: 256.
+    #[schemars(range(min = 128, max = 10240))]
+    pub memory_mb: At<u32>,
+    /// How long it may run, 1 to 5 seconds: Cognito waits no longer. Default: 5.
+    #[schemars(range(min = 1, max = 5))]
+    pub timeout_seconds: At<u32>,
+    /// How long its logs are kept, one of CloudWatch's steps. Default: 30.
+    pub log_retention_days: At<u32>,
+}
+
+impl Default for Trigger {
+    fn default() -> Self {
+        Self {
+            path: At::default(),
+            memory_mb: At::from(256),
+            timeout_seconds: At::from(5),
+            log_retention_days: At::from(30),
+        }
+    }
 }
 
 /// What a function is built for.

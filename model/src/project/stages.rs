@@ -1,23 +1,32 @@
-//! Lays a stage over the rest of the file.
+//! Takes a file apart into settings and stages, and lays a stage over the settings.
 //!
 //! On trees, before types: one rule serves every key, and each value keeps the place it came from.
 //! Both halves were given their types before, so a mistake was reported where it stands.
 
+use super::file::File;
 use super::tree::{Data, Key, Node};
-
-/// Keys of the file that are no part of a stage.
-const OF_THE_FILE: [&str; 3] = ["version", "project", "stages"];
 
 /// Mappings taken whole: their keys exclude each other, so a merged one would say two things.
 const TAKEN_WHOLE: [&str; 1] = ["hosted_ui"];
 
-/// The tree of one stage: `file` without what belongs to the file alone, with `stage` over it.
-pub(super) fn overlay(file: &Node, stage: Option<&Node>) -> Node {
-    let mut base = file.clone();
-    if let Data::Map(entries) = &mut base.data {
-        entries.retain(|(key, _)| !OF_THE_FILE.contains(&key.name.as_str()));
+/// Takes the file apart: what belongs to it alone, and the settings that every stage shares.
+pub(super) fn split(file: &Node) -> (Node, Node) {
+    let (mut head, mut settings) = (file.clone(), file.clone());
+    let is_of_the_file = |key: &Key| File::KEYS.contains(&key.name.as_str());
+    if let Data::Map(entries) = &mut head.data {
+        entries.retain(|(key, _)| is_of_the_file(key));
     }
-    if let Some(stage) = stage {
+    if let Data::Map(entries) = &mut settings.data {
+        entries.retain(|(key, _)| !is_of_the_file(key));
+    }
+    (head, settings)
+}
+
+/// The tree of one stage: the settings all share, with those of `stage` over them. A stage of which
+/// nothing is said is like the others.
+pub(super) fn overlay(settings: &Node, stage: Option<&Node>) -> Node {
+    let mut base = settings.clone();
+    if let Some(stage) = stage.filter(|stage| stage.data != Data::Null) {
         lay(&mut base, stage);
     }
     base
@@ -52,7 +61,8 @@ mod tests {
         let tree = parse(&source).expect("it is YAML");
         let stage = tree.get("stages").and_then(|stages| stages.get("s"));
         let mut leaves = Vec::new();
-        walk(&source, "", &overlay(&tree, stage), &mut leaves);
+        let (_, settings) = split(&tree);
+        walk(&source, "", &overlay(&settings, stage), &mut leaves);
         leaves
     }
 

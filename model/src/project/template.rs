@@ -31,7 +31,7 @@ pub(super) struct Template<'a> {
 }
 
 /// Every variable of a template, once, sorted.
-pub fn variables(text: &str) -> BTreeSet<&str> {
+pub(crate) fn variables(text: &str) -> BTreeSet<&str> {
     let variables = parse(text).variables;
     variables.into_iter().map(|(_, name)| name).collect()
 }

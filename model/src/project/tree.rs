@@ -4,11 +4,13 @@
 //! before either is typed, without losing a span; a mistake doesn't end the reading, since the tree
 //! without it can be read again; and the words of every message are ours.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
+use serde::{Serialize, Serializer};
 use serde_yaml::Spanned;
 
 use super::source::{Source, Span};
@@ -16,16 +18,16 @@ use crate::error::Place;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Node {
+pub(super) struct Node {
     /// Where.
-    pub span: Span,
+    pub(super) span: Span,
     /// What.
-    pub data: Data,
+    pub(super) data: Data,
 }
 
 /// What a [`Node`] holds.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Data {
+pub(super) enum Data {
     /// Nothing: an empty value, `~` or `null`.
     Null,
     /// `true` or `false`.
@@ -44,16 +46,16 @@ pub enum Data {
 
 /// A key of a mapping and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Key {
+pub(super) struct Key {
     /// Where.
-    pub span: Span,
+    pub(super) span: Span,
     /// What.
-    pub name: String,
+    pub(super) name: String,
 }
 
 impl Node {
     /// The value under `name` of a mapping.
-    pub fn get(&self, name: &str) -> Option<&Self> {
+    pub(super) fn get(&self, name: &str) -> Option<&Self> {
         match &self.data {
             Data::Map(entries) => entries
                 .iter()
@@ -63,8 +65,17 @@ impl Node {
         }
     }
 
+    /// Takes out the value under `name` of a mapping, and tells where the key stood.
+    pub(super) fn take(&mut self, name: &str) -> Option<Span> {
+        let Data::Map(entries) = &mut self.data else {
+            return None;
+        };
+        let at = entries.iter().position(|(key, _)| key.name == name)?;
+        Some(entries.remove(at).0.span)
+    }
+
     /// Takes out what `path` leads to; false when it leads nowhere.
-    pub fn remove(&mut self, path: &[Step]) -> bool {
+    pub(super) fn remove(&mut self, path: &[Step]) -> bool {
         let Some((step, rest)) = path.split_first() else {
             return false;
         };
@@ -106,7 +117,7 @@ impl Node {
 /// One step from a node to one inside it. A key is known by its span, since a mapping laid over
 /// another may come from two spots of the file.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Step {
+pub(super) enum Step {
     /// Into a mapping.
     Key(Span),
     /// Into a list.
@@ -115,22 +126,34 @@ pub enum Step {
 
 // --- YAML to tree -------------------------------------------------------------------------------
 
-/// Why a text is no YAML: the parser's own words, and where.
+/// Why a text is no tree.
 #[derive(Debug)]
-pub struct Malformed {
-    /// What the parser says.
-    pub message: String,
-    /// Where, when it knows.
-    pub place: Option<Place>,
-    /// The key that stands twice, when that is the reason.
-    pub duplicate: Option<String>,
+pub(super) struct Malformed {
+    /// What is wrong.
+    pub(super) wrong: Wrong,
+    /// Where, when the parser knows.
+    pub(super) place: Option<Place>,
+}
+
+/// What is wrong with a text that is no tree.
+#[derive(Debug)]
+pub(super) enum Wrong {
+    /// It is no YAML, in the parser's words.
+    NotYaml(String),
+    /// It is YAML that no project file holds, in ours.
+    NotOurs {
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
 }
 
 /// Parses one YAML document.
 ///
 /// Only `true` and `false` are booleans: `no` is Norway, and `on` is text. A number with a leading
 /// zero, such as an account, stays text too.
-pub fn parse(source: &Source) -> Result<Node, Malformed> {
+pub(super) fn parse(source: &Source) -> Result<Node, Malformed> {
     let mut options = serde_yaml::Options::default();
     options.strict_booleans = true;
     options.leading_zero_numbers_as_strings = true;
@@ -145,34 +168,95 @@ pub fn parse(source: &Source) -> Result<Node, Malformed> {
         Ok(raw) => Ok(node(source, raw)),
         Err(error) => {
             let error = error.without_snippet();
-            let duplicate = match error {
-                serde_yaml::Error::DuplicateMappingKey { key, .. } => {
-                    Some(key.clone().unwrap_or_default())
-                }
-                _ => None,
-            };
             Err(Malformed {
                 place: error
                     .location()
                     .map(|location| source.place(span(source, location))),
-                message: words_of(error),
-                duplicate,
+                wrong: wrong(error),
             })
         }
+    }
+}
+
+/// The parser explains what is wrong with a text, but speaks of types and options to whoever calls it
+/// when the text is fine and holds what we don't take.
+fn wrong(error: &serde_yaml::Error) -> Wrong {
+    use serde_yaml::Error as Yaml;
+    let (message, hint) = match error {
+        Yaml::DuplicateMappingKey { key, .. } => {
+            let key = key.as_deref().unwrap_or_default();
+            let message = format!("the key `{key}` stands here twice");
+            return not_ours(message, "remove one of the two, or merge them");
+        }
+        Yaml::NonFiniteFloat { value, .. } => {
+            let message = format!("`{value}` is no number to count with");
+            return not_ours(message, "write another, or put text in quotes");
+        }
+        Yaml::NullIntoString { .. } => (
+            "a key is empty, or `null`",
+            "name it before the `:`; in quotes, if its name is `\"null\"`",
+        ),
+        Yaml::Unexpected { .. } => (
+            "a key is no text",
+            "write a name before the `:`, not a list or a mapping",
+        ),
+        Yaml::MergeValueNotMapOrSeqOfMaps { .. } => (
+            "`<<` takes in something else than a mapping",
+            "name the anchor of a mapping: `<<: *name`",
+        ),
+        Yaml::RecursiveReferencesRequireWeakTypes { .. } => (
+            "an alias stands within what it names",
+            "write out what belongs here",
+        ),
+        Yaml::InvalidBinaryBase64 { .. }
+        | Yaml::BinaryNotUtf8 { .. }
+        | Yaml::InvalidBooleanStrict { .. }
+        | Yaml::InvalidScalar { .. }
+        | Yaml::TaggedScalarCannotDeserializeIntoString { .. }
+        | Yaml::UnsupportedTag { .. } => (
+            "the value is none of its tag",
+            "remove the tag, which starts with `!`",
+        ),
+        Yaml::Budget { .. }
+        | Yaml::AliasReplayCounterOverflow { .. }
+        | Yaml::AliasReplayLimitExceeded { .. }
+        | Yaml::AliasExpansionLimitExceeded { .. }
+        | Yaml::AliasReplayStackDepthExceeded { .. } => (
+            "the file is far larger than a project file can be",
+            "remove aliases of aliases, and what is nested for no reason",
+        ),
+        // Its own words name the functions to call.
+        Yaml::MultipleDocuments { .. } => {
+            let words = "a second document starts here; there can be one, so remove the `---`";
+            return Wrong::NotYaml(words.to_owned());
+        }
+        Yaml::ExternalMessage { .. }
+        | Yaml::Eof { .. }
+        | Yaml::UnknownAnchor { .. }
+        | Yaml::UnexpectedSequenceEnd { .. }
+        | Yaml::UnexpectedMappingEnd { .. }
+        | Yaml::ContainerEndMismatch { .. }
+        | Yaml::FoldedBlockScalarMustIndentContent { .. }
+        | Yaml::IndentationError { .. } => return Wrong::NotYaml(words_of(error)),
+        _ => (
+            "this is YAML that no project file holds",
+            "write plain keys, text, numbers, lists and mappings",
+        ),
+    };
+    not_ours(message, hint)
+}
+
+fn not_ours(message: impl Into<String>, hint: &'static str) -> Wrong {
+    Wrong::NotOurs {
+        message: message.into(),
+        hint,
     }
 }
 
 /// The parser's words alone; its own rendering ends with the position, which we show better.
 fn words_of(error: &serde_yaml::Error) -> String {
     let text = match error {
-        serde_yaml::Error::Message { msg, .. } => msg.clone(),
-        serde_yaml::Error::Budget { .. } => {
-            "it is far larger than a project file can be".to_owned()
-        }
-        // Its own words name the functions to call.
-        serde_yaml::Error::MultipleDocuments { .. } => {
-            "a second document starts here; there can be one, so remove the `---`".to_owned()
-        }
+        serde_yaml::Error::ExternalMessage { msg, .. } => msg.clone(),
         other => other.to_string(),
     };
     let line = text.lines().next().unwrap_or_default();
@@ -328,13 +412,75 @@ impl<'de> de::Deserialize<'de> for Raw {
 
 // --- Tree to types ------------------------------------------------------------------------------
 
-/// A typed value and where it stands. Compares and sorts by the value alone.
-#[derive(Clone)]
+/// A typed value and where it came from. Compares, sorts and is written like the value alone.
+///
+/// Outside of this module's parent nobody sees where a value stands; it reads like the value.
+#[derive(Clone, Default)]
 pub struct At<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
-    pub span: Span,
+    pub(super) origin: Origin,
+}
+
+/// A key the user picked.
+pub type Name = At<String>;
+
+/// Where a value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Origin {
+    /// From nowhere: a rule completes it, or misses it.
+    #[default]
+    Nowhere,
+    /// From us, as the file is silent.
+    Default,
+    /// From the file.
+    Written(Span),
+    /// From nowhere, since what the file has there is no such value. That was noted.
+    Mistaken(Span),
+}
+
+impl<T> At<T> {
+    /// Where the file has it, right or wrong.
+    pub(super) fn span(&self) -> Option<Span> {
+        match self.origin {
+            Origin::Written(span) | Origin::Mistaken(span) => Some(span),
+            Origin::Nowhere | Origin::Default => None,
+        }
+    }
+
+    /// Where the file has this value.
+    pub(super) fn written(&self) -> Option<Span> {
+        match self.origin {
+            Origin::Written(span) => Some(span),
+            _ => None,
+        }
+    }
+
+    /// Puts in what stands there from now on.
+    pub(super) fn complete(&mut self, value: T) {
+        self.value = value;
+        if self.origin == Origin::Nowhere {
+            self.origin = Origin::Default;
+        }
+    }
+}
+
+/// A default.
+impl<T> From<T> for At<T> {
+    fn from(value: T) -> Self {
+        Self {
+            value,
+            origin: Origin::Default,
+        }
+    }
+}
+
+impl<T> std::ops::Deref for At<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
 }
 
 impl<T: fmt::Debug> fmt::Debug for At<T> {
@@ -343,9 +489,33 @@ impl<T: fmt::Debug> fmt::Debug for At<T> {
     }
 }
 
+impl<T: fmt::Display> fmt::Display for At<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
+}
+
 impl<T: PartialEq> PartialEq for At<T> {
     fn eq(&self, other: &Self) -> bool {
         self.value == other.value
+    }
+}
+
+impl<T: PartialEq> PartialEq<T> for At<T> {
+    fn eq(&self, other: &T) -> bool {
+        self.value == *other
+    }
+}
+
+impl PartialEq<str> for At<String> {
+    fn eq(&self, other: &str) -> bool {
+        self.value == other
+    }
+}
+
+impl PartialEq<&str> for At<String> {
+    fn eq(&self, other: &&str) -> bool {
+        self.value == *other
     }
 }
 
@@ -363,20 +533,36 @@ impl<T: Ord> Ord for At<T> {
     }
 }
 
+impl<T> std::borrow::Borrow<T> for At<T> {
+    fn borrow(&self) -> &T {
+        &self.value
+    }
+}
+
 impl std::borrow::Borrow<str> for At<String> {
     fn borrow(&self) -> &str {
         &self.value
     }
 }
 
+/// From nowhere is nothing: such a key has no default to show.
+impl<T: Serialize> Serialize for At<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.origin {
+            Origin::Nowhere => serializer.serialize_none(),
+            _ => self.value.serialize(serializer),
+        }
+    }
+}
+
 /// The newtype name by which [`At`] asks [`Node`]'s deserializer for the span.
 const AT: &str = "At";
 
-impl<'de, T: de::Deserialize<'de>> de::Deserialize<'de> for At<T> {
+impl<'de, T: de::Deserialize<'de> + Default> de::Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct AtVisitor<T>(PhantomData<T>);
 
-        impl<'de, T: de::Deserialize<'de>> Visitor<'de> for AtVisitor<T> {
+        impl<'de, T: de::Deserialize<'de> + Default> Visitor<'de> for AtVisitor<T> {
             type Value = At<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -387,10 +573,16 @@ impl<'de, T: de::Deserialize<'de>> de::Deserialize<'de> for At<T> {
                 let missing = || de::Error::custom("a value without its place");
                 let start = parts.next_element()?.ok_or_else(missing)?;
                 let end = parts.next_element()?.ok_or_else(missing)?;
-                let value = parts.next_element()?.ok_or_else(missing)?;
-                Ok(At {
-                    value,
-                    span: Span { start, end },
+                let span = Span { start, end };
+                Ok(match parts.next_element()? {
+                    Some(value) => At {
+                        value,
+                        origin: Origin::Written(span),
+                    },
+                    None => At {
+                        value: T::default(),
+                        origin: Origin::Mistaken(span),
+                    },
                 })
             }
         }
@@ -417,18 +609,18 @@ impl<T: JsonSchema> JsonSchema for At<T> {
 
 /// One mistake found while a tree was given its types.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Mistyped {
+pub(super) struct Mistyped {
     /// What is wrong.
-    pub mistake: Mistake,
+    pub(super) mistake: Mistake,
     /// Where; `None` only while the error climbs to a node that knows.
-    pub span: Option<Span>,
+    pub(super) span: Option<Span>,
     /// The way from the root, innermost step first.
-    pub path: Vec<Step>,
+    pub(super) path: Vec<Step>,
 }
 
 /// What can be wrong with a value's type.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Mistake {
+pub(super) enum Mistake {
     /// A key the model doesn't know.
     UnknownKey {
         /// The key.
@@ -450,8 +642,13 @@ pub enum Mistake {
         /// What is there.
         found: &'static str,
     },
-    /// Whatever else serde says.
-    Other(String),
+    /// Text that isn't spelled like what its key takes.
+    Spelling {
+        /// What is wrong; `{key}` stands for the key.
+        message: String,
+        /// What to do about it.
+        hints: Vec<String>,
+    },
 }
 
 impl Mistyped {
@@ -480,7 +677,12 @@ impl std::error::Error for Mistyped {}
 
 impl de::Error for Mistyped {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(Mistake::Other(message.to_string()))
+        let text = message.to_string();
+        let mut lines = text.lines().map(str::to_owned);
+        Self::new(Mistake::Spelling {
+            message: lines.next().unwrap_or_default(),
+            hints: lines.collect(),
+        })
     }
 
     fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
@@ -498,13 +700,42 @@ impl de::Error for Mistyped {
     }
 }
 
+/// What [`typed`] gives: the value, and the mistakes of spelling in it, where a default stands in.
+type Typed<T> = (T, Vec<Mistyped>);
+
 /// Gives `node` the type `T`.
-pub fn typed<T: de::DeserializeOwned>(node: &Node) -> Result<T, Mistyped> {
-    T::deserialize(node).map_err(|mut error| {
-        error.span.get_or_insert(node.span);
-        error.path.reverse();
-        error
-    })
+pub(super) fn typed<T: de::DeserializeOwned>(node: &Node) -> Result<Typed<T>, Mistyped> {
+    let slips = RefCell::new(Vec::new());
+    let reader = Reader {
+        node,
+        key: None,
+        slips: &slips,
+    };
+    match T::deserialize(reader) {
+        Ok(value) => Ok((value, slips.into_inner())),
+        Err(mut error) => {
+            error.span.get_or_insert(node.span);
+            error.path.reverse();
+            Err(error)
+        }
+    }
+}
+
+/// Serde's view of a node.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    node: &'a Node,
+    /// The key it stands under.
+    key: Option<Span>,
+    slips: &'a RefCell<Vec<Mistyped>>,
+}
+
+impl std::ops::Deref for Reader<'_> {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        self.node
+    }
 }
 
 impl Node {
@@ -545,7 +776,7 @@ macro_rules! texts {
     )*};
 }
 
-impl<'de> Deserializer<'de> for &Node {
+impl<'de> Deserializer<'de> for Reader<'_> {
     type Error = Mistyped;
 
     integers!(
@@ -587,7 +818,7 @@ impl<'de> Deserializer<'de> for &Node {
     ) -> Result<V::Value, Mistyped> {
         if name == AT {
             return visitor.visit_seq(Placed {
-                node: self,
+                reader: self,
                 next: 0,
             });
         }
@@ -597,6 +828,7 @@ impl<'de> Deserializer<'de> for &Node {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistyped> {
         match &self.data {
             Data::List(items) => visitor.visit_seq(Items {
+                reader: self,
                 items: items.iter().enumerate(),
             }),
             _ => Err(self.mistyped("a list")),
@@ -606,20 +838,31 @@ impl<'de> Deserializer<'de> for &Node {
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistyped> {
         match &self.data {
             Data::Map(entries) => visitor.visit_map(Entries {
+                reader: self,
                 entries: entries.iter(),
+                taken_away: &[],
                 current: None,
             }),
             _ => Err(self.mistyped("a mapping")),
         }
     }
 
+    /// A key of ours without a value is a key that isn't there; a name somebody picked isn't.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _fields: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mistyped> {
-        self.deserialize_map(visitor)
+        match &self.data {
+            Data::Map(entries) => visitor.visit_map(Entries {
+                reader: self,
+                entries: entries.iter(),
+                taken_away: fields,
+                current: None,
+            }),
+            _ => Err(self.mistyped("a mapping")),
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -653,9 +896,10 @@ impl<'de> Deserializer<'de> for &Node {
     }
 }
 
-/// The three parts an [`At`] is made of: start, end, value.
+/// The three parts an [`At`] is made of: start, end, value. There is no value where the text isn't
+/// spelled like one; the reading goes on, and the mistake is noted.
 struct Placed<'a> {
-    node: &'a Node,
+    reader: Reader<'a>,
     next: u8,
 }
 
@@ -667,20 +911,26 @@ impl<'de> de::SeqAccess<'de> for Placed<'_> {
         seed: T,
     ) -> Result<Option<T::Value>, Mistyped> {
         self.next += 1;
+        let span = self.reader.span;
         match self.next {
-            1 => seed
-                .deserialize(self.node.span.start.into_deserializer())
-                .map(Some),
-            2 => seed
-                .deserialize(self.node.span.end.into_deserializer())
-                .map(Some),
-            3 => seed.deserialize(self.node).map(Some),
+            1 => seed.deserialize(span.start.into_deserializer()).map(Some),
+            2 => seed.deserialize(span.end.into_deserializer()).map(Some),
+            3 => match seed.deserialize(self.reader) {
+                Err(mut slip) if matches!(slip.mistake, Mistake::Spelling { .. }) => {
+                    slip.span = Some(span);
+                    slip.path.extend(self.reader.key.map(Step::Key));
+                    self.reader.slips.borrow_mut().push(slip);
+                    Ok(None)
+                }
+                value => value.map(Some),
+            },
             _ => Ok(None),
         }
     }
 }
 
 struct Items<'a> {
+    reader: Reader<'a>,
     items: std::iter::Enumerate<std::slice::Iter<'a, Node>>,
 }
 
@@ -694,14 +944,21 @@ impl<'de> de::SeqAccess<'de> for Items<'_> {
         let Some((at, item)) = self.items.next() else {
             return Ok(None);
         };
-        seed.deserialize(item)
+        let reader = Reader {
+            node: item,
+            ..self.reader
+        };
+        seed.deserialize(reader)
             .map(Some)
             .map_err(|error| error.at(item.span, Step::Item(at)))
     }
 }
 
 struct Entries<'a> {
+    reader: Reader<'a>,
     entries: std::slice::Iter<'a, (Key, Node)>,
+    /// The keys that `null` takes away.
+    taken_away: &'static [&'static str],
     current: Option<&'a (Key, Node)>,
 }
 
@@ -712,7 +969,11 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Mistyped> {
-        let Some(entry) = self.entries.next() else {
+        let taken_away = self.taken_away;
+        let stays = |(key, value): &&(Key, Node)| {
+            value.data != Data::Null || !taken_away.contains(&key.name.as_str())
+        };
+        let Some(entry) = self.entries.find(stays) else {
             return Ok(None);
         };
         self.current = Some(entry);
@@ -721,7 +982,11 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
             span: key.span,
             data: Data::Text(key.name.clone()),
         };
-        seed.deserialize(&name)
+        let reader = Reader {
+            node: &name,
+            ..self.reader
+        };
+        seed.deserialize(reader)
             .map(Some)
             .map_err(|error| error.at(key.span, Step::Key(key.span)))
     }
@@ -730,7 +995,12 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
         let Some((key, value)) = self.current.take() else {
             return Err(de::Error::custom("a value was asked for before its key"));
         };
-        seed.deserialize(value).map_err(|mut error| {
+        let reader = Reader {
+            node: value,
+            key: Some(key.span),
+            ..self.reader
+        };
+        seed.deserialize(reader).map_err(|mut error| {
             // An empty value has no text to point at; its key has.
             if matches!(value.data, Data::Null) {
                 error.span = Some(key.span);

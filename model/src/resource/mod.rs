@@ -26,6 +26,7 @@ pub mod user_pool;
 pub mod user_pool_client;
 pub mod user_pool_domain;
 pub mod user_pool_group;
+pub mod user_pool_identity_provider;
 pub mod user_pool_resource_server;
 
 use std::collections::BTreeMap;
@@ -53,6 +54,7 @@ pub use user_pool::UserPool;
 pub use user_pool_client::UserPoolClient;
 pub use user_pool_domain::UserPoolDomain;
 pub use user_pool_group::UserPoolGroup;
+pub use user_pool_identity_provider::UserPoolIdentityProvider;
 pub use user_pool_resource_server::UserPoolResourceServer;
 
 /// A CloudFormation type: its properties, and what planning must know of it.
@@ -83,6 +85,7 @@ macro_rules! each_resource_type {
             ConfigurationSet: ConfigurationSet,
             Template: Template,
             UserPool: UserPool<S>,
+            UserPoolIdentityProvider: UserPoolIdentityProvider<S>,
             UserPoolClient: UserPoolClient<S>,
             UserPoolDomain: UserPoolDomain<S>,
             UserPoolGroup: UserPoolGroup<S>,

@@ -136,6 +136,9 @@ pub struct PasswordPolicy {
     pub require_symbols: bool,
     /// Days until a password set by an administrator expires.
     pub temporary_password_validity_days: u32,
+    /// How many earlier passwords can't be taken again, 0 to 24.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_history_size: Option<u32>,
 }
 
 /// The message with the code or link.

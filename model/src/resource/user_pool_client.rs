@@ -33,8 +33,8 @@ pub struct UserPoolClient<S = Expr> {
     /// Where sign-out may return to.
     #[serde(rename = "LogoutURLs")]
     pub logout_urls: Vec<String>,
-    /// `COGNITO`.
-    pub supported_identity_providers: Vec<String>,
+    /// `COGNITO` for the pool's own users, and names of identity providers.
+    pub supported_identity_providers: Vec<S>,
     /// Attributes it may read; absent for machines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_attributes: Option<Vec<String>>,

@@ -43,9 +43,10 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
     );
     builder.add(DOMAINS_TABLE, domains);
 
-    for (role, permissions) in &builder.stage.access.roles {
-        let attributes =
-            Map::from_iter([("permissions".to_owned(), Value::from(permissions.clone()))]);
+    let access = &builder.stage.access;
+    for role in access.roles.keys() {
+        let permissions = Value::from(access.permissions_of(role));
+        let attributes = Map::from_iter([("permissions".to_owned(), permissions)]);
         let item = Item {
             table_name: Expr::reference(PERMISSIONS_TABLE),
             partition_key: format!("ROLE#{role}"),
@@ -55,7 +56,7 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
         builder.add(id("AccessRole", role), Resource::Item(item));
     }
     for (domain, settings) in &builder.stage.domains {
-        let attributes = Map::from_iter([("role".to_owned(), Value::from(settings.role.clone()))]);
+        let attributes = Map::from_iter([("role".to_owned(), Value::from(settings.role.as_str()))]);
         let item = Item {
             table_name: Expr::reference(DOMAINS_TABLE),
             partition_key: format!("DOMAIN#{domain}"),

@@ -29,8 +29,8 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
         let name = builder.name(&name.replace('_', "-"));
         // Cognito gives up after 5 seconds, and so does a function that may run no longer. Ten per cent
         // below its own limit it is near that.
-        let slow = trigger.timeout_seconds * 900;
-        let limit = trigger.timeout_seconds;
+        let limit = *trigger.timeout_seconds;
+        let slow = limit * 900;
         for watch in [
             Watch {
                 id: "Errors",
@@ -88,7 +88,7 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
                 comparison_operator: watch.comparison_operator.to_owned(),
                 threshold: watch.threshold,
                 treat_missing_data: "notBreaching".to_owned(),
-                alarm_actions: alarms.topic.iter().cloned().collect(),
+                alarm_actions: alarms.topic.iter().map(ToString::to_string).collect(),
                 tags: builder.tags(),
             };
             builder.add(

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::triggers::{CONFIRM_USER, GENERATE_TOKEN};
 use super::{Builder, email, id};
+use crate::project::At;
 use crate::project::stage::{
-    Attribute, AttributeKind, Client, ClientKind, HostedUi, MfaMethod, MfaMode, PasswordRule, Plan,
-    SignInName, Stage, VerifyBy, VerifyHow,
+    Attribute, AttributeType, Client, ClientKind, FeaturePlan, HostedUi, MfaMethod, MfaMode,
+    PasswordRule, SignInName, Stage, VerifyBy, VerifyHow, is_standard_attribute,
 };
 use crate::resource::user_pool::{
     AccountRecoverySetting, AdminCreateUserConfig, LambdaConfig, NumberConstraints, PasswordPolicy,
@@ -50,7 +51,7 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
     }
     for role in stage.access.roles.keys() {
         let group = UserPoolGroup {
-            group_name: role.clone(),
+            group_name: role.to_string(),
             user_pool_id: Expr::reference(USER_POOL),
             description: format!("Users with the role {role}"),
         };
@@ -59,46 +60,47 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
 }
 
 /// The attribute's name in Cognito: `custom:` before those that are not standard claims.
-pub(super) fn attribute_name(stage: &Stage, name: &str) -> String {
-    match stage.sign_in.attributes.get(name) {
-        Some(attribute) if !attribute.standard => format!("custom:{name}"),
-        _ => name.to_owned(),
+pub(super) fn attribute_name(name: &str) -> String {
+    if is_standard_attribute(name) {
+        name.to_owned()
+    } else {
+        format!("custom:{name}")
     }
 }
 
 fn sends_sms(stage: &Stage) -> bool {
     stage.sign_in.verify.by == VerifyBy::Sms
         || stage.sign_in.mfa.methods.contains(&MfaMethod::Sms)
-        || stage.sign_in.with.contains(&SignInName::Phone)
+        || stage.sign_in.is_with(SignInName::Phone)
 }
 
 fn user_pool(builder: &Builder<'_>) -> UserPool {
     let stage = builder.stage;
     let sign_in = &stage.sign_in;
-    let (username_attributes, alias_attributes) = if sign_in.with.contains(&SignInName::Username) {
+    let (username_attributes, alias_attributes) = if sign_in.is_with(SignInName::Username) {
         (None, Some(vec!["email".to_owned()]))
     } else {
         let names = sign_in
             .with
             .iter()
-            .map(|name| match name {
+            .map(|name| match **name {
                 SignInName::Phone => "phone_number".to_owned(),
                 SignInName::Email | SignInName::Username => "email".to_owned(),
             })
             .collect();
         (Some(names), None)
     };
-    let verified = match sign_in.verify.by {
+    let verified = match *sign_in.verify.by {
         VerifyBy::Email => "email",
         VerifyBy::Sms => "phone_number",
     };
     let verification = builder.stage.project.as_str();
     UserPool {
         user_pool_name: builder.name("users"),
-        user_pool_tier: match sign_in.plan {
-            Plan::Lite => "LITE",
-            Plan::Essentials => "ESSENTIALS",
-            Plan::Plus => "PLUS",
+        user_pool_tier: match *sign_in.plan {
+            FeaturePlan::Lite => "LITE",
+            FeaturePlan::Essentials => "ESSENTIALS",
+            FeaturePlan::Plus => "PLUS",
         }
         .to_owned(),
         deletion_protection: "ACTIVE".to_owned(),
@@ -115,16 +117,17 @@ fn user_pool(builder: &Builder<'_>) -> UserPool {
             .collect(),
         policies: Policies {
             password_policy: PasswordPolicy {
-                minimum_length: sign_in.password.min_length,
+                minimum_length: *sign_in.password.min_length,
                 require_lowercase: sign_in.password.require.contains(&PasswordRule::Lowercase),
                 require_uppercase: sign_in.password.require.contains(&PasswordRule::Uppercase),
                 require_numbers: sign_in.password.require.contains(&PasswordRule::Digits),
                 require_symbols: sign_in.password.require.contains(&PasswordRule::Symbols),
-                temporary_password_validity_days: sign_in.password.temporary_password_days,
+                temporary_password_validity_days: *sign_in.password.temporary_password_days,
+                password_history_size: sign_in.password.history.as_deref().copied(),
             },
         },
         verification_message_template: VerificationMessageTemplate {
-            default_email_option: match sign_in.verify.how {
+            default_email_option: match *sign_in.verify.how {
                 VerifyHow::Code => "CONFIRM_WITH_CODE",
                 VerifyHow::Link => "CONFIRM_WITH_LINK",
             }
@@ -137,7 +140,7 @@ fn user_pool(builder: &Builder<'_>) -> UserPool {
             ),
             sms_message: format!("Your {verification} code is {{####}}."),
         },
-        mfa_configuration: match sign_in.mfa.mode {
+        mfa_configuration: match *sign_in.mfa.mode {
             MfaMode::Off => "OFF",
             MfaMode::Optional => "OPTIONAL",
             MfaMode::Required => "ON",
@@ -149,7 +152,7 @@ fn user_pool(builder: &Builder<'_>) -> UserPool {
                 .methods
                 .iter()
                 .map(|method| {
-                    match method {
+                    match **method {
                         MfaMethod::Totp => "SOFTWARE_TOKEN_MFA",
                         MfaMethod::Sms => "SMS_MFA",
                         MfaMethod::Email => "EMAIL_OTP",
@@ -175,7 +178,7 @@ fn user_pool(builder: &Builder<'_>) -> UserPool {
             sns_caller_arn: Expr::attribute(SMS_ROLE, "Arn"),
             external_id: builder.name("sms"),
         }),
-        user_pool_add_ons: (sign_in.plan == Plan::Plus).then(|| UserPoolAddOns {
+        user_pool_add_ons: (sign_in.plan == FeaturePlan::Plus).then(|| UserPoolAddOns {
             advanced_security_mode: "ENFORCED".to_owned(),
         }),
         lambda_config: Some(LambdaConfig {
@@ -201,33 +204,39 @@ fn user_pool(builder: &Builder<'_>) -> UserPool {
 fn schema_attribute(name: &str, attribute: &Attribute) -> SchemaAttribute {
     let mut schema = SchemaAttribute {
         name: name.to_owned(),
-        attribute_data_type: match attribute.kind {
-            AttributeKind::String { .. } => "String",
-            AttributeKind::Number { .. } => "Number",
-            AttributeKind::Boolean => "Boolean",
-            AttributeKind::DateTime => "DateTime",
+        attribute_data_type: match *attribute.kind {
+            AttributeType::String => "String",
+            AttributeType::Number => "Number",
+            AttributeType::Boolean => "Boolean",
+            AttributeType::DateTime => "DateTime",
         }
         .to_owned(),
         mutable: attribute.mutable,
-        required: attribute.required,
+        required: *attribute.required,
         string_attribute_constraints: None,
         number_attribute_constraints: None,
     };
-    match attribute.kind {
+    let Attribute {
+        min_length,
+        max_length,
+        min,
+        max,
+        ..
+    } = attribute;
+    let or =
+        |length: &Option<At<u32>>, default: u32| length.as_deref().unwrap_or(&default).to_string();
+    match *attribute.kind {
         // Cognito writes these bounds by itself when left out; written here, they are ours to compare.
-        AttributeKind::String {
-            min_length,
-            max_length,
-        } if !attribute.standard => {
+        AttributeType::String if !is_standard_attribute(name) => {
             schema.string_attribute_constraints = Some(StringConstraints {
-                min_length: Some(min_length.unwrap_or(0).to_string()),
-                max_length: Some(max_length.unwrap_or(2048).to_string()),
+                min_length: Some(or(min_length, 0)),
+                max_length: Some(or(max_length, 2048)),
             });
         }
-        AttributeKind::Number { min, max } if min.is_some() || max.is_some() => {
+        AttributeType::Number if min.is_some() || max.is_some() => {
             schema.number_attribute_constraints = Some(NumberConstraints {
-                min_value: min.map(|min| min.to_string()),
-                max_value: max.map(|max| max.to_string()),
+                min_value: min.as_ref().map(ToString::to_string),
+                max_value: max.as_ref().map(ToString::to_string),
             });
         }
         _ => {}
@@ -270,7 +279,7 @@ fn machine_scopes(stage: &Stage) -> BTreeSet<&str> {
         .values()
         .filter(|client| client.kind == ClientKind::Machine);
     machines
-        .flat_map(|client| client.scopes.iter().map(String::as_str))
+        .flat_map(|client| client.scopes.iter().map(|scope| scope.as_str()))
         .collect()
 }
 
@@ -300,9 +309,8 @@ fn declare_resource_server(builder: &mut Builder<'_>) {
 }
 
 fn user_pool_client(builder: &Builder<'_>, name: &str, client: &Client) -> UserPoolClient {
-    let stage = builder.stage;
     let machine = client.kind == ClientKind::Machine;
-    let flows: &[&str] = match client.kind {
+    let flows: &[&str] = match *client.kind {
         ClientKind::Spa | ClientKind::Native => {
             &["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"]
         }
@@ -314,7 +322,7 @@ fn user_pool_client(builder: &Builder<'_>, name: &str, client: &Client) -> UserP
         // An empty list would mean Cognito's default flows, which let users sign in.
         ClientKind::Machine => &["ALLOW_REFRESH_TOKEN_AUTH"],
     };
-    let oauth: &[&str] = match client.kind {
+    let oauth: &[&str] = match *client.kind {
         ClientKind::Machine => &["client_credentials"],
         _ if client.callback_urls.is_empty() => &[],
         _ => &["code"],
@@ -329,10 +337,10 @@ fn user_pool_client(builder: &Builder<'_>, name: &str, client: &Client) -> UserP
             Expr::from(scope.as_str())
         }
     });
-    let attributes = |names: &BTreeSet<String>| {
+    let attributes = |names: &BTreeSet<At<String>>| {
         let names = names
             .iter()
-            .map(|name| attribute_name(stage, name))
+            .map(|name| attribute_name(name))
             .collect::<BTreeSet<_>>();
         (!machine).then(|| names.into_iter().collect::<Vec<_>>())
     };
@@ -340,7 +348,7 @@ fn user_pool_client(builder: &Builder<'_>, name: &str, client: &Client) -> UserP
     UserPoolClient {
         client_name: builder.name(name),
         user_pool_id: Expr::reference(USER_POOL),
-        generate_secret: matches!(client.kind, ClientKind::Server | ClientKind::Machine),
+        generate_secret: matches!(*client.kind, ClientKind::Server | ClientKind::Machine),
         explicit_auth_flows: flows.iter().map(|&flow| flow.to_owned()).collect(),
         allowed_oauth_flows_user_pool_client: !oauth.is_empty(),
         allowed_oauth_flows: oauth.iter().map(|&flow| flow.to_owned()).collect(),
@@ -349,14 +357,14 @@ fn user_pool_client(builder: &Builder<'_>, name: &str, client: &Client) -> UserP
         } else {
             scopes.collect()
         },
-        callback_urls: client.callback_urls.clone(),
-        logout_urls: client.logout_urls.clone(),
-        supported_identity_providers: vec!["COGNITO".to_owned()],
+        callback_urls: texts(&client.callback_urls),
+        logout_urls: texts(&client.logout_urls),
+        supported_identity_providers: vec![Expr::from("COGNITO")],
         read_attributes: attributes(&client.read),
         write_attributes: attributes(&client.write),
-        access_token_validity: client.tokens.access_seconds,
-        id_token_validity: client.tokens.id_seconds,
-        refresh_token_validity: client.tokens.refresh_seconds,
+        access_token_validity: client.tokens.access.seconds(),
+        id_token_validity: client.tokens.id.seconds(),
+        refresh_token_validity: client.tokens.refresh.seconds(),
         token_validity_units: TokenValidityUnits {
             access_token: seconds(),
             id_token: seconds(),
@@ -367,21 +375,17 @@ fn user_pool_client(builder: &Builder<'_>, name: &str, client: &Client) -> UserP
     }
 }
 
+fn texts(list: &[At<String>]) -> Vec<String> {
+    list.iter().map(ToString::to_string).collect()
+}
+
 fn user_pool_domain(hosted_ui: &HostedUi) -> UserPoolDomain {
-    let (domain, custom_domain_config) = match hosted_ui {
-        HostedUi::Prefix(prefix) => (prefix.clone(), None),
-        HostedUi::Domain {
-            domain,
-            certificate_arn,
-        } => (
-            domain.clone(),
-            Some(CustomDomainConfig {
-                certificate_arn: certificate_arn.clone(),
-            }),
-        ),
-    };
+    let certificate = hosted_ui.certificate_arn.as_ref();
+    let custom_domain_config = certificate.map(|arn| CustomDomainConfig {
+        certificate_arn: arn.to_string(),
+    });
     UserPoolDomain {
-        domain,
+        domain: hosted_ui.name().to_owned(),
         user_pool_id: Expr::reference(USER_POOL),
         managed_login_version: 1,
         custom_domain_config,

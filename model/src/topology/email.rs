@@ -21,7 +21,7 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
     };
     if matches!(builder.facts.identity, Identity::Ours { .. }) {
         let identity = EmailIdentity {
-            email_identity: email.identity.clone(),
+            email_identity: email.identity.to_string(),
             tags: builder.tags(),
         };
         builder.add(IDENTITY, Resource::EmailIdentity(identity));
@@ -48,16 +48,16 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
             let template = Template {
                 template: TemplateContent {
                     template_name,
-                    subject_part: mail.subject.clone(),
-                    html_part: mail.html.clone(),
-                    text_part: mail.text.clone(),
+                    subject_part: mail.subject.to_owned(),
+                    html_part: mail.html.to_owned(),
+                    text_part: mail.text.map(str::to_owned),
                 },
             };
             builder.add(id, Resource::Template(template));
         }
     }
     if !sender_is_ready(builder) {
-        builder.unverified_sender = Some(email.identity.clone());
+        builder.unverified_sender = Some(email.identity.to_string());
         builder.note(format!(
             "SES has not verified `{}` yet: Cognito's own sender (50 emails a day) is used until a deploy after it has",
             email.identity
@@ -78,24 +78,25 @@ pub(super) fn welcome_template(builder: &Builder<'_>) -> String {
 pub(super) fn templates<'a>(
     builder: &Builder<'_>,
     welcome: &'a Welcome,
-) -> impl Iterator<Item = (LogicalId, String, &'a Mail)> {
+) -> impl Iterator<Item = (LogicalId, String, Mail<'a>)> {
     let name = welcome_template(builder);
-    let standard = (WELCOME_TEMPLATE.to_owned(), name.clone(), &welcome.standard);
-    let variants = welcome.locales.iter().map(move |(locale, mail)| {
-        let id = super::id(WELCOME_TEMPLATE, locale);
-        (id, format!("{name}-{locale}"), mail)
-    });
-    std::iter::once(standard).chain(variants)
+    welcome.mails().map(move |(locale, mail)| match locale {
+        None => (WELCOME_TEMPLATE.to_owned(), name.clone(), mail),
+        Some(locale) => {
+            let id = super::id(WELCOME_TEMPLATE, locale);
+            (id, format!("{name}-{locale}"), mail)
+        }
+    })
 }
 
 /// Every `{{variable}}` of the welcome email in any language, sorted, with commas between. SES sends
 /// nothing when the data lacks one, so the function must know which to fill with nothing.
 pub(super) fn welcome_fields(welcome: &Welcome) -> String {
-    let mails = std::iter::once(&welcome.standard).chain(welcome.locales.values());
-    let fields: BTreeSet<&str> = mails
-        .flat_map(|mail| [Some(&mail.subject), Some(&mail.html), mail.text.as_ref()])
+    let fields: BTreeSet<&str> = welcome
+        .mails()
+        .flat_map(|(_, mail)| [Some(mail.subject), Some(mail.html), mail.text])
         .flatten()
-        .flat_map(|part| variables(part))
+        .flat_map(variables)
         .collect();
     fields.into_iter().collect::<Vec<_>>().join(",")
 }
@@ -130,7 +131,7 @@ pub(super) fn email_configuration(builder: &Builder<'_>) -> EmailConfiguration {
     };
     EmailConfiguration {
         email_sending_account: "DEVELOPER".to_owned(),
-        from: Some(email.from.clone()),
+        from: Some(email.from.to_string()),
         source_arn: Some(source_arn),
         configuration_set: Some(Expr::reference(CONFIGURATION_SET)),
     }

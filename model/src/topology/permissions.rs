@@ -29,7 +29,8 @@ pub(super) fn confirm_user(builder: &Builder<'_>, function: &str) -> Vec<Stateme
         hand_over(function),
     ];
     statements.extend(send_welcome(builder));
-    statements.extend(builder.stage.marketing.as_ref().map(read_secrets));
+    let marketing = builder.stage.marketing.as_ref();
+    statements.extend(marketing.map(|marketing| read_secrets(marketing)));
     statements
 }
 
@@ -91,7 +92,7 @@ fn send_welcome(builder: &Builder<'_>) -> Option<Statement> {
     let templates = email::templates(builder, welcome).map(|(_, name, _)| name);
     resources.extend(templates.map(|name| Expr::arn("ses", format!("template/{name}"))));
     // The bare address, whatever name stands before it.
-    let from = Expr::from(sender.from_address.as_str());
+    let from = Expr::from(sender.from.address());
     let ours = BTreeMap::from([("ses:FromAddress".to_owned(), from)]);
     Some(Statement {
         condition: Some(BTreeMap::from([("StringEquals".to_owned(), ours)])),

@@ -107,11 +107,11 @@ fn of_generate_token(
 /// the last are read when a token asks for them.
 fn known_roles(stage: &Stage) -> String {
     const LONGEST: usize = 1024;
-    let default = std::iter::once(&stage.access.default_role);
+    let default_role = &stage.access.default_role;
     let others = stage.access.roles.keys();
-    let others = others.filter(|role| **role != stage.access.default_role);
+    let others = others.filter(|role| *role != default_role);
     let mut names = String::new();
-    for role in default.chain(others) {
+    for role in std::iter::once(default_role).chain(others) {
         if names.len() + role.len() >= LONGEST {
             break;
         }
@@ -130,21 +130,27 @@ fn of_confirm_user(builder: &Builder<'_>, mut variables: Variables) -> Variables
     {
         let fields = email::welcome_fields(welcome);
         set(&mut variables, "WELCOME_FIELDS", fields);
-        set(&mut variables, "EMAIL_FROM", sender.from.as_str());
+        set(&mut variables, "EMAIL_FROM", sender.from.to_string());
         let template = email::welcome_template(builder);
         set(&mut variables, "WELCOME_TEMPLATE", template);
         let set_name = email::configuration_set(builder);
         set(&mut variables, "CONFIGURATION_SET", set_name);
         if !welcome.locales.is_empty() {
-            let locales: Vec<&str> = welcome.locales.keys().map(String::as_str).collect();
+            let locales: Vec<&str> = welcome
+                .locales
+                .keys()
+                .map(|locale| locale.as_str())
+                .collect();
             set(&mut variables, "WELCOME_LOCALES", locales.join(","));
         }
     }
     if let Some(marketing) = &stage.marketing {
         // Names of secrets, never secrets: whoever may read the function may read its environment.
-        // Our structs hold strings, booleans, lists and string-keyed maps; none can fail.
-        let settings = serde_json::to_string(marketing).unwrap_or_default();
-        set(&mut variables, "MARKETING", settings);
+        set(
+            &mut variables,
+            "MARKETING",
+            marketing.settings().to_string(),
+        );
     }
     variables
 }
@@ -183,7 +189,7 @@ fn declare_function(builder: &mut Builder<'_>, spec: Spec<'_>) {
 
     let logs = LogGroup {
         log_group_name,
-        retention_in_days: spec.trigger.log_retention_days,
+        retention_in_days: *spec.trigger.log_retention_days,
         tags: builder.tags(),
     };
     builder.add(format!("{}Logs", spec.id), Resource::LogGroup(logs));
@@ -199,8 +205,8 @@ fn declare_function(builder: &mut Builder<'_>, spec: Spec<'_>) {
         runtime: "provided.al2023".to_owned(),
         handler: "bootstrap".to_owned(),
         architectures: vec![architecture.to_owned()],
-        memory_size: spec.trigger.memory_mb,
-        timeout: spec.trigger.timeout_seconds,
+        memory_size: *spec.trigger.memory_mb,
+        timeout: *spec.trigger.timeout_seconds,
         environment: Environment {
             variables: spec.environment,
         },

@@ -2,7 +2,6 @@
 
 mod change;
 mod list;
-mod person;
 
 use std::process::ExitCode;
 
@@ -10,9 +9,9 @@ use clap::{Args, Subcommand};
 
 use self::change::{ChangeArgs, GrantArgs};
 use self::list::ListArgs;
-use self::person::Person;
 use super::context::Context;
-use super::site::Site;
+use super::deployed;
+use crate::people::Person;
 use saasauth_model::error::Result;
 
 /// The users of a stage: their roles, permissions and domains
@@ -55,13 +54,12 @@ pub(super) async fn run(args: UserArgs, context: &Context) -> Result<ExitCode> {
 }
 
 async fn show(who: &str, context: &Context) -> Result<()> {
-    let project = context.project()?;
-    let stage = context.stage(&project)?;
-    let site = Site::open(context, &project, stage).await?;
-    let person = site.work(Box::pin(Person::find(&site, who))).await?;
+    let (project, stage) = context.stage()?;
+    let deployed = deployed::open(context, &project, stage).await?;
+    let person = deployed::work(Person::find(&deployed, who)).await?;
     if context.global.json {
-        context.ui.json(&person.document(&site.stage))
+        context.ui.json(&person.document(&deployed.stage))
     } else {
-        context.ui.outputs(&person.pairs(&site.stage))
+        context.ui.person(&person, &deployed.stage)
     }
 }

@@ -7,7 +7,7 @@ use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, trace};
 use crate::engine::outputs::Outputs;
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::plan::{Observed, Recorded};
-use saasauth_model::project::stage::{HostedUi, Stage, Target};
+use saasauth_model::project::stage::{Stage, Target};
 use saasauth_model::resource::function::{ARTIFACT_BUCKET, SENT_DIRECTLY};
 use saasauth_model::resource::{Answers, Kind, Live, LogicalId};
 use saasauth_model::topology::{self, Facts, Identity, Topology};
@@ -121,7 +121,7 @@ async fn look(
 
     let recorded_identity = ledger.records.contains_key(topology::EMAIL_IDENTITY);
     let facts = Facts {
-        identity: identity_fact(aws, sender, recorded_identity),
+        identity: identity_fact(aws, sender.as_ref(), recorded_identity),
     };
     let mut topology = topology::build(stage, &facts);
     if sandbox {
@@ -149,9 +149,21 @@ async fn look(
     let live = if ledger.records.is_empty() && tagged.is_empty() {
         BTreeMap::new()
     } else {
-        read_all(aws, &topology, &ledger, &tagged, answers.clone(), reads)
-            .await
-            .map_err(|fault| fault.while_doing(doing))?
+        let known = KnownSender {
+            identity: stage.email.as_ref().map(|email| email.identity.as_str()),
+            live: sender.map(|state| state.live),
+        };
+        read_all(
+            aws,
+            &topology,
+            &ledger,
+            &tagged,
+            answers.clone(),
+            reads,
+            known,
+        )
+        .await
+        .map_err(|fault| fault.while_doing(doing))?
     };
     let recorded = ledger
         .records
@@ -190,7 +202,7 @@ fn base_answers(stage: &Stage, caller: &Caller) -> Answers {
     let mut answers = Answers::default();
     answers.reference("AWS::AccountId", &caller.account);
     answers.reference("AWS::Partition", &caller.partition);
-    answers.reference("AWS::Region", &stage.region);
+    answers.reference("AWS::Region", stage.region.as_str());
     answers.reference(ARTIFACT_BUCKET, SENT_DIRECTLY);
     answers
 }
@@ -255,7 +267,7 @@ async fn missing_secrets(
         .collect())
 }
 
-fn identity_fact(aws: &Aws, state: Option<IdentityState>, recorded: bool) -> Identity {
+fn identity_fact(aws: &Aws, state: Option<&IdentityState>, recorded: bool) -> Identity {
     match state {
         None => Identity::Ours { ready: false },
         Some(state) if recorded || state.owner.as_ref() == Some(aws.owner()) => Identity::Ours {
@@ -270,9 +282,7 @@ fn identity_fact(aws: &Aws, state: Option<IdentityState>, recorded: bool) -> Ide
 /// The pool the hosted UI's domain hangs from now, ours or not.
 async fn domain_pool(aws: &Aws, stage: &Stage) -> crate::aws::Result<Option<String>> {
     match &stage.hosted_ui {
-        Some(HostedUi::Prefix(name) | HostedUi::Domain { domain: name, .. }) => {
-            aws.domain_pool(name).await
-        }
+        Some(hosted_ui) => aws.domain_pool(hosted_ui.name()).await,
         None => Ok(None),
     }
 }
@@ -297,7 +307,7 @@ fn check_domain(
     if recorded || tagged_pool(Kind::UserPool, tagged).as_ref() == Some(&pool) {
         return Ok(());
     }
-    let (HostedUi::Prefix(name) | HostedUi::Domain { domain: name, .. }) = hosted_ui;
+    let name = hosted_ui.name();
     Err(Error::refused(format!(
         "the domain `{name}` already belongs to user pool `{pool}`"
     ))
@@ -305,6 +315,22 @@ fn check_domain(
         "choose another `hosted_ui` for this stage, such as `prefix: {name}-{}`",
         stage.name
     )))
+}
+
+/// The SES identity to send from, as it was read to decide about it: a second request would only learn
+/// the same.
+struct KnownSender<'a> {
+    identity: Option<&'a str>,
+    /// `None` when there is none.
+    live: Option<Live>,
+}
+
+impl KnownSender<'_> {
+    fn is(&self, wanted: &Wanted) -> bool {
+        let name = wanted.physical_id.as_deref();
+        let name = name.or_else(|| wanted.declared["EmailIdentity"].as_str());
+        wanted.kind == Kind::EmailIdentity && self.identity.is_some() && name == self.identity
+    }
 }
 
 /// Reads every declared resource. Children of what AWS names itself can only be read once their
@@ -316,6 +342,7 @@ async fn read_all(
     tagged: &[String],
     mut answers: Answers,
     reads: Reads,
+    mut sender: KnownSender<'_>,
 ) -> crate::aws::Result<BTreeMap<LogicalId, Live>> {
     let mut live = BTreeMap::new();
     let mut asked = BTreeSet::new();
@@ -353,7 +380,12 @@ async fn read_all(
             return Ok(live);
         }
         asked.extend(wanted.iter().map(|one| one.id.clone()));
-        for (id, found) in aws.read(&wanted).await? {
+        let (known, wanted): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|one| sender.is(one));
+        let known = known
+            .into_iter()
+            .filter_map(|one| Some((one.id, sender.live.take()?)));
+        let known: Vec<(LogicalId, Live)> = known.collect();
+        for (id, found) in aws.read(&wanted).await?.into_iter().chain(known) {
             found.answer(&id, &mut answers);
             live.insert(id, found);
         }

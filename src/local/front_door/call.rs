@@ -7,6 +7,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::scope::Scope;
 
@@ -151,7 +152,7 @@ impl Reply {
         reply
             .headers
             .insert("x-amzn-errortype", HeaderValue::from_static(code));
-        if let Ok(id) = HeaderValue::try_from(request_id()) {
+        if let Ok(id) = HeaderValue::try_from(Uuid::new_v4().to_string()) {
             reply.headers.insert("x-amzn-requestid", id);
         }
         reply
@@ -178,19 +179,6 @@ impl Reply {
         }
         response
     }
-}
-
-/// A random identifier in the form of AWS's request IDs.
-fn request_id() -> String {
-    let bits = rand::random::<u128>();
-    format!(
-        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-        bits >> 96,
-        (bits >> 80) & 0xffff,
-        (bits >> 68) & 0xfff,
-        0x8000 | ((bits >> 52) & 0x3fff),
-        bits & 0xffff_ffff_ffff
-    )
 }
 
 #[cfg(test)]

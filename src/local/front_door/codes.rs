@@ -8,12 +8,12 @@ use rand::Rng;
 
 /// What a code allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Purpose {
+pub(super) enum CodePurpose {
     SignUp,
     NewPassword,
 }
 
-impl Purpose {
+impl CodePurpose {
     /// How long Cognito takes such a code.
     fn lifetime(self) -> Duration {
         match self {
@@ -25,15 +25,15 @@ impl Purpose {
 
 /// Who may use a code, and for what. The user is the pool's own username, never an alias.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(super) struct CodeKey {
     pub(super) pool_id: String,
     pub(super) username: String,
-    pub(super) purpose: Purpose,
+    pub(super) purpose: CodePurpose,
 }
 
 /// Why a code was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum CodeRefusal {
     /// A code is out, and it is another one.
     Mismatch,
     /// No code is out, or it is too old.
@@ -42,7 +42,7 @@ pub(super) enum Refusal {
 
 /// A code taken out of the store; put back when what it was for fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Code {
+pub(super) struct IssuedCode {
     digits: String,
     /// The attribute the code was sent to, which using it proves: `email` or `phone_number`.
     pub(super) attribute: &'static str,
@@ -52,14 +52,14 @@ pub(super) struct Code {
 /// The codes in circulation. One per user and purpose: a new one takes the place of the old.
 #[derive(Debug, Default)]
 pub(super) struct Codes {
-    inner: Mutex<HashMap<Key, Code>>,
+    inner: Mutex<HashMap<CodeKey, IssuedCode>>,
 }
 
 impl Codes {
     /// Makes a code of six digits.
-    pub(super) fn issue(&self, key: Key, attribute: &'static str, now: Instant) -> String {
+    pub(super) fn issue(&self, key: CodeKey, attribute: &'static str, now: Instant) -> String {
         let digits = format!("{:06}", rand::rng().random_range(0..1_000_000));
-        let code = Code {
+        let code = IssuedCode {
             digits: digits.clone(),
             attribute,
             expires: now + key.purpose.lifetime(),
@@ -71,21 +71,26 @@ impl Codes {
     }
 
     /// Takes the code out when `given` is it. Of two calls with the same code only one gets it.
-    pub(super) fn take(&self, key: &Key, given: &str, now: Instant) -> Result<Code, Refusal> {
+    pub(super) fn take(
+        &self,
+        key: &CodeKey,
+        given: &str,
+        now: Instant,
+    ) -> Result<IssuedCode, CodeRefusal> {
         let mut codes = self.lock();
         match codes.get(key) {
             Some(code) if code.expires > now => {
                 if code.digits != given {
-                    return Err(Refusal::Mismatch);
+                    return Err(CodeRefusal::Mismatch);
                 }
             }
-            _ => return Err(Refusal::Expired),
+            _ => return Err(CodeRefusal::Expired),
         }
-        codes.remove(key).ok_or(Refusal::Expired)
+        codes.remove(key).ok_or(CodeRefusal::Expired)
     }
 
     /// Puts a taken code back, unless a newer one was sent meanwhile.
-    pub(super) fn put_back(&self, key: Key, code: Code) {
+    pub(super) fn put_back(&self, key: CodeKey, code: IssuedCode) {
         self.lock().entry(key).or_insert(code);
     }
 
@@ -93,7 +98,7 @@ impl Codes {
         self.lock().clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Code>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<CodeKey, IssuedCode>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -102,8 +107,8 @@ impl Codes {
 mod tests {
     use super::*;
 
-    fn key(purpose: Purpose) -> Key {
-        Key {
+    fn key(purpose: CodePurpose) -> CodeKey {
+        CodeKey {
             pool_id: "p".into(),
             username: "u".into(),
             purpose,
@@ -117,46 +122,46 @@ mod tests {
     #[test]
     fn a_code_works_once() {
         let (codes, now) = (Codes::default(), Instant::now());
-        let digits = codes.issue(key(Purpose::SignUp), "email", now);
+        let digits = codes.issue(key(CodePurpose::SignUp), "email", now);
         assert_eq!(digits.len(), 6);
         assert!(digits.bytes().all(|byte| byte.is_ascii_digit()));
-        assert!(codes.take(&key(Purpose::SignUp), &digits, now).is_ok());
+        assert!(codes.take(&key(CodePurpose::SignUp), &digits, now).is_ok());
         assert_eq!(
-            codes.take(&key(Purpose::SignUp), &digits, now),
-            Err(Refusal::Expired)
+            codes.take(&key(CodePurpose::SignUp), &digits, now),
+            Err(CodeRefusal::Expired)
         );
     }
 
     #[test]
     fn a_wrong_code_does_not_use_up_the_right_one() {
         let (codes, now) = (Codes::default(), Instant::now());
-        let digits = codes.issue(key(Purpose::SignUp), "email", now);
+        let digits = codes.issue(key(CodePurpose::SignUp), "email", now);
         assert_eq!(
-            codes.take(&key(Purpose::SignUp), another(&digits), now),
-            Err(Refusal::Mismatch)
+            codes.take(&key(CodePurpose::SignUp), another(&digits), now),
+            Err(CodeRefusal::Mismatch)
         );
-        assert!(codes.take(&key(Purpose::SignUp), &digits, now).is_ok());
+        assert!(codes.take(&key(CodePurpose::SignUp), &digits, now).is_ok());
     }
 
     #[test]
     fn a_code_is_for_one_purpose() {
         let (codes, now) = (Codes::default(), Instant::now());
-        let digits = codes.issue(key(Purpose::SignUp), "email", now);
+        let digits = codes.issue(key(CodePurpose::SignUp), "email", now);
         assert_eq!(
-            codes.take(&key(Purpose::NewPassword), &digits, now),
-            Err(Refusal::Expired)
+            codes.take(&key(CodePurpose::NewPassword), &digits, now),
+            Err(CodeRefusal::Expired)
         );
     }
 
     #[test]
     fn codes_expire_as_cognito_says() {
-        for (purpose, hours) in [(Purpose::SignUp, 24), (Purpose::NewPassword, 1)] {
+        for (purpose, hours) in [(CodePurpose::SignUp, 24), (CodePurpose::NewPassword, 1)] {
             let (codes, now) = (Codes::default(), Instant::now());
             let digits = codes.issue(key(purpose), "email", now);
             let end = now + Duration::from_secs(hours * 3600);
             assert_eq!(
                 codes.take(&key(purpose), &digits, end),
-                Err(Refusal::Expired)
+                Err(CodeRefusal::Expired)
             );
             let before = end - Duration::from_secs(1);
             assert!(codes.take(&key(purpose), &digits, before).is_ok());
@@ -166,11 +171,15 @@ mod tests {
     #[test]
     fn a_code_put_back_yields_to_a_newer_one() {
         let (codes, now) = (Codes::default(), Instant::now());
-        let old = codes.issue(key(Purpose::SignUp), "email", now);
-        let taken = codes.take(&key(Purpose::SignUp), &old, now).expect("right");
-        let new = codes.issue(key(Purpose::SignUp), "phone_number", now);
-        codes.put_back(key(Purpose::SignUp), taken);
-        let code = codes.take(&key(Purpose::SignUp), &new, now).expect("newer");
+        let old = codes.issue(key(CodePurpose::SignUp), "email", now);
+        let taken = codes
+            .take(&key(CodePurpose::SignUp), &old, now)
+            .expect("right");
+        let new = codes.issue(key(CodePurpose::SignUp), "phone_number", now);
+        codes.put_back(key(CodePurpose::SignUp), taken);
+        let code = codes
+            .take(&key(CodePurpose::SignUp), &new, now)
+            .expect("newer");
         assert_eq!(code.attribute, "phone_number");
     }
 }

@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 use super::Door;
 use super::call::{Call, Reply};
-use super::codes::{Key, Purpose, Refusal};
+use super::codes::{CodeKey, CodePurpose, CodeRefusal};
 use super::message::{Contact, Message};
-use super::scope::{Home, Scope, pool_of_token, region_of_pool};
-use super::trace::Line;
-use super::trigger::{NO_CLIENT, Occasion, Source, permits_cognito};
+use super::scope::{ClientLocation, Scope, pool_of_token, region_of_pool};
+use super::trace::TraceLine;
+use super::trigger::{NO_CLIENT, PostConfirmation, TriggerSource, permits_cognito};
 use super::upstream::COGNITO;
 
 /// How long a trigger may take. Cognito gives it five seconds and tries three times; one try of the
@@ -66,7 +66,7 @@ pub(super) async fn answer(door: &Door, mut call: Call, action: &str) -> Reply {
         call.sign_as(&owner, "cognito-idp");
         scope = owner;
     }
-    let request = Request {
+    let request = Operation {
         door,
         call: &call,
         input: &input,
@@ -132,7 +132,7 @@ async fn owner(door: &Door, input: &Value) -> Option<Scope> {
 }
 
 /// Finds the pool an app client belongs to, over all accounts the door has seen.
-async fn home_of_client(door: &Door, client_id: &str) -> Option<Home> {
+async fn home_of_client(door: &Door, client_id: &str) -> Option<ClientLocation> {
     if let Some(home) = door.scopes.client(client_id) {
         let input = json!({ "UserPoolId": home.pool_id, "ClientId": client_id });
         if door
@@ -159,7 +159,7 @@ async fn home_of_client(door: &Door, client_id: &str) -> Option<Home> {
                     .await
                     .is_ok()
                 {
-                    let home = Home {
+                    let home = ClientLocation {
                         scope,
                         pool_id: pool_id.to_owned(),
                     };
@@ -199,17 +199,17 @@ async fn scope_of_pool(door: &Door, pool_id: &str) -> Option<Scope> {
 }
 
 /// One operation under way. `Err` is an answer too: the one that ends it early.
-struct Request<'a> {
+struct Operation<'a> {
     door: &'a Door,
     call: &'a Call,
     input: &'a Value,
     scope: &'a Scope,
 }
 
-type Answer = Result<Reply, Box<Reply>>;
+type ReplyResult = Result<Reply, Box<Reply>>;
 
-impl Request<'_> {
-    async fn sign_up(&self) -> Answer {
+impl Operation<'_> {
+    async fn sign_up(&self) -> ReplyResult {
         let pool = self.pool_of_client().await;
         let reply = self.forward().await?;
         let (Some(pool), Some(mut body)) = (pool, reply.json()) else {
@@ -221,11 +221,11 @@ impl Request<'_> {
         };
         if body["UserConfirmed"] == true {
             // A PreSignUp trigger confirmed the user, which counts as a confirmation.
-            self.post_confirmation(&pool, &user, Source::ConfirmSignUp)
+            self.post_confirmation(&pool, &user, TriggerSource::ConfirmSignUp)
                 .await?;
             return Ok(reply);
         }
-        let details = self.send_code(&pool, &user, Purpose::SignUp);
+        let details = self.send_code(&pool, &user, CodePurpose::SignUp);
         match details {
             Some(details) => body["CodeDeliveryDetails"] = details,
             // The emulator claims to have sent one even where the pool verifies nothing.
@@ -238,7 +238,7 @@ impl Request<'_> {
         Ok(reply.with_json(&body))
     }
 
-    async fn resend_code(&self) -> Answer {
+    async fn resend_code(&self) -> ReplyResult {
         let Some((pool, user)) = self.known_user().await else {
             return self.forward().await;
         };
@@ -253,35 +253,35 @@ impl Request<'_> {
             return Err(Reply::refusal("InvalidParameterException", message));
         }
         let reply = self.forward().await?;
-        Ok(self.with_delivery(reply, self.send_code(&pool, &user, Purpose::SignUp)))
+        Ok(self.with_delivery(reply, self.send_code(&pool, &user, CodePurpose::SignUp)))
     }
 
-    async fn confirm_sign_up(&self) -> Answer {
+    async fn confirm_sign_up(&self) -> ReplyResult {
         let Some((pool, user)) = self.known_user().await else {
             return self.forward().await;
         };
         refuse_unless_unconfirmed(&user)?;
-        let (user, reply) = self.with_code(&pool, user, Purpose::SignUp).await?;
+        let (user, reply) = self.with_code(&pool, user, CodePurpose::SignUp).await?;
         // As on AWS, a failing trigger leaves the user confirmed: the answer is an error, and
         // confirming again is refused with the status CONFIRMED.
-        self.post_confirmation(&pool, &user, Source::ConfirmSignUp)
+        self.post_confirmation(&pool, &user, TriggerSource::ConfirmSignUp)
             .await?;
         Ok(reply)
     }
 
-    async fn admin_confirm_sign_up(&self) -> Answer {
+    async fn admin_confirm_sign_up(&self) -> ReplyResult {
         let Some((pool, user)) = self.known_user().await else {
             return self.forward().await;
         };
         refuse_unless_unconfirmed(&user)?;
         let reply = self.forward().await?;
         let user = self.user(&pool, &user.username).await.unwrap_or(user);
-        self.post_confirmation(&pool, &user, Source::ConfirmSignUp)
+        self.post_confirmation(&pool, &user, TriggerSource::ConfirmSignUp)
             .await?;
         Ok(reply)
     }
 
-    async fn forgot_password(&self) -> Answer {
+    async fn forgot_password(&self) -> ReplyResult {
         let Some((pool, user)) = self.known_user().await else {
             return self.forward().await;
         };
@@ -299,10 +299,13 @@ impl Request<'_> {
             return Err(Reply::refusal("InvalidParameterException", NO_RECOVERY));
         }
         let reply = self.forward().await?;
-        Ok(self.with_delivery(reply, self.send_code(&pool, &user, Purpose::NewPassword)))
+        Ok(self.with_delivery(
+            reply,
+            self.send_code(&pool, &user, CodePurpose::NewPassword),
+        ))
     }
 
-    async fn admin_reset_password(&self) -> Answer {
+    async fn admin_reset_password(&self) -> ReplyResult {
         let Some((pool, user)) = self.known_user().await else {
             return self.forward().await;
         };
@@ -310,22 +313,24 @@ impl Request<'_> {
             return Err(Reply::refusal("InvalidParameterException", NO_RECOVERY));
         }
         let reply = self.forward().await?;
-        self.send_code(&pool, &user, Purpose::NewPassword);
+        self.send_code(&pool, &user, CodePurpose::NewPassword);
         Ok(reply)
     }
 
-    async fn confirm_forgot_password(&self) -> Answer {
+    async fn confirm_forgot_password(&self) -> ReplyResult {
         let Some((pool, user)) = self.known_user().await else {
             return self.forward().await;
         };
-        let (user, reply) = self.with_code(&pool, user, Purpose::NewPassword).await?;
-        self.post_confirmation(&pool, &user, Source::ConfirmForgotPassword)
+        let (user, reply) = self
+            .with_code(&pool, user, CodePurpose::NewPassword)
+            .await?;
+        self.post_confirmation(&pool, &user, TriggerSource::ConfirmForgotPassword)
             .await?;
         Ok(reply)
     }
 
     /// Everything else is the emulator's, but for two things it leaves out or words differently.
-    async fn pass_on(&self) -> Answer {
+    async fn pass_on(&self) -> ReplyResult {
         let reply = self.door.upstream.forward(self.call).await;
         if let Some(body) = reply.json() {
             if let Some(session) = body.get("Session").and_then(Value::as_str) {
@@ -340,7 +345,7 @@ impl Request<'_> {
     }
 
     /// Lets the emulator do its part; a refusal ends the operation.
-    async fn forward(&self) -> Answer {
+    async fn forward(&self) -> ReplyResult {
         let reply = self.door.upstream.forward(self.call).await;
         if reply.is_success() {
             Ok(reply)
@@ -354,10 +359,10 @@ impl Request<'_> {
         &self,
         pool: &Pool,
         user: User,
-        purpose: Purpose,
+        purpose: CodePurpose,
     ) -> Result<(User, Reply), Box<Reply>> {
         let given = self.text("ConfirmationCode").unwrap_or_default();
-        let key = Key {
+        let key = CodeKey {
             pool_id: pool.id.clone(),
             username: user.username.clone(),
             purpose,
@@ -367,8 +372,8 @@ impl Request<'_> {
             .codes
             .take(&key, given, Instant::now())
             .map_err(|refusal| match refusal {
-                Refusal::Mismatch => Reply::refusal("CodeMismatchException", WRONG_CODE),
-                Refusal::Expired => Reply::refusal("ExpiredCodeException", OLD_CODE),
+                CodeRefusal::Mismatch => Reply::refusal("CodeMismatchException", WRONG_CODE),
+                CodeRefusal::Expired => Reply::refusal("ExpiredCodeException", OLD_CODE),
             })?;
         let attribute = code.attribute;
         let reply = match self.forward().await {
@@ -395,12 +400,12 @@ impl Request<'_> {
 
     /// Makes a code and puts it into the mailbox; the answer's `CodeDeliveryDetails`, or nothing
     /// when there is nowhere to send it.
-    fn send_code(&self, pool: &Pool, user: &User, purpose: Purpose) -> Option<Value> {
+    fn send_code(&self, pool: &Pool, user: &User, purpose: CodePurpose) -> Option<Value> {
         let contact = match purpose {
-            Purpose::SignUp => Contact::for_sign_up(&pool.described, &user.attributes),
-            Purpose::NewPassword => Contact::for_recovery(&pool.described, &user.attributes),
+            CodePurpose::SignUp => Contact::for_sign_up(&pool.described, &user.attributes),
+            CodePurpose::NewPassword => Contact::for_recovery(&pool.described, &user.attributes),
         }?;
-        let key = Key {
+        let key = CodeKey {
             pool_id: pool.id.clone(),
             username: user.username.clone(),
             purpose,
@@ -409,7 +414,7 @@ impl Request<'_> {
             .door
             .codes
             .issue(key, contact.attribute, Instant::now());
-        let by_link = purpose == Purpose::SignUp
+        let by_link = purpose == CodePurpose::SignUp
             && pool
                 .described
                 .pointer("/VerificationMessageTemplate/DefaultEmailOption")
@@ -448,7 +453,7 @@ impl Request<'_> {
         &self,
         pool: &Pool,
         user: &User,
-        source: Source,
+        source: TriggerSource,
     ) -> Result<(), Box<Reply>> {
         let Some(function) = pool
             .described
@@ -469,7 +474,7 @@ impl Request<'_> {
         if !policy.is_some_and(|policy| permits_cognito(&policy, pool.arn())) {
             return Err(unexpected("AccessDeniedException"));
         }
-        let event = Occasion {
+        let event = PostConfirmation {
             source,
             region: &self.scope.region,
             pool_id: &pool.id,
@@ -486,7 +491,7 @@ impl Request<'_> {
         let status = reply
             .as_ref()
             .map_or(StatusCode::GATEWAY_TIMEOUT, |reply| reply.status);
-        let line = Line {
+        let line = TraceLine {
             service: "lambda",
             action: "Invoke (PostConfirmation)",
             status: status.as_u16(),

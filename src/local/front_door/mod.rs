@@ -22,6 +22,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{Method, Request, Response, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -29,7 +30,7 @@ use tokio::task::JoinHandle;
 use self::call::{BODY_LIMIT, Call, Reply};
 use self::codes::Codes;
 use self::scope::{Scope, Scopes};
-use self::trace::{Line, Trace};
+use self::trace::{Trace, TraceLine};
 use self::upstream::{COGNITO, Upstream};
 use super::mailbox::{Mail, Mailbox};
 use saasauth_model::error::{Error, ErrorKind, Result};
@@ -42,6 +43,13 @@ pub(super) const MAIL_PATH: &str = "/_saasauth/mail";
 pub(super) const RESET_PATH: &str = "/_ministack/reset";
 /// The emulator's health.
 pub(super) const UPSTREAM_HEALTH_PATH: &str = "/_ministack/health";
+
+/// Everything but the characters RFC 3986 leaves unreserved.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// A front door in operation. Closed when dropped.
 #[derive(Debug)]
@@ -130,23 +138,10 @@ impl Door {
     fn link(&self, path: &str, query: &[(&str, &str)]) -> String {
         let query: Vec<String> = query
             .iter()
-            .map(|(name, value)| format!("{name}={}", percent_encoded(value)))
+            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, RESERVED)))
             .collect();
         format!("http://{}{path}?{}", self.address, query.join("&"))
     }
-}
-
-/// Encodes everything but the characters RFC 3986 leaves unreserved.
-fn percent_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 async fn serve(State(door): State<Arc<Door>>, request: Request<Body>) -> Response<Body> {
@@ -175,7 +170,7 @@ async fn serve(State(door): State<Arc<Door>>, request: Request<Body>) -> Respons
     let ours = call.uri.path().starts_with("/_saasauth/");
     let reply = route(&door, call).await;
     if !ours {
-        let line = Line {
+        let line = TraceLine {
             service: &service,
             action: &action,
             status: reply.status.as_u16(),
@@ -246,8 +241,16 @@ async fn mail(door: &Door) -> Reply {
 mod tests {
     use super::*;
 
-    #[test]
-    fn links_are_encoded() {
-        assert_eq!(percent_encoded("a+b@c.d e"), "a%2Bb%40c.d%20e");
+    #[tokio::test]
+    async fn links_are_encoded() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let front = FrontDoor::open(listener, "http://127.0.0.1:0", None).expect("opens");
+        let link = front
+            .door
+            .link("/confirm", &[("user", "a+b@c.d e"), ("code", "1-_~é")]);
+        assert_eq!(
+            link.split_once("/confirm").map(|(_, query)| query),
+            Some("?user=a%2Bb%40c.d%20e&code=1-_~%C3%A9")
+        );
     }
 }

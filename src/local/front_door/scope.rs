@@ -82,7 +82,7 @@ impl Scope {
 
 /// Where an app client lives.
 #[derive(Debug, Clone)]
-pub(super) struct Home {
+pub(super) struct ClientLocation {
     pub(super) scope: Scope,
     pub(super) pool_id: String,
 }
@@ -90,13 +90,13 @@ pub(super) struct Home {
 /// What has gone through the door so far, as far as it helps to place unsigned calls.
 #[derive(Debug, Default)]
 pub(super) struct Scopes {
-    inner: Mutex<Seen>,
+    inner: Mutex<KnownScopes>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct KnownScopes {
     scopes: Vec<Scope>,
-    clients: HashMap<String, Home>,
+    clients: HashMap<String, ClientLocation>,
     pools: HashMap<String, Scope>,
     sessions: HashMap<String, Scope>,
     session_order: VecDeque<String>,
@@ -119,11 +119,11 @@ impl Scopes {
         scopes
     }
 
-    pub(super) fn client(&self, client_id: &str) -> Option<Home> {
+    pub(super) fn client(&self, client_id: &str) -> Option<ClientLocation> {
         self.lock().clients.get(client_id).cloned()
     }
 
-    pub(super) fn remember_client(&self, client_id: &str, home: &Home) {
+    pub(super) fn remember_client(&self, client_id: &str, home: &ClientLocation) {
         self.lock()
             .clients
             .insert(client_id.to_owned(), home.clone());
@@ -167,13 +167,13 @@ impl Scopes {
     pub(super) fn clear(&self) {
         let mut seen = self.lock();
         let scopes = std::mem::take(&mut seen.scopes);
-        *seen = Seen {
+        *seen = KnownScopes {
             scopes,
-            ..Seen::default()
+            ..KnownScopes::default()
         };
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+    fn lock(&self) -> MutexGuard<'_, KnownScopes> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

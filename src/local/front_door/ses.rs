@@ -2,6 +2,7 @@
 //! so that a tag which changed would look changed to every later deploy.
 
 use axum::http::Method;
+use percent_encoding::percent_decode_str;
 
 use super::call::{Call, Reply};
 use super::scope::Scope;
@@ -25,7 +26,7 @@ pub(super) async fn identity(upstream: &Upstream, call: &Call, identity: &str) -
     let Some(mut answer) = reply.is_success().then(|| reply.json()).flatten() else {
         return reply;
     };
-    let identity = identity.replace("%40", "@");
+    let identity = percent_decode_str(identity).decode_utf8_lossy();
     let arn = format!(
         "arn:aws:ses:{}:{}:identity/{identity}",
         scope.region,

@@ -23,7 +23,7 @@ pub(super) struct Trace {
 
 /// One line.
 #[derive(Debug, Serialize)]
-pub(super) struct Line<'a> {
+pub(super) struct TraceLine<'a> {
     pub(super) service: &'a str,
     pub(super) action: &'a str,
     pub(super) status: u16,
@@ -33,10 +33,10 @@ pub(super) struct Line<'a> {
 }
 
 #[derive(Serialize)]
-struct Timed<'a> {
+struct TimedLine<'a> {
     time: String,
     #[serde(flatten)]
-    line: &'a Line<'a>,
+    line: &'a TraceLine<'a>,
     ms: f64,
 }
 
@@ -49,8 +49,8 @@ impl Trace {
         }
     }
 
-    pub(super) fn record(&self, line: &Line<'_>, took: Duration) {
-        let timed = Timed {
+    pub(super) fn record(&self, line: &TraceLine<'_>, took: Duration) {
+        let timed = TimedLine {
             time: OffsetDateTime::now_utc()
                 .format(&Rfc3339)
                 .unwrap_or_default(),
@@ -90,9 +90,10 @@ mod tests {
 
     #[test]
     fn a_call_is_one_line() {
-        let path = std::env::temp_dir().join(format!("trace-{}.jsonl", rand::random::<u64>()));
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("trace.jsonl");
         let trace = Trace::to(Some(&path));
-        let line = Line {
+        let line = TraceLine {
             service: "lambda",
             action: "Invoke",
             status: 200,
@@ -100,7 +101,6 @@ mod tests {
         };
         trace.record(&line, Duration::from_micros(1500));
         let text = std::fs::read_to_string(&path).expect("written");
-        std::fs::remove_file(&path).expect("ours");
         let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(value["service"], "lambda");
         assert_eq!(value["ms"], 1.5);

@@ -9,12 +9,12 @@ use serde_json::{Map, Value, json};
 
 /// What set the trigger off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum TriggerSource {
     ConfirmSignUp,
     ConfirmForgotPassword,
 }
 
-impl Source {
+impl TriggerSource {
     fn name(self) -> &'static str {
         match self {
             Self::ConfirmSignUp => "PostConfirmation_ConfirmSignUp",
@@ -27,8 +27,8 @@ impl Source {
 pub(super) const NO_CLIENT: &str = "CLIENT_ID_NOT_APPLICABLE";
 
 /// The facts an event is made of.
-pub(super) struct Occasion<'a> {
-    pub(super) source: Source,
+pub(super) struct PostConfirmation<'a> {
+    pub(super) source: TriggerSource,
     pub(super) region: &'a str,
     pub(super) pool_id: &'a str,
     /// The pool's own username: a UUID where people sign in with an address.
@@ -39,7 +39,7 @@ pub(super) struct Occasion<'a> {
     pub(super) client_metadata: Option<&'a Value>,
 }
 
-impl Occasion<'_> {
+impl PostConfirmation<'_> {
     /// The event as Cognito sends it, every attribute a string.
     pub(super) fn event(&self) -> Value {
         let mut attributes: Map<String, Value> = self
@@ -166,8 +166,8 @@ mod tests {
             ("email_verified".to_owned(), "true".to_owned()),
             ("sub".to_owned(), "u-1".to_owned()),
         ]);
-        let mut occasion = Occasion {
-            source: Source::ConfirmSignUp,
+        let mut occasion = PostConfirmation {
+            source: TriggerSource::ConfirmSignUp,
             region: "eu-west-1",
             pool_id: "eu-west-1_Abc",
             username: "u-1",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use percent_encoding::utf8_percent_encode;
 use serde_json::{Value, json};
 
 use super::call::{AWS_JSON, Call, Reply};
@@ -154,7 +155,8 @@ impl Upstream {
 
     /// The tags of an SES resource, as they are now.
     pub(super) async fn ses_tags(&self, scope: &Scope, arn: &str) -> Option<Value> {
-        let path = format!("/v2/email/tags?ResourceArn={}", super::percent_encoded(arn));
+        let arn = utf8_percent_encode(arn, super::RESERVED);
+        let path = format!("/v2/email/tags?ResourceArn={arn}");
         let headers = HeaderMap::new();
         let reply = self
             .own(scope, "ses", Method::GET, &path, headers, String::new())

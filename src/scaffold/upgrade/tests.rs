@@ -1,5 +1,7 @@
 use std::io::{Cursor, Read};
 
+use tempfile::TempDir;
+
 use super::*;
 use crate::scaffold::{self, Scaffold};
 use saasauth_model::error::ErrorKind;
@@ -8,14 +10,12 @@ use saasauth_model::project;
 /// A project from before the library; see `tests/fixtures/legacy-project.py`.
 const LEGACY: &[u8] = include_bytes!("../../../tests/fixtures/legacy-project.zip");
 
-/// A project's folder of a test's own, removed with it.
-struct Folder(PathBuf);
+/// A project's folder of a test's own.
+struct Folder(TempDir);
 
 impl Folder {
     fn empty() -> Self {
-        let root = std::env::temp_dir().join(format!("saasauth-upgrade-{}", uuid::Uuid::new_v4()));
-        fs::create_dir_all(&root).expect("made");
-        Self(root)
+        Self(tempfile::tempdir().expect("made"))
     }
 
     /// As `init` writes it now.
@@ -25,7 +25,7 @@ impl Folder {
             name: "legacy".to_owned(),
             region: "us-east-1".to_owned(),
         };
-        scaffold::write(&folder.0, &scaffold).expect("written");
+        scaffold::write(folder.0.path(), &scaffold).expect("written");
         folder
     }
 
@@ -33,7 +33,7 @@ impl Folder {
     fn legacy() -> Self {
         let folder = Self::empty();
         let mut archive = zip::ZipArchive::new(Cursor::new(LEGACY)).expect("a zip");
-        archive.extract(&folder.0).expect("unpacked");
+        archive.extract(folder.0.path()).expect("unpacked");
         folder
     }
 
@@ -60,7 +60,7 @@ impl Folder {
     }
 
     fn path(&self, path: &str) -> PathBuf {
-        self.0.join("lambdas").join(path)
+        self.0.path().join("lambdas").join(path)
     }
 
     fn read(&self, path: &str) -> String {
@@ -80,7 +80,7 @@ impl Folder {
     }
 
     fn project(&self) -> Project {
-        project::load(&self.0.join("saasauth.yaml")).expect("right")
+        project::load(&self.0.path().join("saasauth.yaml")).expect("right")
     }
 
     fn plan(&self) -> Result<Upgrade> {
@@ -90,9 +90,9 @@ impl Folder {
     /// Every file of the project.
     fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let mut found = BTreeMap::new();
-        for path in list(&self.0, ".").expect("listed") {
+        for path in list(self.0.path(), ".").expect("listed") {
             let mut bytes = Vec::new();
-            let file = fs::File::open(self.0.join(&path));
+            let file = fs::File::open(self.0.path().join(&path));
             file.and_then(|mut file| file.read_to_end(&mut bytes))
                 .expect("read");
             found.insert(path, bytes);
@@ -105,12 +105,6 @@ impl Folder {
         let mut files = self.files();
         files.retain(|path, _| path.starts_with("./lambdas/"));
         files
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -340,8 +334,8 @@ fn without_a_manifest_what_is_ours_already_stays() {
 fn a_link_is_not_followed() {
     let folder = Folder::older();
     let elsewhere = Folder::empty();
-    fs::rename(folder.path("triggers"), elsewhere.0.join("triggers")).expect("moved");
-    std::os::unix::fs::symlink(elsewhere.0.join("triggers"), folder.path("triggers"))
+    fs::rename(folder.path("triggers"), elsewhere.0.path().join("triggers")).expect("moved");
+    std::os::unix::fs::symlink(elsewhere.0.path().join("triggers"), folder.path("triggers"))
         .expect("linked");
     let before = elsewhere.files();
     let error = folder.plan().expect_err("refused");
@@ -354,8 +348,8 @@ fn a_link_is_not_followed() {
     // One that appears after the plan was made.
     let folder = Folder::older();
     let upgrade = folder.plan().expect("plans");
-    fs::rename(folder.path("triggers/src"), elsewhere.0.join("src")).expect("moved");
-    std::os::unix::fs::symlink(elsewhere.0.join("src"), folder.path("triggers/src"))
+    fs::rename(folder.path("triggers/src"), elsewhere.0.path().join("src")).expect("moved");
+    std::os::unix::fs::symlink(elsewhere.0.path().join("src"), folder.path("triggers/src"))
         .expect("linked");
     let before = elsewhere.files();
     carry_out(&upgrade).expect_err("refused");
@@ -363,9 +357,12 @@ fn a_link_is_not_followed() {
 
     // The whole folder is another project's.
     let folder = Folder::older();
-    fs::rename(folder.path(""), elsewhere.0.join("lambdas")).expect("moved");
-    std::os::unix::fs::symlink(elsewhere.0.join("lambdas"), folder.0.join("lambdas"))
-        .expect("linked");
+    fs::rename(folder.path(""), elsewhere.0.path().join("lambdas")).expect("moved");
+    std::os::unix::fs::symlink(
+        elsewhere.0.path().join("lambdas"),
+        folder.0.path().join("lambdas"),
+    )
+    .expect("linked");
     let error = folder.plan().expect_err("refused");
     assert_eq!(error.kind, ErrorKind::Refused);
     assert!(scaffold::warnings(&folder.project()).is_empty());

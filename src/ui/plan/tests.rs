@@ -190,6 +190,31 @@ Plan: 0 to create, 1 to update, 0 to replace, 0 to delete,
 }
 
 #[test]
+fn a_wide_value_goes_to_lines_of_its_own_when_it_is_too_wide() {
+    let change = change(
+        Action::Update,
+        "F",
+        Kind::Function,
+        &[(
+            "Description",
+            json!("日本語の説明です"),
+            json!("日本語の説明でした"),
+        )],
+    );
+    let plan = plan(vec![change], 0);
+    let text = rendered(&plan, 48, false);
+    let lines: Vec<&str> = text.lines().skip(1).take(3).collect();
+    assert_eq!(
+        lines,
+        [
+            "      Description:",
+            "        - 日本語の説明です",
+            "        + 日本語の説明でした"
+        ]
+    );
+}
+
+#[test]
 fn variables_are_shortened_whatever_the_width() {
     let long = |end: &str| json!(format!("{}{end}", "x".repeat(100)));
     let change = change(

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::model::{Execution, Line, Model, Phase, Running};
+use super::model::{Execution, Model, Phase, ProgressLine, RunningStep};
 use super::plain::past;
 use crate::ui::style::{BAD, BOLD, DIM, GOOD, paint};
-use crate::ui::text::{clip, printable, seconds, sentence, width as measure};
+use crate::ui::text::{clip, pad, printable, seconds, sentence, width as measure};
 use saasauth_model::plan::Operation;
 use saasauth_model::resource::Kind;
 
@@ -16,16 +16,18 @@ const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "�
 const TURN: u128 = 100;
 
 /// The line that stays on the terminal; `None` when the tree has shown it already.
-pub(super) fn line(line: &Line) -> Option<String> {
+pub(super) fn line(line: &ProgressLine) -> Option<String> {
     let good = paint(GOOD, "✓");
     let bad = paint(BAD, "✗");
     Some(match line {
-        Line::Note(text) => text.clone(),
-        Line::PhaseBegan(_) | Line::Output(_) | Line::Waiting { .. } => return None,
-        Line::PhaseEnded { text, took } => {
+        ProgressLine::Note(text) => text.clone(),
+        ProgressLine::PhaseBegan(_) | ProgressLine::Output(_) | ProgressLine::Waiting { .. } => {
+            return None;
+        }
+        ProgressLine::PhaseEnded { text, took } => {
             format!("{good} {} {}", sentence(text), paint(DIM, seconds(*took)))
         }
-        Line::Done {
+        ProgressLine::Done {
             id,
             operation,
             took,
@@ -37,8 +39,8 @@ pub(super) fn line(line: &Line) -> Option<String> {
                 paint(DIM, seconds(*took))
             )
         }
-        Line::Failed { id, why, .. } => format!("  {bad} {id} failed: {}", printable(why)),
-        Line::Skipped { id, because } => {
+        ProgressLine::Failed { id, why, .. } => format!("  {bad} {id} failed: {}", printable(why)),
+        ProgressLine::Skipped { id, because } => {
             format!(
                 "  {} {id} skipped because {because} failed",
                 paint(DIM, "-")
@@ -94,7 +96,7 @@ fn execution_lines(
     } else {
         running.len()
     };
-    let widest = |text: fn(&Running) -> &str| {
+    let widest = |text: fn(&RunningStep) -> &str| {
         running[..shown]
             .iter()
             .map(|step| measure(text(step)))
@@ -116,7 +118,7 @@ fn execution_lines(
 
 /// `├─ ⠹ UserPool  Cognito::UserPool  creating  2s`: where that is too wide, the type goes first.
 fn step_line(
-    step: &Running,
+    step: &RunningStep,
     (names, types): (usize, usize),
     last: bool,
     width: usize,
@@ -127,12 +129,12 @@ fn step_line(
     let spinner = paint(GOOD, spinner(took));
     let (state, age) = (state(step), whole_seconds(took));
     let kind = short_type(step);
-    let name = format!("{:<names$}", step.id);
+    let name = pad(&step.id, names);
     // Branch, spinner and the gaps between the four parts.
     let needed = 5 + names + 2 + types + 2 + measure(&state) + 2 + measure(&age);
     let age = format!("  {}", paint(DIM, &age));
     if needed <= width {
-        let (name, kind) = (paint(BOLD, name), paint(DIM, format!("{kind:<types$}")));
+        let (name, kind) = (paint(BOLD, name), paint(DIM, pad(kind, types)));
         return format!("{branch} {spinner} {name}  {kind}  {state}{age}");
     }
     let room = width.saturating_sub(needed - names - types - 4 - measure(&state));
@@ -142,7 +144,7 @@ fn step_line(
     )
 }
 
-fn state(step: &Running) -> String {
+fn state(step: &RunningStep) -> String {
     match (step.waiting, step.operation) {
         (Some(what), _) => format!("waiting for {what}"),
         (None, Operation::Create) => "creating".to_owned(),
@@ -154,7 +156,7 @@ fn state(step: &Running) -> String {
 }
 
 /// The type without the vendor, which is the same on every line.
-fn short_type(step: &Running) -> &str {
+fn short_type(step: &RunningStep) -> &str {
     let type_name = step.kind.map_or("", Kind::type_name);
     type_name
         .split_once("::")

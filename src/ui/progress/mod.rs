@@ -23,10 +23,10 @@ const FRAME: Duration = Duration::from_millis(100);
 /// terminal, however the command ended.
 pub struct Progress {
     model: Arc<Mutex<Model>>,
-    reader: Reader,
+    reader: Display,
 }
 
-enum Reader {
+enum Display {
     Silent,
     Plain {
         streams: Arc<Streams>,
@@ -40,11 +40,11 @@ enum Reader {
 
 impl Progress {
     pub(super) fn silent() -> Self {
-        Self::of(Reader::Silent)
+        Self::of(Display::Silent)
     }
 
     pub(super) fn plain(streams: &Arc<Streams>, verbose: bool) -> Self {
-        Self::of(Reader::Plain {
+        Self::of(Display::Plain {
             streams: Arc::clone(streams),
             verbose,
         })
@@ -56,14 +56,14 @@ impl Progress {
         streams.set_live(Some(bar.clone()));
         Self {
             model,
-            reader: Reader::Live {
+            reader: Display::Live {
                 streams: Arc::clone(streams),
                 bar,
             },
         }
     }
 
-    fn of(reader: Reader) -> Self {
+    fn of(reader: Display) -> Self {
         Self {
             model: Arc::default(),
             reader,
@@ -72,7 +72,7 @@ impl Progress {
 
     /// Shows one event.
     pub fn handle(&self, event: Event) {
-        if !matches!(self.reader, Reader::Silent) {
+        if !matches!(self.reader, Display::Silent) {
             // The model must be free again before anything is drawn: drawing reads it.
             let lines = lock(&self.model).apply(event, Instant::now());
             self.write(&lines);
@@ -84,17 +84,17 @@ impl Progress {
         self.handle(Event::Finished);
     }
 
-    fn write(&self, lines: &[model::Line]) {
+    fn write(&self, lines: &[model::ProgressLine]) {
         let (streams, texts): (_, Vec<String>) = match &self.reader {
-            Reader::Silent => return,
-            Reader::Plain { streams, verbose } => (
+            Display::Silent => return,
+            Display::Plain { streams, verbose } => (
                 streams,
                 lines
                     .iter()
                     .filter_map(|line| plain::line(line, *verbose))
                     .collect(),
             ),
-            Reader::Live { streams, .. } => {
+            Display::Live { streams, .. } => {
                 (streams, lines.iter().filter_map(live::line).collect())
             }
         };
@@ -106,7 +106,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Reader::Live { streams, bar } = &self.reader {
+        if let Display::Live { streams, bar } = &self.reader {
             streams.set_live(None);
             bar.finish_and_clear();
         }

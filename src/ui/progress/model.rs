@@ -32,12 +32,12 @@ pub(super) struct Execution {
     pub(super) steps: usize,
     pub(super) done: usize,
     /// What runs, the longest-running first.
-    pub(super) running: Vec<Running>,
+    pub(super) running: Vec<RunningStep>,
 }
 
 /// A step that runs.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct RunningStep {
     pub(super) id: LogicalId,
     pub(super) kind: Option<Kind>,
     pub(super) operation: Operation,
@@ -47,7 +47,7 @@ pub(super) struct Running {
 
 /// Something that leaves a line behind, in one reader or the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Line {
+pub(super) enum ProgressLine {
     Note(String),
     PhaseBegan(String),
     PhaseEnded {
@@ -78,9 +78,9 @@ pub(super) enum Line {
 
 impl Model {
     /// Takes an event in and returns the lines it leaves behind.
-    pub(super) fn apply(&mut self, event: Event, now: Instant) -> Vec<Line> {
+    pub(super) fn apply(&mut self, event: Event, now: Instant) -> Vec<ProgressLine> {
         match event {
-            Event::Note(text) => vec![Line::Note(text)],
+            Event::Note(text) => vec![ProgressLine::Note(text)],
             Event::Phase(text) => {
                 let ended = self.end_phase(now);
                 self.phase = Some(Phase {
@@ -88,14 +88,17 @@ impl Model {
                     since: now,
                     output: None,
                 });
-                ended.into_iter().chain([Line::PhaseBegan(text)]).collect()
+                ended
+                    .into_iter()
+                    .chain([ProgressLine::PhaseBegan(text)])
+                    .collect()
             }
             Event::BuildLine(text) => {
                 let text = anstream::adapter::strip_str(&text).to_string();
                 if let Some(phase) = &mut self.phase {
                     phase.output = Some(text.clone());
                 }
-                vec![Line::Output(text)]
+                vec![ProgressLine::Output(text)]
             }
             Event::Started(tasks) => {
                 let ended = self.end_phase(now);
@@ -105,7 +108,7 @@ impl Model {
             Event::StepStarted { id, operation } => {
                 let kind = self.kinds.get(&id).copied();
                 if let Some(execution) = &mut self.execution {
-                    execution.running.push(Running {
+                    execution.running.push(RunningStep {
                         id,
                         kind,
                         operation,
@@ -122,7 +125,7 @@ impl Model {
                 took,
             } => {
                 self.end_step(&id, true);
-                vec![Line::Done {
+                vec![ProgressLine::Done {
                     kind: self.kinds.get(&id).copied(),
                     id,
                     operation,
@@ -134,13 +137,13 @@ impl Model {
                 // The whole error follows at the end; here its nearest cause says enough.
                 let why = error.causes.first().unwrap_or(&error.message);
                 let why = why.lines().next().unwrap_or_default().to_owned();
-                vec![Line::Failed {
+                vec![ProgressLine::Failed {
                     kind: self.kinds.get(&id).copied(),
                     id,
                     why,
                 }]
             }
-            Event::StepSkipped { id, because } => vec![Line::Skipped { id, because }],
+            Event::StepSkipped { id, because } => vec![ProgressLine::Skipped { id, because }],
             Event::Finished => {
                 self.execution = None;
                 self.end_phase(now).into_iter().collect()
@@ -159,7 +162,7 @@ impl Model {
         self.kinds = tasks.into_iter().map(|task| (task.id, task.kind)).collect();
     }
 
-    fn wait(&mut self, id: LogicalId, what: &'static str) -> Vec<Line> {
+    fn wait(&mut self, id: LogicalId, what: &'static str) -> Vec<ProgressLine> {
         let running = self
             .execution
             .iter_mut()
@@ -170,7 +173,7 @@ impl Model {
                 return Vec::new();
             }
         }
-        vec![Line::Waiting { id, what }]
+        vec![ProgressLine::Waiting { id, what }]
     }
 
     fn end_step(&mut self, id: &str, done: bool) {
@@ -180,9 +183,9 @@ impl Model {
         }
     }
 
-    fn end_phase(&mut self, now: Instant) -> Option<Line> {
+    fn end_phase(&mut self, now: Instant) -> Option<ProgressLine> {
         let Phase { text, since, .. } = self.phase.take()?;
-        Some(Line::PhaseEnded {
+        Some(ProgressLine::PhaseEnded {
             text,
             took: now.saturating_duration_since(since),
         })

@@ -1,21 +1,21 @@
 //! Progress without a terminal: a line for everything that ends, none that is ever rewritten.
 
-use super::model::Line;
+use super::model::ProgressLine;
 use crate::ui::text::{printable, seconds, sentence};
 use saasauth_model::plan::Operation;
 use saasauth_model::resource::Kind;
 
 /// The line in plain words; `None` when it says nothing new in a log.
-pub(super) fn line(line: &Line, verbose: bool) -> Option<String> {
+pub(super) fn line(line: &ProgressLine, verbose: bool) -> Option<String> {
     Some(match line {
-        Line::Note(text) => text.clone(),
-        Line::PhaseBegan(text) => sentence(text),
+        ProgressLine::Note(text) => text.clone(),
+        ProgressLine::PhaseBegan(text) => sentence(text),
         // The next line says as much.
-        Line::PhaseEnded { .. } => return None,
+        ProgressLine::PhaseEnded { .. } => return None,
         // A failing build shows its output whole, so a log needs it twice only when asked.
-        Line::Output(text) => return verbose.then(|| printable(text)),
-        Line::Waiting { id, what } => format!("waiting for {id}: {what}"),
-        Line::Done {
+        ProgressLine::Output(text) => return verbose.then(|| printable(text)),
+        ProgressLine::Waiting { id, what } => format!("waiting for {id}: {what}"),
+        ProgressLine::Done {
             id,
             kind,
             operation,
@@ -28,10 +28,10 @@ pub(super) fn line(line: &Line, verbose: bool) -> Option<String> {
                 seconds(*took)
             )
         }
-        Line::Failed { id, kind, why } => {
+        ProgressLine::Failed { id, kind, why } => {
             format!("failed {id}{}: {}", type_of(*kind), printable(why))
         }
-        Line::Skipped { id, because } => format!("skipped {id} because {because} failed"),
+        ProgressLine::Skipped { id, because } => format!("skipped {id} because {because} failed"),
     })
 }
 

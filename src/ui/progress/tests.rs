@@ -1,8 +1,9 @@
 //! The same events, read with and without a terminal.
 
-use super::model::Line;
+use super::model::ProgressLine;
 use super::*;
 use crate::engine::event::Task;
+use crate::ui::text::width;
 use saasauth_model::error::{Error, ErrorKind};
 use saasauth_model::plan::{Action, Operation};
 use saasauth_model::resource::Kind;
@@ -103,7 +104,7 @@ fn a_log_gets_compiler_output_when_asked() {
 }
 
 /// Applies events to a model at second 0 and draws it at second 2.
-fn drawn(events: Vec<Event>, width: usize, height: usize) -> (Vec<String>, Vec<Line>) {
+fn drawn(events: Vec<Event>, width: usize, height: usize) -> (Vec<String>, Vec<ProgressLine>) {
     let start = Instant::now();
     let mut model = Model::default();
     let lines = events
@@ -147,7 +148,19 @@ fn a_narrow_tree_drops_types_and_cuts_lines() {
             "└─ ⠋ ConfirmUser       creating  2s",
         ]
     );
-    assert!(frame.iter().all(|line| line.chars().count() < 50));
+    assert!(frame.iter().all(|line| width(line) < 50));
+}
+
+#[test]
+fn wide_output_of_a_compiler_stays_within_the_window() {
+    let events = vec![
+        Event::Phase("building 2 triggers".to_owned()),
+        Event::BuildLine("コンパイル中 ".repeat(9)),
+    ];
+    let (frame, _) = drawn(events, 40, 24);
+    // A line as wide as the window breaks on some terminals, and the whole tree would be drawn anew.
+    assert_eq!(frame[1], "└─ コンパイル中 コンパイル中 コンパイ…");
+    assert!(frame.iter().all(|line| width(line) < 40), "{frame:?}");
 }
 
 #[test]

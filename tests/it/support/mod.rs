@@ -2,19 +2,25 @@
 //! and the third-party clients. Whatever is started here ends with the test process.
 
 mod cloud;
+#[path = "../../support/command.rs"]
 mod command;
 mod emulator;
+#[path = "../../support/folders.rs"]
 mod folders;
 mod fresh;
+mod gate;
 mod platforms;
 mod project;
 mod python;
+mod terminal;
 
 pub(crate) use cloud::Cloud;
 pub(crate) use command::{Output, Started, run, saasauth, signal, start};
 pub(crate) use emulator::Emulator;
 pub(crate) use folders::{copy, files, folder, guard, repository, until};
 pub(crate) use fresh::{Fresh, build_here};
+pub(crate) use gate::{Gate, Moment};
 pub(crate) use platforms::{PLATFORMS, Platforms, ask, key, start_with_input};
 pub(crate) use project::{Calls, LAMBDAS, Project, RESOURCES};
 pub(crate) use python::{python, python_tool, script};
+pub(crate) use terminal::{answered_after, on_a_terminal};

@@ -41,6 +41,28 @@ impl Project {
         }
     }
 
+    /// As [`Self::starter`], and its stage `dev`, an AWS one, has packages too. They are the local ones,
+    /// which is as good for an emulator.
+    pub(crate) fn dev() -> Self {
+        let project = Self::starter();
+        let build = project.directory.join(".saasauth/build");
+        copy(&build.join("local"), &build.join("dev"));
+        let host = if cfg!(target_arch = "aarch64") {
+            "arm64"
+        } else {
+            "x86_64"
+        };
+        project.edit(
+            "version: 1\n",
+            &format!("version: 1\narchitecture: {host}\n"),
+        );
+        project.edit(
+            "saasauth-starter-dev",
+            &format!("saasauth-dev-{}", project.account),
+        );
+        project
+    }
+
     /// A copy of `examples/starter` with the triggers built, and a local cloud of its own.
     pub(crate) fn alone() -> Self {
         let project = Self::unbuilt();

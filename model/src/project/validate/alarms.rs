@@ -1,33 +1,32 @@
 //! Who is told when a function is in trouble.
 
 use super::Report;
-use crate::project::file;
 use crate::project::stage::Alarms;
 use crate::project::tree::At;
 
-pub(super) fn alarms(file: &file::Stage, report: &mut Report<'_>) -> Option<Alarms> {
-    let alarms = file.alarms.as_ref()?;
-    let topic = alarms.topic.as_ref().map(|topic| {
-        let region = file.region.as_ref().map(|region| region.value.as_str());
-        check_topic(topic, region, report);
-        topic.value.clone()
-    });
-    Some(Alarms { topic })
+pub(super) fn alarms(alarms: &Alarms, region: &str, report: &mut Report<'_>) {
+    if let Some(topic) = &alarms.topic {
+        // A missing region is reported as such.
+        check_topic(
+            topic,
+            Some(region).filter(|region| !region.is_empty()),
+            report,
+        );
+    }
 }
 
 fn check_topic(topic: &At<String>, region: Option<&str>, report: &mut Report<'_>) {
     let Some(its_region) = region_of(&topic.value) else {
         report.add(
-            topic.span,
+            topic.span(),
             format!("`{}` is no SNS topic's ARN", topic.value),
             "write `arn:aws:sns:REGION:ACCOUNT:NAME`, as `aws sns list-topics` shows it",
         );
         return;
     };
-    // A missing region is reported as such.
     if let Some(region) = region.filter(|region| *region != its_region) {
         report.add(
-            topic.span,
+            topic.span(),
             format!("the topic is in `{its_region}`, and the stage in `{region}`"),
             format!("CloudWatch tells topics of its own region only; name one in `{region}`"),
         );

@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use super::{Report, hosts};
-use crate::project::file::{self, LocalWelcome};
 use crate::project::source::{Source, Span};
-use crate::project::stage::{Email, Mail, SignIn, Welcome};
+use crate::project::stage::{Body, Email, LocalWelcome, SignIn, Welcome};
 use crate::project::template::{self, Flaw, Template};
-use crate::project::tree::At;
+use crate::project::tree::{At, Name};
 use crate::project::words;
 
 /// SES's limit for a template, subject and both bodies together.
@@ -19,68 +18,30 @@ const MAX_SUBJECT: usize = 998;
 /// A template is called `PROJECT-STAGE-welcome-LOCALE`, in 64 characters.
 const MAX_LOCALE: usize = 11;
 
-pub(super) fn email(
-    file: &file::Stage,
-    sign_in: &SignIn,
-    report: &mut Report<'_>,
-) -> Option<Email> {
-    let at = file.email.as_ref()?;
-    let hint = "add `from: \"Acme <hello@acme.com>\"`";
-    let from = report.required(at.value.from.as_ref(), "from", at.span, hint);
-    let hint = "add `identity`, the domain or address that SES verifies, such as `acme.com`";
-    let identity = report.required(at.value.identity.as_ref(), "identity", at.span, hint);
-    let from_address = address(&from, report);
-    check_identity(&identity, from_address.as_deref(), report);
-    let welcome = at
-        .value
-        .welcome
-        .as_ref()
-        .map(|welcome| self::welcome(welcome, sign_in, report));
-    Some(Email {
-        from: from.value,
-        from_address: from_address.unwrap_or_default(),
-        identity: identity.value,
+pub(super) fn email(email: &mut At<Email>, sign_in: &SignIn, report: &mut Report<'_>) {
+    let owner = email.span();
+    let Email {
+        from,
+        identity,
         welcome,
-    })
-}
-
-/// The address in `Name <address>`, or all of it.
-fn address(from: &At<String>, report: &mut Report<'_>) -> Option<String> {
-    let text = from.value.trim();
-    if text.is_empty() {
-        return None; // Reported as missing.
+    } = &mut email.value;
+    let hint = "add `from: \"Acme <hello@acme.com>\"`";
+    let has_sender = report.required(from, "from", owner, hint);
+    let hint = "add `identity`, the domain or address that SES verifies, such as `acme.com`";
+    if report.required(identity, "identity", owner, hint) {
+        let address = has_sender.then(|| from.address());
+        check_identity(identity, address, report);
     }
-    let address = match text.split_once('<') {
-        Some((_, rest)) => rest.strip_suffix('>').unwrap_or_default(),
-        None => text,
-    };
-    if address.contains('*') {
-        report.add(
-            from.span,
-            format!("`{text}` has a wildcard"),
-            "mail has one sender; name it",
-        );
-        return None;
+    if let Some(welcome) = welcome {
+        self::welcome(welcome, sign_in, report);
     }
-    if hosts::domain_of(address).is_none() || text.contains(['\n', '\r']) {
-        report.add(
-            from.span,
-            format!("`{text}` is not a sender"),
-            "write `Acme <hello@acme.com>`, or the address alone",
-        );
-        return None;
-    }
-    Some(address.to_owned())
 }
 
 fn check_identity(identity: &At<String>, from: Option<&str>, report: &mut Report<'_>) {
-    let text = identity.value.as_str();
-    if text.trim().is_empty() {
-        return; // Reported as missing.
-    }
+    let text = identity.as_str();
     if text.contains('*') {
         report.add(
-            identity.span,
+            identity.span(),
             format!("the identity `{text}` has a wildcard"),
             "name the domain alone; its subdomains belong to it",
         );
@@ -89,13 +50,13 @@ fn check_identity(identity: &At<String>, from: Option<&str>, report: &mut Report
     if text.contains('@') {
         if hosts::domain_of(text).is_none() {
             report.add(
-                identity.span,
+                identity.span(),
                 format!("`{text}` is not an address"),
                 "write an address such as `hello@acme.com`, or a domain",
             );
         } else if let Some(from) = from.filter(|from| !from.eq_ignore_ascii_case(text)) {
             report.add(
-                identity.span,
+                identity.span(),
                 format!("`{from}` doesn't belong to the identity `{text}`"),
                 format!("write `identity: {from}`, or its domain"),
             );
@@ -104,7 +65,7 @@ fn check_identity(identity: &At<String>, from: Option<&str>, report: &mut Report
     }
     if !hosts::is_domain(text) {
         report.add(
-            identity.span,
+            identity.span(),
             format!("`{text}` is neither a domain nor an address"),
             "write a domain such as `acme.com`, in lower case",
         );
@@ -112,7 +73,7 @@ fn check_identity(identity: &At<String>, from: Option<&str>, report: &mut Report
     }
     if hosts::is_public_mail(text) {
         report.add(
-            identity.span,
+            identity.span(),
             format!("`{text}` is a public mail provider"),
             "you can't sign its mail; use a domain of yours, or one address you own",
         );
@@ -123,51 +84,47 @@ fn check_identity(identity: &At<String>, from: Option<&str>, report: &mut Report
     };
     if domain != text && !domain.ends_with(&format!(".{text}")) {
         report.add(
-            identity.span,
+            identity.span(),
             format!("`{from}` doesn't belong to the identity `{text}`"),
             format!("write `identity: {domain}`, or send from `{text}`"),
         );
     }
 }
 
-fn welcome(at: &At<file::Welcome>, sign_in: &SignIn, report: &mut Report<'_>) -> Welcome {
-    let welcome = &at.value;
-    let standard = mail(
-        [&welcome.subject, &welcome.html, &welcome.text],
-        at.span,
-        sign_in,
-        report,
-    );
-    let locales = welcome.locales.as_ref();
-    if let Some(first) = locales.and_then(|locales| locales.keys().next())
+fn welcome(at: &mut At<Welcome>, sign_in: &SignIn, report: &mut Report<'_>) {
+    let owner = at.span();
+    let Welcome {
+        subject,
+        html,
+        text,
+        locales,
+    } = &mut at.value;
+    mail((subject, html, text.as_mut()), owner, sign_in, report);
+    if let Some(first) = locales.keys().next()
         && !sign_in.attributes.contains_key("locale")
     {
         report.add(
-            first.span,
+            first.span(),
             "no attribute says which language a user reads",
             "add `locale: {}` under `sign_in.attributes`",
         );
     }
-    let variants = locales.into_iter().flatten().map(|(locale, at)| {
+    for (locale, at) in locales {
         check_locale(locale, report);
+        let owner = at.span();
         let LocalWelcome {
             subject,
             html,
             text,
-        } = &at.value;
-        let mail = mail([subject, html, text], at.span, sign_in, report);
-        (locale.value.clone(), mail)
-    });
-    Welcome {
-        standard,
-        locales: variants.collect(),
+        } = &mut at.value;
+        mail((subject, html, text.as_mut()), owner, sign_in, report);
     }
 }
 
 /// Reports what is no language tag in its usual spelling (BCP 47): a language, and possibly a script and
 /// a region. Longer ones would not fit into the template's name.
-fn check_locale(locale: &At<String>, report: &mut Report<'_>) {
-    let usual = usual_tag(&locale.value);
+fn check_locale(locale: &Name, report: &mut Report<'_>) {
+    let usual = usual_tag(locale);
     if usual.as_ref() == Some(&locale.value) {
         return;
     }
@@ -177,8 +134,8 @@ fn check_locale(locale: &At<String>, report: &mut Report<'_>) {
             "write a language such as `de`, or a language and a region such as `pt-BR`".to_owned()
         }
     };
-    let message = format!("`{}` is no language tag", locale.value);
-    report.add(locale.span, message, hint);
+    let message = format!("`{locale}` is no language tag");
+    report.add(locale.span(), message, hint);
 }
 
 /// A language tag in its usual spelling: `pt-BR`, `zh-Hant-TW`. `None` when it is none.
@@ -214,31 +171,39 @@ fn usual_tag(text: &str) -> Option<String> {
     (parts.next().is_none() && tag.len() <= MAX_LOCALE).then_some(tag)
 }
 
-/// One template, from its subject and the files of its bodies.
+/// Checks one template, and reads the files of its bodies.
 fn mail(
-    [subject, html, text]: [&Option<At<String>>; 3],
-    owner: Span,
+    (subject, html, text): (&At<String>, &mut At<Body>, Option<&mut At<Body>>),
+    owner: Option<Span>,
     sign_in: &SignIn,
     report: &mut Report<'_>,
-) -> Mail {
-    let hint = "add `subject: \"Welcome, {{name}}\"`";
-    let subject = report.required(subject.as_ref(), "subject", owner, hint);
-    if subject.value.contains(['\n', '\r']) || subject.value.chars().count() > MAX_SUBJECT {
+) {
+    report.required(
+        subject,
+        "subject",
+        owner,
+        "add `subject: \"Welcome, {{name}}\"`",
+    );
+    if subject.contains(['\n', '\r']) || subject.chars().count() > MAX_SUBJECT {
         report.add(
-            subject.span,
+            subject.span(),
             "the subject is longer than a line",
             format!("use one line of {MAX_SUBJECT} characters at most"),
         );
     }
-    for flaw in flaws(&subject.value, sign_in) {
+    for flaw in flaws(subject, sign_in) {
         // Escapes in quoted YAML move columns, so the whole subject is marked.
-        report.add(subject.span, flaw.message, flaw.hint);
+        report.add(subject.span(), flaw.message, flaw.hint);
     }
     let hint = "add `html: emails/welcome.html`, the file with the body";
-    let html = report.required(html.as_ref(), "html", owner, hint);
-    let html = body(&html, sign_in, report);
-    let text = text.as_ref().map(|text| body(text, sign_in, report));
-    let size = subject.value.len() + html.len() + text.as_ref().map_or(0, String::len);
+    if report.required(html, "html", owner, hint) {
+        read(html, sign_in, report);
+    }
+    let mut size = subject.len() + html.contents.len();
+    if let Some(text) = text {
+        read(text, sign_in, report);
+        size += text.contents.len();
+    }
     if size > MAX_TEMPLATE {
         report.add(
             owner,
@@ -249,58 +214,41 @@ fn mail(
             ),
         );
     }
-    Mail {
-        subject: subject.value,
-        html,
-        text,
-    }
 }
 
 /// Reads a body and checks its variables, at their places in that file.
-fn body(path: &At<String>, sign_in: &SignIn, report: &mut Report<'_>) -> String {
-    if path.value.is_empty() {
-        return String::new(); // Reported as missing.
-    }
-    let full = report.directory.join(&path.value);
-    let text = match std::fs::read_to_string(&full) {
+fn read(body: &mut At<Body>, sign_in: &SignIn, report: &mut Report<'_>) {
+    let span = body.span();
+    let path = &body.path;
+    let text = match std::fs::read_to_string(report.directory.join(path)) {
         Ok(text) => text,
         Err(cause) => {
             let (message, hint) = match cause.kind() {
                 std::io::ErrorKind::NotFound => (
-                    format!("there is no file `{}`", path.value),
+                    format!("there is no file `{path}`"),
                     "create it, or correct the path; it starts at the project file's folder",
                 ),
-                std::io::ErrorKind::InvalidData => (
-                    format!("`{}` is not UTF-8 text", path.value),
-                    "save it as UTF-8",
-                ),
+                std::io::ErrorKind::InvalidData => {
+                    (format!("`{path}` is not UTF-8 text"), "save it as UTF-8")
+                }
                 _ => (
-                    format!("could not read `{}`", path.value),
+                    format!("could not read `{path}`"),
                     "give the path of a file that can be read",
                 ),
             };
-            report.add(path.span, message, hint);
-            return String::new();
+            report.add(span, message, hint);
+            return;
         }
     };
     if text.trim().is_empty() {
-        report.add(
-            path.span,
-            format!("`{}` is empty", path.value),
-            "write the email in it",
-        );
+        report.add(span, format!("`{path}` is empty"), "write the email in it");
     }
-    let shown = report
-        .source
-        .path
-        .parent()
-        .unwrap_or(Path::new(""))
-        .join(&path.value);
-    let source = Source::new(&shown, text);
+    let folder = report.source.path.parent().unwrap_or(Path::new(""));
+    let source = Source::new(&folder.join(path), text);
     for flaw in flaws(&source.text, sign_in) {
         report.add_in(&source, flaw.span, flaw.message, flaw.hint);
     }
-    source.text
+    body.value.contents = source.text;
 }
 
 /// What is wrong with a template. A variable SES isn't given at sending makes it drop the email, silently
@@ -317,7 +265,10 @@ fn flaws(text: &str, sign_in: &SignIn) -> Vec<Flaw> {
     flaws.extend(unknown.map(|(span, variable)| Flaw {
         span,
         message: format!("the welcome email uses `{{{{{variable}}}}}`, which is no attribute"),
-        hint: words::hint(variable, sign_in.attributes.keys().map(String::as_str)),
+        hint: words::hint(
+            variable,
+            sign_in.attributes.keys().map(|name| name.as_str()),
+        ),
     }));
     flaws.sort_by_key(|flaw| flaw.span.start);
     flaws

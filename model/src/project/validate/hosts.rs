@@ -33,6 +33,11 @@ pub(super) fn domain_of(address: &str) -> Option<String> {
     fine.then_some(domain)
 }
 
+/// Whether that is a mail address.
+pub(in crate::project) fn is_address(text: &str) -> bool {
+    domain_of(text).is_some()
+}
+
 /// The parts of a URL the rules ask about.
 pub(super) struct Url<'a> {
     pub(super) scheme: &'a str,

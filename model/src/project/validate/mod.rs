@@ -1,5 +1,6 @@
-//! The rules, one file per subject. Each checks its part of the file and returns it resolved, so a
-//! value can't be used unchecked; what it returns beside a reported mistake is thrown away.
+//! The rules, one file per subject. Each checks its part of a stage's settings where it stands, and
+//! completes what the file leaves to others to say. Only here settings become a stage, and a stage with
+//! a reported mistake is thrown away; so nobody outside meets a value that is wrong or missing.
 
 mod access;
 mod alarms;
@@ -15,14 +16,14 @@ mod triggers;
 
 use std::path::Path;
 
-use super::file;
 use super::source::{Source, Span};
-use super::stage::{Architecture, Engine, Stage, Target};
-use super::tree::At;
+use super::stage::{Architecture, Body, Engine, Secret, Sender, Settings, Stage, Target};
+use super::tree::{At, Origin};
 use crate::error::{Error, ErrorKind};
 
 pub use access::is_permission;
-pub(super) use naming::{header, stage_names};
+pub(super) use hosts::is_address;
+pub(super) use naming::{check_region, header};
 pub use secrets::{WrongName, parameter_name};
 
 /// The stage on this machine; there in every project.
@@ -32,32 +33,45 @@ pub const LOCAL: &str = "local";
 pub(super) struct Report<'a> {
     source: &'a Source,
     directory: &'a Path,
+    /// Where to tell what is wrong with something the file is silent about.
+    owner: Span,
     pub(super) errors: Vec<Error>,
     pub(super) warnings: Vec<Error>,
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(source: &'a Source, directory: &'a Path) -> Self {
+    pub(super) fn new(source: &'a Source, directory: &'a Path, owner: Span) -> Self {
         Self {
             source,
             directory,
+            owner,
             errors: Vec::new(),
             warnings: Vec::new(),
         }
     }
 
     /// Notes a mistake, where it stands and what to do about it.
-    fn add(&mut self, span: Span, message: impl Into<String>, hint: impl Into<String>) {
+    fn add(
+        &mut self,
+        span: impl Into<Option<Span>>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         let error = Error::new(ErrorKind::Project, message)
-            .at(self.source.place(span))
+            .at(self.source.place(span.into().unwrap_or(self.owner)))
             .with_hint(hint);
         self.errors.push(error);
     }
 
     /// Notes what is allowed and probably not meant.
-    fn warn(&mut self, span: Span, message: impl Into<String>, hint: impl Into<String>) {
+    fn warn(
+        &mut self,
+        span: impl Into<Option<Span>>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         let warning = Error::new(ErrorKind::Project, message)
-            .at(self.source.place(span))
+            .at(self.source.place(span.into().unwrap_or(self.owner)))
             .with_hint(hint);
         self.warnings.push(warning);
     }
@@ -76,65 +90,70 @@ impl<'a> Report<'a> {
         self.errors.push(error);
     }
 
-    /// The value of a key that must be there; `owner` is what it is missing from.
-    fn required(
+    /// Reports a key that must be there and isn't, or is empty; `owner` is what it is missing from.
+    /// True when it is there.
+    fn required<T: Blank>(
         &mut self,
-        value: Option<&At<String>>,
+        at: &At<T>,
         key: &str,
-        owner: Span,
+        owner: impl Into<Option<Span>>,
         hint: &str,
-    ) -> At<String> {
-        match value {
-            Some(value) if !value.value.trim().is_empty() => value.clone(),
-            Some(value) => {
-                self.add(value.span, format!("`{key}` is empty"), hint);
-                value.clone()
+    ) -> bool {
+        match at.origin {
+            Origin::Nowhere => self.add(owner, format!("`{key}` is missing"), hint),
+            Origin::Written(span) if at.is_blank() => {
+                self.add(span, format!("`{key}` is empty"), hint);
             }
-            None => {
-                self.add(owner, format!("`{key}` is missing"), hint);
-                At {
-                    value: String::new(),
-                    span: owner,
-                }
-            }
+            Origin::Mistaken(_) => {}
+            Origin::Written(_) | Origin::Default => return true,
         }
+        false
     }
 }
 
-/// Checks one stage and resolves it.
+/// What can be written and still say nothing.
+trait Blank {
+    fn is_blank(&self) -> bool;
+}
+
+impl Blank for String {
+    fn is_blank(&self) -> bool {
+        self.trim().is_empty()
+    }
+}
+
+impl Blank for Body {
+    fn is_blank(&self) -> bool {
+        self.path.trim().is_empty()
+    }
+}
+
+impl Blank for Secret {
+    fn is_blank(&self) -> bool {
+        self.name().is_empty()
+    }
+}
+
+impl Blank for Sender {
+    fn is_blank(&self) -> bool {
+        self.address().is_empty()
+    }
+}
+
+/// Checks the settings of one stage and completes them. With a mistake in the report, the stage is
+/// thrown away.
 pub(super) fn stage(
-    project: &At<String>,
+    project: &str,
     name: &str,
-    file: &file::Stage,
+    mut settings: Settings,
     report: &mut Report<'_>,
 ) -> Stage {
-    let target = naming::target(name, file, report);
-    let sign_in = sign_in::sign_in(file, report);
-    let access = access::access(file, project.span, report);
-    let tokens = tokens::tokens(file, report);
-    tokens::warn_of_large_roles(file, &access, tokens, report);
-    let domains = access::domains(file, &access, report);
-    let hosted_ui = clients::hosted_ui(file, report);
-    let clients = clients::clients(file, project.span, &sign_in, report);
-    let email = email::email(file, &sign_in, report);
-    let marketing = marketing::marketing(file, &sign_in, &clients, report);
-    let local = target == Target::Local;
-    Stage {
-        project: project.value.clone(),
-        name: name.to_owned(),
-        region: naming::region(file, project.span, report),
+    let Settings {
         target,
-        // An emulator has one account of its own, nothing to protect and no change sets to audit.
-        account: naming::account(file, report).filter(|_| !local),
-        engine: if local {
-            Engine::Direct
-        } else {
-            file.engine
-                .as_ref()
-                .map(|engine| engine.value)
-                .unwrap_or_default()
-        },
-        protect: !local && file.protect.unwrap_or(false),
+        region,
+        account,
+        engine,
+        protect,
         sign_in,
         clients,
         hosted_ui,
@@ -143,13 +162,40 @@ pub(super) fn stage(
         domains,
         email,
         marketing,
-        alarms: alarms::alarms(file, report),
-        triggers: triggers::triggers(file, project.span, report),
-        architecture: if local {
-            Architecture::of_host()
-        } else {
-            file.architecture.unwrap_or_default()
-        },
-        tags: naming::tags(file, report),
+        alarms,
+        triggers,
+        architecture,
+        tags,
+    } = &mut settings;
+    naming::target(name, target, report);
+    naming::region(region, report);
+    naming::account(account.as_ref(), report);
+    naming::tags(tags, report);
+    sign_in::sign_in(sign_in, email.is_some(), report);
+    access::access(access, report);
+    tokens::tokens(tokens, report);
+    tokens::warn_of_large_roles(access, tokens, report);
+    access::domains(domains, access, report);
+    if let Some(hosted_ui) = hosted_ui {
+        clients::hosted_ui(hosted_ui, report);
     }
+    clients::clients(clients, hosted_ui.is_some(), sign_in, report);
+    if let Some(email) = email {
+        email::email(email, sign_in, report);
+    }
+    if let Some(marketing) = marketing {
+        marketing::marketing(marketing, sign_in, clients, report);
+    }
+    if let Some(alarms) = alarms {
+        alarms::alarms(alarms, region, report);
+    }
+    triggers::triggers(triggers, report);
+    if **target == Target::Local {
+        // An emulator has one account of its own, nothing to protect and no change sets to audit.
+        *account = None;
+        *engine = Engine::Direct;
+        *protect = false;
+        *architecture = Architecture::of_host();
+    }
+    Stage::of_checked(project, name, settings)
 }

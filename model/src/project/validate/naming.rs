@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{LOCAL, Report};
-use crate::project::file::{self, File};
+use crate::project::file::File;
 use crate::project::source::Span;
 use crate::project::stage::Target;
-use crate::project::tree::At;
+use crate::project::tree::{At, Name, Origin};
 use crate::project::words;
 
 /// IAM and Lambda names end at 64 characters; `-generate-token-role` is our longest ending.
@@ -49,61 +49,62 @@ const REGIONS: [&str; 29] = [
     "us-west-2",
 ];
 
-/// Checks the version and the project's name, and returns the name.
-pub(in crate::project) fn header(file: &File, report: &mut Report<'_>) -> At<String> {
-    match &file.version {
-        Some(version) if version.value == 1 => {}
-        Some(version) => report.add(
-            version.span,
-            format!("version {} of the project file is not known", version.value),
-            "write `version: 1`, or install a newer saasauth",
-        ),
-        None => report.add(
+/// Checks what belongs to no stage.
+pub(in crate::project) fn header(file: &File, report: &mut Report<'_>) {
+    let version = &file.version;
+    match version.origin {
+        Origin::Nowhere => report.add(
             Span::default(),
             "`version` is missing",
             "start the file with `version: 1`",
         ),
+        _ if *version == 1 => {}
+        _ => report.add(
+            version.span(),
+            format!("version {version} of the project file is not known"),
+            "write `version: 1`, or install a newer saasauth",
+        ),
     }
+    let name = &file.project;
     let hint = "add `project: NAME`, the first part of every resource's name";
-    let name = report.required(file.project.as_ref(), "project", Span::default(), hint);
-    let length = name.value.len();
-    if !name.value.is_empty() && !is_name(&name.value) {
+    report.required(name, "project", None, hint);
+    let length = name.len();
+    if !name.is_empty() && !is_name(name) {
         report.add(
-            name.span,
-            format!("`{}` can't name a project", name.value),
+            name.span(),
+            format!("`{name}` can't name a project"),
             "use a to z, 0 to 9 and single `-`, starting with a letter",
         );
-    } else if !name.value.is_empty() && !(3..=32).contains(&length) {
+    } else if !name.is_empty() && !(3..=32).contains(&length) {
         report.add(
-            name.span,
+            name.span(),
             format!("the project's name has {length} characters"),
             "use 3 to 32",
         );
     }
-    name
+    for name in file.stages.iter().flat_map(BTreeMap::keys) {
+        stage_name(&file.project, name, report);
+    }
 }
 
-/// Checks the stages' names.
-pub(in crate::project) fn stage_names(file: &File, project: &At<String>, report: &mut Report<'_>) {
-    for name in file.stages.iter().flat_map(BTreeMap::keys) {
-        if !is_name(&name.value) {
-            report.add(
-                name.span,
-                format!("`{}` can't name a stage", name.value),
-                "use a to z, 0 to 9 and single `-`, starting with a letter",
-            );
-        }
-        let length = project.value.len() + 1 + name.value.len();
-        if length > PROJECT_AND_STAGE {
-            report.add(
-                name.span,
-                format!("`{}-{}` has {length} characters", project.value, name.value),
-                format!(
-                    "shorten the stage's or the project's name to {PROJECT_AND_STAGE} together, \
-                     so that role names fit AWS's 64"
-                ),
-            );
-        }
+fn stage_name(project: &str, name: &Name, report: &mut Report<'_>) {
+    if !is_name(name) {
+        report.add(
+            name.span(),
+            format!("`{name}` can't name a stage"),
+            "use a to z, 0 to 9 and single `-`, starting with a letter",
+        );
+    }
+    let length = project.len() + 1 + name.len();
+    if length > PROJECT_AND_STAGE {
+        report.add(
+            name.span(),
+            format!("`{project}-{name}` has {length} characters"),
+            format!(
+                "shorten the stage's or the project's name to {PROJECT_AND_STAGE} together, \
+                 so that role names fit AWS's 64"
+            ),
+        );
     }
 }
 
@@ -117,37 +118,44 @@ pub(super) fn is_name(name: &str) -> bool {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
-pub(super) fn target(name: &str, file: &file::Stage, report: &mut Report<'_>) -> Target {
-    match &file.target {
-        Some(target) if name == LOCAL && target.value == Target::Aws => {
-            report.add(
-                target.span,
-                "the stage `local` can't target `aws`",
-                "write `target: local`, or give the stage another name such as `dev`",
-            );
-            Target::Local
-        }
-        Some(target) => target.value,
-        None if name == LOCAL => Target::Local,
-        None => Target::Aws,
+pub(super) fn target(name: &str, target: &mut At<Target>, report: &mut Report<'_>) {
+    if name != LOCAL {
+        return;
     }
+    if target.span().is_some() && *target == Target::Aws {
+        report.add(
+            target.span(),
+            "the stage `local` can't target `aws`",
+            "write `target: local`, or give the stage another name such as `dev`",
+        );
+    }
+    target.complete(Target::Local);
 }
 
-pub(super) fn region(file: &file::Stage, owner: Span, report: &mut Report<'_>) -> String {
+pub(super) fn region(region: &At<String>, report: &mut Report<'_>) {
     let hint = "add `region: eu-west-1`, or whichever is near your users";
-    let region = report.required(file.region.as_ref(), "region", owner, hint);
-    if !region.value.is_empty() && !looks_like_region(&region.value) {
-        let hint = match words::nearest(&region.value, REGIONS) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "a region reads like `eu-west-1`".to_owned(),
-        };
+    report.required(region, "region", None, hint);
+    if region.is_empty() {
+        return;
+    }
+    if let Err(hint) = check_region(region) {
         report.add(
-            region.span,
-            format!("`{}` is not an AWS region", region.value),
+            region.span(),
+            format!("`{region}` is not an AWS region"),
             hint,
         );
     }
-    region.value
+}
+
+/// Whether that is a region; if not, what to write instead.
+pub(in crate::project) fn check_region(region: &str) -> Result<(), String> {
+    if looks_like_region(region) {
+        return Ok(());
+    }
+    Err(match words::nearest(region, REGIONS) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "a region reads like `eu-west-1`".to_owned(),
+    })
 }
 
 /// The words between a region's area and its number.
@@ -178,55 +186,46 @@ fn looks_like_region(region: &str) -> bool {
         && number.chars().all(|c| c.is_ascii_digit())
 }
 
-pub(super) fn account(file: &file::Stage, report: &mut Report<'_>) -> Option<String> {
-    let account = file.account.as_ref()?;
-    if account.value.len() != 12 || !account.value.chars().all(|c| c.is_ascii_digit()) {
+pub(super) fn account(account: Option<&At<String>>, report: &mut Report<'_>) {
+    let is_account = |text: &str| text.len() == 12 && text.chars().all(|c| c.is_ascii_digit());
+    if let Some(account) = account.filter(|account| !is_account(account)) {
         report.add(
-            account.span,
-            format!("`{}` is not an AWS account", account.value),
+            account.span(),
+            format!("`{account}` is not an AWS account"),
             "an account is 12 digits, in quotes; `aws sts get-caller-identity` prints yours",
         );
     }
-    Some(account.value.clone())
 }
 
-pub(super) fn tags(file: &file::Stage, report: &mut Report<'_>) -> BTreeMap<String, String> {
-    let tags = file.tags.as_ref();
-    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-    for (at, (key, value)) in tags.into_iter().flatten().enumerate() {
-        let lower = key.value.to_lowercase();
+pub(super) fn tags(tags: &BTreeMap<Name, At<String>>, report: &mut Report<'_>) {
+    let mut seen: BTreeMap<String, &Name> = BTreeMap::new();
+    for (at, (key, value)) in tags.iter().enumerate() {
+        let lower = key.to_lowercase();
         if let Some(reserved) = ["aws:", "saasauth:"].iter().find(|p| lower.starts_with(*p)) {
             report.add(
-                key.span,
-                format!("the tag `{}` starts with `{reserved}`", key.value),
+                key.span(),
+                format!("the tag `{key}` starts with `{reserved}`"),
                 format!("tags starting with `{reserved}` are reserved; use another name"),
             );
         }
         check_tag_text(report, key, "tag's name", 1..=128);
         check_tag_text(report, value, "tag's value", 0..=256);
         // IAM takes `team` and `Team` for the same key and refuses both.
-        if let Some(other) = seen.insert(lower, &key.value) {
+        if let Some(other) = seen.insert(lower, key) {
             report.add(
-                key.span,
-                format!(
-                    "the tags `{other}` and `{}` differ by case alone",
-                    key.value
-                ),
+                key.span(),
+                format!("the tags `{other}` and `{key}` differ by case alone"),
                 "keep one of the two",
             );
         }
         if at == MAX_TAGS {
             report.add(
-                key.span,
+                key.span(),
                 format!("more than {MAX_TAGS} tags"),
                 "AWS allows 50 on a resource, and saasauth sets its own; remove some",
             );
         }
     }
-    tags.into_iter()
-        .flatten()
-        .map(|(key, value)| (key.value.clone(), value.value.clone()))
-        .collect()
 }
 
 fn check_tag_text(
@@ -235,18 +234,18 @@ fn check_tag_text(
     what: &str,
     lengths: std::ops::RangeInclusive<usize>,
 ) {
-    let length = text.value.chars().count();
+    let length = text.chars().count();
     if !lengths.contains(&length) {
         report.add(
-            text.span,
+            text.span(),
             format!("the {what} has {length} characters"),
             format!("use {} to {}", lengths.start(), lengths.end()),
         );
     }
     let wrong = |c: &char| !c.is_alphanumeric() && !" _.:/=+-@".contains(*c);
-    if let Some(wrong) = text.value.chars().find(wrong) {
+    if let Some(wrong) = text.chars().find(wrong) {
         report.add(
-            text.span,
+            text.span(),
             format!("the {what} holds `{}`", wrong.escape_default()),
             "use letters, digits, spaces and `_.:/=+-@`",
         );

@@ -1,65 +1,42 @@
 //! What tokens say of a user, and the roles that would say too much.
 
 use super::Report;
-use crate::project::file;
 use crate::project::permission;
 use crate::project::source::Span;
 use crate::project::stage::{Access, TokenClaims, TokenScopes};
 
 /// API gateways and load balancers take 8 to 16 KB of headers, and a token is one of them.
 const BUDGETS: std::ops::RangeInclusive<u32> = 512..=8192;
-const BUDGET: u32 = 4096;
 
-pub(super) fn tokens(file: &file::Stage, report: &mut Report<'_>) -> TokenClaims {
-    let none = file::TokenClaims::default();
-    let tokens = file.tokens.as_ref().unwrap_or(&none);
-    if let Some(budget) = &tokens.budget
-        && !BUDGETS.contains(&budget.value)
-    {
+pub(super) fn tokens(tokens: &TokenClaims, report: &mut Report<'_>) {
+    let budget = &tokens.budget;
+    if !BUDGETS.contains(budget) {
         report.add(
-            budget.span,
-            format!("a token can't have {} bytes for claims", budget.value),
+            budget.span(),
+            format!("a token can't have {budget} bytes for claims"),
             format!(
-                "use {} to {}; {BUDGET} is plenty",
+                "use {} to {}; {} is plenty",
                 BUDGETS.start(),
-                BUDGETS.end()
+                BUDGETS.end(),
+                TokenClaims::default().budget
             ),
         );
-    }
-    TokenClaims {
-        scopes: tokens
-            .scopes
-            .as_ref()
-            .map(|scopes| scopes.value)
-            .unwrap_or_default(),
-        budget: tokens.budget.as_ref().map_or(BUDGET, |budget| budget.value),
     }
 }
 
 /// Warns of every role whose permissions alone exceed the budget: some would be missing in the token of
 /// each of its users.
-pub(super) fn warn_of_large_roles(
-    file: &file::Stage,
-    access: &Access,
-    tokens: TokenClaims,
-    report: &mut Report<'_>,
-) {
-    let roles = file
-        .access
-        .as_ref()
-        .and_then(|access| access.roles.as_ref());
-    for role in roles.into_iter().flatten().map(|(role, _)| role) {
-        let Some(permissions) = access.roles.get(&role.value) else {
-            continue;
-        };
-        let bytes = claims_bytes(&role.value, permissions, tokens.scopes);
-        if bytes > tokens.budget as usize {
-            warn(&role.value, role.span, bytes, tokens.budget, report);
+pub(super) fn warn_of_large_roles(access: &Access, tokens: &TokenClaims, report: &mut Report<'_>) {
+    for (role, permissions) in &access.roles {
+        let permissions = permissions.iter().map(|permission| permission.as_str());
+        let bytes = claims_bytes(role, permissions, tokens.scopes);
+        if bytes > *tokens.budget as usize {
+            warn(role, role.span(), bytes, *tokens.budget, report);
         }
     }
 }
 
-fn warn(role: &str, span: Span, bytes: usize, budget: u32, report: &mut Report<'_>) {
+fn warn(role: &str, span: Option<Span>, bytes: usize, budget: u32, report: &mut Report<'_>) {
     report.warn(
         span,
         format!(
@@ -71,8 +48,12 @@ fn warn(role: &str, span: Span, bytes: usize, budget: u32, report: &mut Report<'
 
 /// What generateToken measures for a user of this role without domains: the claims as JSON, the
 /// permissions once more when they are scopes, and all that in base64.
-fn claims_bytes(role: &str, permissions: &[String], scopes: TokenScopes) -> usize {
-    let kept = permission::compact(permissions.iter().map(String::as_str));
+fn claims_bytes<'a>(
+    role: &str,
+    permissions: impl Iterator<Item = &'a str>,
+    scopes: TokenScopes,
+) -> usize {
+    let kept = permission::compact(permissions);
     let claims = serde_json::json!({ "domains": [], "permissions": kept, "role": role });
     let scope: usize = match scopes {
         TokenScopes::None => 0,
@@ -86,8 +67,7 @@ mod tests {
     use super::*;
 
     fn bytes(permissions: &[&str], scopes: TokenScopes) -> usize {
-        let permissions: Vec<String> = permissions.iter().map(|&one| one.to_owned()).collect();
-        claims_bytes("admin", &permissions, scopes)
+        claims_bytes("admin", permissions.iter().copied(), scopes)
     }
 
     #[test]

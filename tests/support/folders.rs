@@ -19,8 +19,8 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     static ROOT: OnceLock<(PathBuf, ChildStdin)> = OnceLock::new();
     let (root, _) = ROOT.get_or_init(|| {
-        let root = std::env::temp_dir().join(format!("saasauth-it-{}", std::process::id()));
-        fs::create_dir_all(&root).unwrap();
+        // The guard removes it, once every local cloud in it is stopped.
+        let root = tempfile::tempdir().unwrap().keep();
         // Resolved, because messages name files as the system spells them.
         let root = root.canonicalize().unwrap();
         let guard = guard(
@@ -66,6 +66,16 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Asks until the answer is yes. The limit is only there to end a broken test.
+#[track_caller]
+pub(crate) fn until(what: &str, mut answer: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !answer() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Every file below a folder, by its path in it.
 pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
@@ -82,14 +92,4 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         }
     }
     found
-}
-
-/// Asks until the answer is yes. The limit is only there to end a broken test.
-#[track_caller]
-pub(crate) fn until(what: &str, mut answer: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !answer() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }

@@ -1,9 +1,7 @@
 //! `saasauth check` on broken project files. What each message says is tested beside the rules; here,
 //! that the program says it, and nothing else happens.
 
-use std::fs;
-
-use crate::support::{copy, files, folder, repository, run, saasauth};
+use crate::support::{assert_golden, copy, files, folder, repository, run, saasauth};
 
 const INVALID: &str = "tests/fixtures/projects/invalid";
 
@@ -20,6 +18,14 @@ fn every_broken_project_file_is_refused_with_its_message_and_nothing_else_happen
         .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
         .collect();
     assert!(broken.len() >= 30, "{} broken files", broken.len());
+    let messages = before
+        .keys()
+        .filter(|path| path.extension().is_some_and(|end| end == "stderr"));
+    assert_eq!(
+        messages.count(),
+        broken.len(),
+        "one message beside each file"
+    );
     for path in broken {
         let name = format!("{INVALID}/{}", path.display());
         let checked = run(saasauth()
@@ -27,8 +33,8 @@ fn every_broken_project_file_is_refused_with_its_message_and_nothing_else_happen
             .current_dir(&root));
         let checked = checked.expect(2);
         assert_eq!(checked.stdout, "", "{name}");
-        let expected = fs::read_to_string(invalid.join(path).with_extension("stderr")).unwrap();
-        assert_eq!(checked.stderr.trim_end(), expected.trim_end(), "{name}");
+        let kept = repository().join(&name).with_extension("stderr");
+        assert_golden(&kept, &checked.stderr);
         // Nothing can be pointed at in an empty file.
         assert!(
             name.ends_with("/empty.yaml") || has_place(&checked.stderr),
@@ -65,11 +71,8 @@ fn the_examples_are_right() {
 
 #[test]
 fn the_schema_beside_the_examples_is_the_one_the_program_prints() {
-    let schema = run(saasauth().arg("schema")).expect(0).json();
-    let file = repository().join("examples/saasauth.schema.json");
-    let kept: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
-    assert_eq!(
-        schema, kept,
-        "renew it: saasauth schema > examples/saasauth.schema.json"
-    );
+    let schema = run(saasauth().arg("schema")).expect(0);
+    schema.json();
+    let kept = repository().join("examples/saasauth.schema.json");
+    assert_golden(&kept, &schema.stdout);
 }

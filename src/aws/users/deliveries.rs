@@ -1,13 +1,54 @@
-//! What users are owed: queued again, and handed to the function that delivers.
+//! What users are owed: what became of it, queued again, and handed to the function that delivers.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
+use serde::Serialize;
 use serde_json::json;
 
-use super::items::{held, text_value, user_key};
-use super::{Account, FAILED, Tables};
+use super::items::{
+    AT, ATTEMPTS, DELIVERIES, Item, PENDING, PK, REASON, STATE, held, text, text_value, user_key,
+};
+use super::{Account, Tables};
 use crate::aws::{Aws, Fault, Result};
+
+/// What a delivery's `state` is once nothing retries it.
+const FAILED: &str = "failed";
+
+/// The welcome email, among the names of deliveries.
+pub const WELCOME: &str = "welcome";
+
+/// What became of a delivery so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Delivery {
+    /// `claimed` while somebody performs it, `waiting` to be tried again, `failed` once nobody tries.
+    pub state: String,
+    /// When it came to that, as RFC 3339 writes it.
+    pub at: Option<String>,
+    /// How often it was tried.
+    pub attempts: Option<u32>,
+    /// Why it failed.
+    pub reason: Option<String>,
+}
+
+impl Delivery {
+    /// Whether nobody tries it any more.
+    pub fn has_failed(&self) -> bool {
+        self.state == FAILED
+    }
+
+    pub(super) fn of(item: &Item) -> Self {
+        let owned = |name: &str| text(item, name).map(str::to_owned);
+        Self {
+            state: owned(STATE).unwrap_or_default(),
+            at: owned(AT),
+            attempts: item
+                .get(ATTEMPTS)
+                .and_then(|value| value.as_n().ok()?.parse().ok()),
+            reason: owned(REASON),
+        }
+    }
+}
 
 impl Aws {
     /// Puts deliveries that failed back among those owed. `false` when that has changed meanwhile.
@@ -16,10 +57,10 @@ impl Aws {
             .dynamodb
             .update_item()
             .table_name(&tables.permissions)
-            .key("pk", text_value(&user_key(sub)))
-            .expression_attribute_names("#deliveries", "deliveries")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_names("#pending", "pending")
+            .key(PK, text_value(&user_key(sub)))
+            .expression_attribute_names("#deliveries", DELIVERIES)
+            .expression_attribute_names("#state", STATE)
+            .expression_attribute_names("#pending", PENDING)
             .expression_attribute_values(":failed", text_value(FAILED))
             .expression_attribute_values(
                 ":names",

@@ -1,20 +1,15 @@
-//! What a user of a stage does, and the traces a user leaves: sign-up, sign-in, and both tables.
-//!
-//! The only requests here that any client may send are those without credentials: `SignUp`,
-//! `ConfirmSignUp`, `InitiateAuth` and `RespondToAuthChallenge`.
+//! What a user does: signs up, confirms, signs in. But for reading the client, these are requests that
+//! anybody may send: `SignUp`, `ConfirmSignUp`, `InitiateAuth` and `RespondToAuthChallenge`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use aws_sdk_cognitoidentityprovider::types::{
     AttributeType, AuthFlowType, AuthenticationResultType, ChallengeNameType,
 };
-use aws_sdk_dynamodb::types::AttributeValue;
 use cognito_srp::{CognitoSrpError, SrpClient};
 
-use super::classify::{found, gone};
-use super::{Aws, Fault, Result};
+use crate::aws::{Aws, Fault, Result};
 
-const DOMAIN_PREFIX: &str = "DOMAIN#";
 const SECRET_HASH: &str = "SECRET_HASH";
 
 /// An app client, as one who signs in with it knows it. Has no `Debug`: the secret is never shown.
@@ -40,15 +35,6 @@ pub enum SignedIn {
     Tokens(Tokens),
     /// With one more challenge than the password; its name.
     Challenged(String),
-}
-
-/// A user's record in the Permissions table, as far as it is checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserRecord {
-    /// The role.
-    pub role: Option<String>,
-    /// The names of the deliveries still owed.
-    pub pending: Vec<String>,
 }
 
 impl AppClient {
@@ -135,35 +121,6 @@ impl Aws {
         Ok(())
     }
 
-    /// Confirms a user without a code, as one who has shown to own `attribute`.
-    pub async fn confirm_as_admin(
-        &self,
-        pool: &str,
-        username: &str,
-        attribute: &str,
-    ) -> Result<()> {
-        // Confirming runs PostConfirmation with the attributes of that moment, and an admin's
-        // confirmation verifies none. Verified afterwards, the user would join no domain.
-        let verified = AttributeType::builder()
-            .name(format!("{attribute}_verified"))
-            .value("true")
-            .build()?;
-        self.cognito
-            .admin_update_user_attributes()
-            .user_pool_id(pool)
-            .username(username)
-            .user_attributes(verified)
-            .send()
-            .await?;
-        self.cognito
-            .admin_confirm_sign_up()
-            .user_pool_id(pool)
-            .username(username)
-            .send()
-            .await?;
-        Ok(())
-    }
-
     /// Signs a user in by SRP: the password never leaves this process.
     pub async fn sign_in_by_srp(
         &self,
@@ -206,126 +163,10 @@ impl Aws {
             .await?;
         signed_in(answer.challenge_name, answer.authentication_result)
     }
-
-    /// The `sub` of a user, if there is such a user.
-    pub async fn user_sub(&self, pool: &str, username: &str) -> Result<Option<String>> {
-        let answer = self
-            .cognito
-            .admin_get_user()
-            .user_pool_id(pool)
-            .username(username)
-            .send()
-            .await;
-        let user = found(answer.map_err(Fault::from))?;
-        Ok(user.and_then(|user| {
-            let sub = user
-                .user_attributes()
-                .iter()
-                .find(|attribute| attribute.name() == "sub");
-            sub.and_then(|attribute| attribute.value().map(str::to_owned))
-        }))
-    }
-
-    /// Deletes a user; one who is gone already is fine.
-    pub async fn delete_user(&self, pool: &str, username: &str) -> Result<()> {
-        let answer = self
-            .cognito
-            .admin_delete_user()
-            .user_pool_id(pool)
-            .username(username)
-            .send()
-            .await;
-        gone(answer.map_err(Fault::from))
-    }
-
-    /// A user's record.
-    pub async fn user_record(&self, table: &str, sub: &str) -> Result<Option<UserRecord>> {
-        let answer = self
-            .dynamodb
-            .get_item()
-            .table_name(table)
-            .key("pk", user_key(sub))
-            .consistent_read(true)
-            .send()
-            .await?;
-        Ok(answer.item.map(|item| UserRecord {
-            role: text(&item, "role").map(str::to_owned),
-            pending: item
-                .get("pending")
-                .and_then(|names| names.as_ss().ok().cloned())
-                .unwrap_or_default(),
-        }))
-    }
-
-    /// Deletes a user's record.
-    pub async fn delete_user_record(&self, table: &str, sub: &str) -> Result<()> {
-        let answer = self
-            .dynamodb
-            .delete_item()
-            .table_name(table)
-            .key("pk", user_key(sub))
-            .send()
-            .await;
-        gone(answer.map_err(Fault::from))
-    }
-
-    /// The domains a user belongs to.
-    pub async fn memberships(&self, table: &str, sub: &str) -> Result<Vec<String>> {
-        let mut domains = Vec::new();
-        let mut start = None;
-        loop {
-            let answer = self
-                .dynamodb
-                .query()
-                .table_name(table)
-                .key_condition_expression("pk = :user AND begins_with(sk, :domain)")
-                .expression_attribute_values(":user", user_key(sub))
-                .expression_attribute_values(":domain", AttributeValue::S(DOMAIN_PREFIX.to_owned()))
-                .consistent_read(true)
-                .set_exclusive_start_key(start.take())
-                .send()
-                .await;
-            let Some(page) = found(answer.map_err(Fault::from))? else {
-                return Ok(domains);
-            };
-            domains.extend(
-                page.items()
-                    .iter()
-                    .filter_map(|item| text(item, "sk")?.strip_prefix(DOMAIN_PREFIX))
-                    .map(str::to_owned),
-            );
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(domains);
-            }
-        }
-    }
-
-    /// Takes a user out of every domain.
-    pub async fn delete_memberships(&self, table: &str, sub: &str) -> Result<()> {
-        for domain in self.memberships(table, sub).await? {
-            self.dynamodb
-                .delete_item()
-                .table_name(table)
-                .key("pk", user_key(sub))
-                .key("sk", AttributeValue::S(format!("{DOMAIN_PREFIX}{domain}")))
-                .send()
-                .await?;
-        }
-        Ok(())
-    }
-}
-
-fn user_key(sub: &str) -> AttributeValue {
-    AttributeValue::S(format!("USER#{sub}"))
-}
-
-fn text<'a>(item: &'a HashMap<String, AttributeValue>, name: &str) -> Option<&'a str> {
-    item.get(name)?.as_s().ok().map(String::as_str)
 }
 
 fn unspoken(error: CognitoSrpError) -> Fault {
-    Fault::ours(format!("the SRP exchange failed: {error}"))
+    Fault::ours("the SRP exchange failed").with_source(error)
 }
 
 fn signed_in(
@@ -351,7 +192,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::replay::{self, error, ok};
+    use crate::aws::replay::{self, ok};
 
     fn with_secret() -> AppClient {
         AppClient {
@@ -401,20 +242,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_admin_verifies_before_confirming() {
-        let (aws, replay) = replay::aws([ok(json!({})), ok(json!({}))]);
-        aws.confirm_as_admin("p", "ada", "email")
-            .await
-            .expect("both answer");
-        assert_eq!(
-            replay.operations(),
-            ["AdminUpdateUserAttributes", "AdminConfirmSignUp"]
-        );
-        let verified = json!([{ "Name": "email_verified", "Value": "true" }]);
-        assert_eq!(replay.finish()[0].body["UserAttributes"], verified);
-    }
-
-    #[tokio::test]
     async fn a_second_factor_is_told_by_name() {
         let (aws, replay) =
             replay::aws([ok(json!({ "ChallengeName": "SMS_MFA", "Session": "s" }))]);
@@ -431,29 +258,6 @@ mod tests {
             replay.finish()[0].body["AuthParameters"]
                 .get("SECRET_HASH")
                 .is_none()
-        );
-    }
-
-    #[tokio::test]
-    async fn every_membership_is_deleted_and_a_user_who_is_gone_is_fine() {
-        let row = |domain: &str| json!({ "sk": { "S": format!("DOMAIN#{domain}") } });
-        let (aws, replay) = replay::aws([
-            ok(json!({ "Items": [row("a.com")], "LastEvaluatedKey": { "pk": { "S": "x" } } })),
-            ok(json!({ "Items": [row("b.com")] })),
-            ok(json!({})),
-            ok(json!({})),
-            error(400, "UserNotFoundException", "User does not exist."),
-        ]);
-        aws.delete_memberships("domains", "s")
-            .await
-            .expect("both are deleted");
-        aws.delete_user("p", "ada")
-            .await
-            .expect("absence is what a delete wants");
-        let sent = replay.finish();
-        assert_eq!(
-            sent[3].body["Key"],
-            json!({ "pk": { "S": "USER#s" }, "sk": { "S": "DOMAIN#b.com" } })
         );
     }
 }

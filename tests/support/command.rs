@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::Value;
 /// How a program ended, and what it said.
 #[derive(Clone)]
 pub(crate) struct Output {
-    /// The exit code; -1 after a signal.
+    /// The exit code; after a signal its number, below zero: -9 for SIGKILL.
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -136,7 +137,7 @@ impl Started {
         let stderr = reader.join().unwrap().unwrap();
         let status = self.child.wait().unwrap();
         Output {
-            code: status.code().unwrap_or(-1),
+            code: status.code().or_else(|| Some(-status.signal()?)).unwrap(),
             stdout: String::from_utf8(stdout).unwrap(),
             stderr: String::from_utf8(stderr).unwrap(),
         }

@@ -1,0 +1,180 @@
+//! Which domains users belong to: their memberships in the Domains table.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+
+use super::Tables;
+use super::items::{
+    DOMAIN_PREFIX, Item, PK, ROLE, SK, USER_PREFIX, sub, text, text_value, user_key,
+};
+use crate::aws::classify::found;
+use crate::aws::{Aws, Result};
+
+/// The index of the Domains table that finds the members of a domain.
+const BY_DOMAIN: &str = "by-domain";
+
+/// A change to a user's place in a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Membership {
+    /// The user belongs to it, in this role.
+    Join {
+        /// The domain.
+        domain: String,
+        /// The role in it.
+        role: String,
+    },
+    /// The user doesn't belong to it.
+    Leave {
+        /// The domain.
+        domain: String,
+    },
+}
+
+impl Membership {
+    /// The domain.
+    pub fn domain(&self) -> &str {
+        let (Self::Join { domain, .. } | Self::Leave { domain }) = self;
+        domain
+    }
+
+    pub(super) fn write(&self, table: &str, sub: &str) -> Result<TransactWriteItem> {
+        let mut item = key(sub, self.domain());
+        let write = TransactWriteItem::builder();
+        Ok(match self {
+            Self::Join { role, .. } => {
+                item.insert(ROLE.to_owned(), text_value(role));
+                let put = Put::builder().table_name(table).set_item(Some(item));
+                write.put(put.build()?).build()
+            }
+            Self::Leave { .. } => {
+                let delete = Delete::builder().table_name(table).set_key(Some(item));
+                write.delete(delete.build()?).build()
+            }
+        })
+    }
+}
+
+impl Aws {
+    /// The `sub`s of the members of a domain.
+    pub async fn members(&self, tables: &Tables, domain: &str) -> Result<Vec<String>> {
+        let items: Vec<Item> = self
+            .dynamodb
+            .query()
+            .table_name(&tables.domains)
+            .index_name(BY_DOMAIN)
+            .key_condition_expression("sk = :domain AND begins_with(pk, :user)")
+            .expression_attribute_values(":domain", text_value(&format!("{DOMAIN_PREFIX}{domain}")))
+            .expression_attribute_values(":user", text_value(USER_PREFIX))
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await?;
+        Ok(items.iter().filter_map(sub).map(str::to_owned).collect())
+    }
+
+    /// Every membership there is: roles by domain, by `sub`.
+    pub async fn all_memberships(
+        &self,
+        tables: &Tables,
+    ) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
+        let items: Vec<Item> = self
+            .dynamodb
+            .scan()
+            .table_name(&tables.domains)
+            .filter_expression("begins_with(pk, :user)")
+            .expression_attribute_values(":user", text_value(USER_PREFIX))
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await?;
+        let mut all: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        for item in &items {
+            if let (Some(sub), Some((domain, role))) = (sub(item), membership(item)) {
+                all.entry(sub.to_owned()).or_default().insert(domain, role);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The domains a user belongs to, with the roles in them.
+    pub async fn roles_in_domains(
+        &self,
+        tables: &Tables,
+        sub: &str,
+    ) -> Result<BTreeMap<String, String>> {
+        let items: Vec<Item> = self
+            .dynamodb
+            .query()
+            .table_name(&tables.domains)
+            .key_condition_expression("pk = :user AND begins_with(sk, :domain)")
+            .expression_attribute_values(":user", text_value(&user_key(sub)))
+            .expression_attribute_values(":domain", text_value(DOMAIN_PREFIX))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await?;
+        Ok(items.iter().filter_map(membership).collect())
+    }
+
+    /// Takes a user out of every domain.
+    pub async fn delete_memberships(&self, tables: &Tables, sub: &str) -> Result<()> {
+        // No table, no memberships.
+        let memberships = found(self.roles_in_domains(tables, sub).await)?;
+        for domain in memberships.unwrap_or_default().keys() {
+            self.dynamodb
+                .delete_item()
+                .table_name(&tables.domains)
+                .set_key(Some(key(sub, domain)))
+                .send()
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn key(sub: &str, domain: &str) -> Item {
+    let domain = format!("{DOMAIN_PREFIX}{domain}");
+    Item::from([
+        (PK.to_owned(), text_value(&user_key(sub))),
+        (SK.to_owned(), text_value(&domain)),
+    ])
+}
+
+/// Domain and role of a membership.
+fn membership(item: &Item) -> Option<(String, String)> {
+    let domain = text(item, SK)?.strip_prefix(DOMAIN_PREFIX)?;
+    let role = text(item, ROLE).unwrap_or_default();
+    Some((domain.to_owned(), role.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::aws::replay::{self, ok};
+
+    #[tokio::test]
+    async fn every_membership_is_deleted() {
+        let row = |domain: &str| json!({ "sk": { "S": format!("DOMAIN#{domain}") }, "role": { "S": "member" } });
+        let (aws, replay) = replay::aws([
+            ok(json!({ "Items": [row("a.com")], "LastEvaluatedKey": { "pk": { "S": "x" } } })),
+            ok(json!({ "Items": [row("b.com")] })),
+            ok(json!({})),
+            ok(json!({})),
+        ]);
+        aws.delete_memberships(&Tables::of_tests(), "s")
+            .await
+            .expect("both are deleted");
+        let sent = replay.finish();
+        assert_eq!(
+            sent[3].body["Key"],
+            json!({ "pk": { "S": "USER#s" }, "sk": { "S": "DOMAIN#b.com" } })
+        );
+    }
+}

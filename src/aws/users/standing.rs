@@ -1,0 +1,59 @@
+//! What decides the tokens of a user: the record, the memberships, and what the roles permit.
+
+use std::collections::BTreeMap;
+
+use super::items::{PERMISSIONS, PK, ROLE_PREFIX, text, texts, user_key};
+use super::{Record, Tables};
+use crate::aws::{Aws, Result, trace};
+
+/// What decides the tokens of one user.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// The record, if there is one.
+    pub record: Option<Record>,
+    /// Roles in domains, by domain.
+    pub domains: BTreeMap<String, String>,
+    /// The permissions of the roles that were asked for, as far as they are defined.
+    pub roles: BTreeMap<String, Vec<String>>,
+}
+
+impl Aws {
+    /// What decides the tokens of a user, and what these roles permit.
+    pub async fn standing(&self, tables: &Tables, sub: &str, roles: &[&str]) -> Result<Standing> {
+        let keys: Vec<String> = std::iter::once(user_key(sub))
+            .chain(roles.iter().map(|role| format!("{ROLE_PREFIX}{role}")))
+            .collect();
+        let (items, domains) = tokio::join!(
+            trace::beside(self.permission_items(tables, &keys)),
+            trace::beside(self.roles_in_domains(tables, sub)),
+        );
+        let mut standing = Standing {
+            domains: domains?,
+            ..Standing::default()
+        };
+        for item in items? {
+            let role = text(&item, PK).and_then(|key| key.strip_prefix(ROLE_PREFIX));
+            match role {
+                Some(role) => {
+                    let permissions = texts(&item, PERMISSIONS);
+                    standing.roles.insert(role.to_owned(), permissions);
+                }
+                None => standing.record = Record::of_item(&item),
+            }
+        }
+        // A role that left the project file may still be held, and defined until the next deploy.
+        let held = standing
+            .record
+            .as_ref()
+            .and_then(|record| record.role.clone());
+        if let Some(held) = held.filter(|held| !roles.contains(&held.as_str())) {
+            let key = format!("{ROLE_PREFIX}{held}");
+            let items = self.permission_items(tables, &[key]).await?;
+            let permissions = items.first().map(|item| texts(item, PERMISSIONS));
+            standing
+                .roles
+                .extend(permissions.map(|permissions| (held, permissions)));
+        }
+        Ok(standing)
+    }
+}

@@ -1,0 +1,258 @@
+//! Delivering what users are still owed, and finding those who were confirmed and have no record.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
+
+use futures::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use super::DeployedStage;
+use crate::aws::trace;
+use crate::aws::users::{Account, Record};
+use saasauth_model::error::{Error, Result};
+
+/// How many users are seen to side by side; far below what Lambda takes.
+const AT_ONCE: usize = 8;
+
+/// How long a user may be confirmed and still have no record: Cognito gives the trigger five seconds,
+/// three times. Handed over meanwhile, a confirmation would only be made twice, to the same end.
+const SETTLED: Duration = Duration::from_secs(20);
+
+/// What Cognito calls a user who has an account of their own and proved the address.
+const CONFIRMED: &str = "CONFIRMED";
+
+/// How far a repair goes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RepairOptions {
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// Try deliveries that failed for good once more.
+    pub failed: bool,
+    /// Confirm users whom no sign-up has recorded.
+    pub confirm: bool,
+}
+
+/// What was found, and what was done about it.
+#[derive(Debug, Default)]
+pub struct Repair {
+    /// How far it was to go.
+    pub options: RepairOptions,
+    /// Users who are owed something, or for whom something failed.
+    pub owed: Vec<Record>,
+    /// Confirmed users without a record; with `confirm` also those whose record says nothing of it.
+    pub unconfirmed: Vec<Account>,
+    /// Those of them who were confirmed so recently that their record may still come.
+    pub recent: Vec<Account>,
+    /// Users whose failed deliveries are owed again, by `sub` as the next two.
+    pub requeued: BTreeSet<String>,
+    /// Users whose deliveries were handed over.
+    pub handed_over: BTreeSet<String>,
+    /// Users whose confirmation was handed over.
+    pub confirmed: BTreeSet<String>,
+    /// What failed meanwhile; it keeps nobody else waiting.
+    pub errors: Vec<Error>,
+}
+
+/// Looks what there is to repair, and repairs it.
+pub async fn repair(deployed: &DeployedStage, options: RepairOptions) -> Result<Repair> {
+    let mut repair = find(deployed, options).await?;
+    if !options.dry_run {
+        repair.carry_out(deployed).await?;
+    }
+    Ok(repair)
+}
+
+impl Repair {
+    /// As the contract writes it.
+    pub fn document(&self, stage: &str) -> Value {
+        let owed: Vec<Value> = self
+            .owed
+            .iter()
+            .map(|record| {
+                let failed: Vec<Value> = record
+                    .failed()
+                    .map(|(name, delivery)| {
+                        json!({
+                            "name": name,
+                            "at": delivery.at,
+                            "attempts": delivery.attempts,
+                            "reason": delivery.reason,
+                        })
+                    })
+                    .collect();
+                json!({
+                    "sub": record.sub,
+                    "email": record.email,
+                    "pending": record.pending,
+                    "failed": failed,
+                    "requeued": self.requeued.contains(&record.sub),
+                    "handed_over": self.handed_over.contains(&record.sub),
+                })
+            })
+            .collect();
+        let account = |account: &Account| {
+            json!({
+                "sub": account.sub,
+                "email": account.email(),
+                "handed_over": self.confirmed.contains(&account.sub),
+            })
+        };
+        json!({
+            "stage": stage,
+            "dry_run": self.options.dry_run,
+            "owed": owed,
+            "unconfirmed": self.unconfirmed.iter().map(account).collect::<Vec<_>>(),
+            "recent": self.recent.iter().map(account).collect::<Vec<_>>(),
+        })
+    }
+
+    /// Sees to everybody; what fails for one doesn't keep the others waiting.
+    async fn carry_out(&mut self, deployed: &DeployedStage) -> Result<()> {
+        let failed_too = self.options.failed;
+        let owed: Vec<&Record> = self
+            .owed
+            .iter()
+            .filter(|record| !record.pending.is_empty() || failed_too)
+            .collect();
+        let unconfirmed: &[Account] = if self.options.confirm {
+            &self.unconfirmed
+        } else {
+            &[]
+        };
+        if owed.is_empty() && unconfirmed.is_empty() {
+            return Ok(());
+        }
+        let function = deployed.confirm_user()?;
+        let deliveries = owed.iter().map(|record| {
+            trace::beside(async move {
+                let redelivered = redeliver(deployed, function, record, failed_too).await;
+                (record.sub.clone(), redelivered)
+            })
+        });
+        let mut deliveries = stream::iter(deliveries).buffer_unordered(AT_ONCE);
+        while let Some((sub, redelivered)) = deliveries.next().await {
+            match redelivered {
+                Ok(requeued) => {
+                    if requeued {
+                        self.requeued.insert(sub.clone());
+                    }
+                    self.handed_over.insert(sub);
+                }
+                Err(error) => self.errors.push(error),
+            }
+        }
+        let confirmations = unconfirmed.iter().map(|account| {
+            trace::beside(async move {
+                let handed_over =
+                    deployed
+                        .aws
+                        .hand_over_confirmation(function, &deployed.pool, account);
+                let doing = format!("could not hand `{}` over", account.name());
+                let handed_over = handed_over.await.map_err(|fault| fault.while_doing(doing));
+                handed_over.map(|()| account.sub.clone())
+            })
+        });
+        let mut confirmations = stream::iter(confirmations).buffer_unordered(AT_ONCE);
+        while let Some(confirmed) = confirmations.next().await {
+            match confirmed {
+                Ok(sub) => drop(self.confirmed.insert(sub)),
+                Err(error) => self.errors.push(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn find(deployed: &DeployedStage, options: RepairOptions) -> Result<Repair> {
+    let (accounts, records) = tokio::join!(
+        trace::beside(
+            deployed
+                .aws
+                .accounts(&deployed.pool, Some(("cognito:user_status", CONFIRMED)))
+        ),
+        trace::beside(deployed.aws.records(&deployed.tables, None, None)),
+    );
+    let doing = |what: &'static str| move |fault: crate::aws::Fault| fault.while_doing(what);
+    let accounts = accounts.map_err(doing("could not list the users of the pool"))?;
+    let records = records.map_err(doing("could not list the records"))?.items;
+    let seen_to: BTreeSet<&str> = records
+        .iter()
+        .filter(|record| record.confirmed || !options.confirm)
+        .map(|record| record.sub.as_str())
+        .collect();
+    let (recent, mut unconfirmed): (Vec<Account>, Vec<Account>) = accounts
+        .into_iter()
+        .filter(|account| account.status == CONFIRMED && !seen_to.contains(account.sub.as_str()))
+        .partition(|account| is_recent(account, SystemTime::now()));
+    let mut owed: Vec<Record> = records
+        .into_iter()
+        .filter(|record| !record.pending.is_empty() || record.failed().next().is_some())
+        .collect();
+    owed.sort_by(|a, b| a.name().cmp(b.name()));
+    unconfirmed.sort_by(|a, b| a.username.cmp(&b.username));
+    Ok(Repair {
+        options,
+        owed,
+        unconfirmed,
+        recent,
+        ..Repair::default()
+    })
+}
+
+fn is_recent(account: &Account, now: SystemTime) -> bool {
+    account
+        .modified
+        .is_some_and(|modified| modified + SETTLED > now)
+}
+
+/// Hands the deliveries of a user over, those that failed among them when asked for. Says whether there
+/// were such.
+async fn redeliver(
+    deployed: &DeployedStage,
+    function: &str,
+    record: &Record,
+    failed_too: bool,
+) -> Result<bool> {
+    let failed: Vec<&str> = record.failed().map(|(name, _)| name).collect();
+    let mut requeued = false;
+    if failed_too && !failed.is_empty() {
+        let answer = deployed
+            .aws
+            .requeue(&deployed.tables, &record.sub, &failed)
+            .await;
+        let doing = format!(
+            "could not queue the deliveries of `{}` again",
+            record.name()
+        );
+        requeued = answer.map_err(|fault| fault.while_doing(doing))?;
+    }
+    let handed_over = deployed
+        .aws
+        .hand_over_deliveries(function, &record.sub)
+        .await;
+    let doing = format!("could not hand the deliveries of `{}` over", record.name());
+    handed_over.map_err(|fault| fault.while_doing(doing))?;
+    Ok(requeued)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_user_confirmed_just_now_is_left_to_the_trigger() {
+        let now = SystemTime::now();
+        let account = |ago| Account {
+            username: "ada".to_owned(),
+            sub: "s-1".to_owned(),
+            attributes: BTreeMap::new(),
+            status: CONFIRMED.to_owned(),
+            enabled: true,
+            modified: Some(now - Duration::from_secs(ago)),
+        };
+        assert!(is_recent(&account(1), now));
+        assert!(!is_recent(&account(60), now));
+    }
+}

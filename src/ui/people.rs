@@ -1,0 +1,177 @@
+//! How users look on the terminal: one, a list of them, and what a repair found.
+
+use super::Ui;
+use crate::people::{Domains, Listed, Person, Repair, role_of, status_of};
+use saasauth_model::error::Result;
+use saasauth_model::project::stage::Stage;
+
+impl Ui {
+    /// Writes what is known of a user, as the result of a command.
+    pub fn person(&self, person: &Person, stage: &Stage) -> Result<()> {
+        self.outputs(&pairs(person, stage))
+    }
+
+    /// Writes a list of users, as the result of a command.
+    pub fn users(&self, listed: &Listed, stage: &Stage) -> Result<()> {
+        if listed.users.is_empty() {
+            self.note("no users");
+            return Ok(());
+        }
+        let rows: Vec<Vec<String>> = listed
+            .users
+            .iter()
+            .map(|(record, domains)| {
+                vec![
+                    record.name().to_owned(),
+                    role_of(record, stage).to_owned(),
+                    record.permissions.join(", "),
+                    domains_text(domains),
+                    status_of(record).to_owned(),
+                    record.created_at.clone().unwrap_or_default(),
+                ]
+            })
+            .collect();
+        let headers = [
+            "email",
+            "role",
+            "permissions",
+            "domains",
+            "status",
+            "created",
+        ];
+        self.table(&headers, &rows)
+    }
+
+    /// Writes what a repair found and did, as the result of a command, and says what is left to do.
+    pub fn repair(&self, repair: &Repair, stage: &str) -> Result<()> {
+        let rows = rows(repair);
+        if rows.is_empty() {
+            self.success(&format!("nothing to repair in stage `{stage}`"));
+        } else {
+            self.table(&["user", "owed", "failed", "repair"], &rows)?;
+        }
+        if !repair.recent.is_empty() {
+            self.note(&format!(
+                "{} confirmed moments ago have no record yet; run the command again in a minute",
+                repair.recent.len()
+            ));
+        }
+        if !repair.unconfirmed.is_empty() && !repair.options.confirm {
+            self.hint(
+                "the first sign-in makes a record; give who signed up a welcome and their domain, too, with `--confirm`",
+            );
+        }
+        let has_failed = repair
+            .owed
+            .iter()
+            .any(|record| record.failed().next().is_some());
+        if has_failed && !repair.options.failed {
+            self.hint("try those that failed once more with `--failed`, after mending the reason");
+        }
+        Ok(())
+    }
+}
+
+fn pairs(person: &Person, stage: &Stage) -> Vec<(String, String)> {
+    let record = person.record(stage);
+    let mut pairs = vec![
+        ("email", record.email.clone().unwrap_or_default()),
+        ("sub", person.sub.clone()),
+    ];
+    match &person.account {
+        Some(account) => {
+            if account.username != person.sub {
+                pairs.push(("username", account.username.clone()));
+            }
+            let disabled = if account.enabled { "" } else { ", disabled" };
+            pairs.push(("in Cognito", format!("{}{disabled}", account.status)));
+        }
+        None => pairs.push(("in Cognito", "not there any more".to_owned())),
+    }
+    pairs.extend([
+        ("status", status_of(&record).to_owned()),
+        ("role", role_of(&record, stage).to_owned()),
+        ("own permissions", record.permissions.join(", ")),
+        ("permissions in all", person.effective(stage).join(", ")),
+        ("domains", domains_text(&person.standing.domains)),
+    ]);
+    match &person.standing.record {
+        Some(_) => pairs.push(("created", record.created_at.clone().unwrap_or_default())),
+        None => pairs.push((
+            "created",
+            "no record yet; the first sign-in makes it".to_owned(),
+        )),
+    }
+    pairs.push(("deliveries owed", record.pending.join(", ")));
+    for (name, delivery) in &record.deliveries {
+        let reason = delivery.reason.as_deref().unwrap_or_default();
+        let at = delivery.at.as_deref().unwrap_or_default();
+        let line = format!("{name} {} {at} {reason}", delivery.state);
+        pairs.push(("delivery", line.trim_end().to_owned()));
+    }
+    pairs
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn rows(repair: &Repair) -> Vec<Vec<String>> {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for record in &repair.owed {
+        let failed: Vec<String> = record
+            .failed()
+            .map(|(name, delivery)| match &delivery.reason {
+                Some(reason) => format!("{name}: {reason}"),
+                None => name.to_owned(),
+            })
+            .collect();
+        let what = if repair.requeued.contains(&record.sub) {
+            "queued again and handed over"
+        } else if repair.handed_over.contains(&record.sub) {
+            "handed over"
+        } else if record.pending.is_empty() && !repair.options.failed {
+            "failed for good"
+        } else if repair.options.dry_run {
+            "to hand over"
+        } else {
+            "not handed over"
+        };
+        rows.push(vec![
+            record.name().to_owned(),
+            record.pending.join(", "),
+            failed.join("; "),
+            what.to_owned(),
+        ]);
+    }
+    for account in &repair.unconfirmed {
+        let what = if repair.confirmed.contains(&account.sub) {
+            "confirmation handed over"
+        } else if !repair.options.confirm {
+            "has no record"
+        } else if repair.options.dry_run {
+            "to confirm"
+        } else {
+            "not handed over"
+        };
+        rows.push(vec![
+            account.name().to_owned(),
+            String::new(),
+            String::new(),
+            what.to_owned(),
+        ]);
+    }
+    rows
+}
+
+/// `acme.com (admin), example.com (member)`.
+fn domains_text(domains: &Domains) -> String {
+    let texts: Vec<String> = domains
+        .iter()
+        .map(|(domain, role)| match role.as_str() {
+            "" => domain.clone(),
+            role => format!("{domain} ({role})"),
+        })
+        .collect();
+    texts.join(", ")
+}
