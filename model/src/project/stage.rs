@@ -47,6 +47,14 @@ impl Stage {
         })
     }
 
+    /// The names of all secrets the stage needs.
+    pub fn secrets(&self) -> BTreeSet<&str> {
+        let marketing = self.marketing.as_ref().map(|marketing| marketing.secrets());
+        let mut names = marketing.unwrap_or_default();
+        names.extend(self.sign_in.secrets());
+        names
+    }
+
     /// The same stage in another region.
     pub fn in_region(mut self, region: &str) -> Result<Self> {
         if let Err(hint) = super::validate::check_region(region) {
@@ -161,6 +169,9 @@ pub struct SignIn {
     pub mfa: Mfa,
     /// The Cognito feature plan: `essentials` (the default) or `plus`.
     pub plan: At<FeaturePlan>,
+    /// Who else signs users in: `google`, `apple`, `facebook` and `amazon`, and others under names of
+    /// yours with `kind: oidc` or `kind: saml`. They need `hosted_ui`.
+    pub providers: BTreeMap<Name, Provider>,
 }
 
 impl Default for SignIn {
@@ -172,6 +183,7 @@ impl Default for SignIn {
             verify: Verify::default(),
             mfa: Mfa::default(),
             plan: At::from(FeaturePlan::Essentials),
+            providers: BTreeMap::new(),
         }
     }
 }
@@ -180,6 +192,150 @@ impl SignIn {
     /// Whether users sign in with it.
     pub fn is_with(&self, name: SignInName) -> bool {
         self.with.iter().any(|with| *with == name)
+    }
+
+    /// The names of the secrets the providers need.
+    pub fn secrets(&self) -> BTreeSet<&str> {
+        let providers = self.providers.values();
+        let secrets = providers.filter_map(Provider::secret);
+        secrets.map(|(_, secret)| secret.name()).collect()
+    }
+}
+
+/// The attribute of Cognito's own that says whether the address was proven. A provider may fill it.
+pub const EMAIL_VERIFIED: &str = "email_verified";
+
+/// What a client calls the pool's own users among its providers.
+pub const POOL_ITSELF: &str = "cognito";
+
+/// Somebody else who signs users in. Which keys it takes depends on its kind.
+// A rule sees to it: all but SAML have a client, Apple's has a key in place of a secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Provider {
+    /// `google`, `apple`, `facebook`, `amazon`, `oidc` or `saml`. The first four say it by their name.
+    pub kind: At<ProviderKind>,
+    /// The client ID that the provider gave your application; of Apple, the services ID.
+    pub client_id: At<String>,
+    /// The client's secret, as `ssm:/name`.
+    pub client_secret: At<Secret>,
+    /// Apple: your team's ID.
+    pub team_id: At<String>,
+    /// Apple: the ID of the key below.
+    pub key_id: At<String>,
+    /// Apple: the private key, as `ssm:/name`.
+    pub private_key: At<Secret>,
+    /// OpenID Connect: the provider's address, as its tokens say it in `iss`.
+    pub issuer: At<String>,
+    /// SAML: where the provider's metadata is.
+    pub metadata_url: At<String>,
+    /// SAML: the file with the provider's metadata.
+    pub metadata_file: At<Body>,
+    /// What is asked of the provider. Default: the scopes that tell an address and a name.
+    pub scopes: At<Vec<At<String>>>,
+    /// Attributes of yours, each with the provider's name of it. Default: those whose names it is known
+    /// to use. `email_verified` is what says that an address was proven: without it a user joins no
+    /// company.
+    pub attributes: BTreeMap<Name, At<String>>,
+    /// Names by which an application may ask for this provider (`idp_identifier`), such as a company's
+    /// mail domain. An `oidc` or `saml` provider is believed about addresses in these domains alone.
+    pub identifiers: Vec<At<String>>,
+}
+
+impl Provider {
+    /// The one secret it has, and the key of Cognito's that takes it.
+    pub fn secret(&self) -> Option<(&'static str, &Secret)> {
+        match *self.kind {
+            ProviderKind::Saml => None,
+            ProviderKind::Apple => Some(("private_key", &self.private_key)),
+            _ => Some(("client_secret", &self.client_secret)),
+        }
+    }
+}
+
+/// What an identity provider is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderKind {
+    /// Google.
+    #[default]
+    Google,
+    /// Sign in with Apple.
+    Apple,
+    /// Facebook.
+    Facebook,
+    /// Login with Amazon.
+    Amazon,
+    /// Any other that speaks OpenID Connect.
+    Oidc,
+    /// Any that speaks SAML 2.0.
+    Saml,
+}
+
+impl ProviderKind {
+    /// Those that Cognito knows by name. Each of them is there once.
+    pub const SOCIAL: [Self; 4] = [Self::Google, Self::Apple, Self::Facebook, Self::Amazon];
+
+    /// The word for it in the file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Google => "google",
+            Self::Apple => "apple",
+            Self::Facebook => "facebook",
+            Self::Amazon => "amazon",
+            Self::Oidc => "oidc",
+            Self::Saml => "saml",
+        }
+    }
+
+    /// The scopes that tell an address and a name.
+    pub(super) fn usual_scopes(self) -> &'static [&'static str] {
+        match self {
+            Self::Google | Self::Oidc => &["openid", "email", "profile"],
+            Self::Apple => &["email", "name"],
+            Self::Facebook => &["public_profile", "email"],
+            Self::Amazon => &["profile"],
+            Self::Saml => &[],
+        }
+    }
+
+    /// Attributes of the pool, with the names this kind of provider is known to have for them.
+    pub(super) fn known_attributes(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            // Google's are OpenID Connect's own.
+            Self::Google => &[
+                ("email", "email"),
+                ("email_verified", "email_verified"),
+                ("family_name", "family_name"),
+                ("given_name", "given_name"),
+                ("name", "name"),
+                ("picture", "picture"),
+            ],
+            Self::Oidc => &[
+                ("email", "email"),
+                ("email_verified", "email_verified"),
+                ("family_name", "family_name"),
+                ("given_name", "given_name"),
+                ("locale", "locale"),
+                ("name", "name"),
+                ("phone_number", "phone_number"),
+                ("picture", "picture"),
+            ],
+            Self::Apple => &[
+                ("email", "email"),
+                ("family_name", "lastName"),
+                ("given_name", "firstName"),
+            ],
+            Self::Facebook => &[
+                ("email", "email"),
+                ("family_name", "last_name"),
+                ("given_name", "first_name"),
+                ("name", "name"),
+            ],
+            Self::Amazon => &[("email", "email"), ("name", "name")],
+            // What an assertion holds, the two sides agree on.
+            Self::Saml => &[],
+        }
     }
 }
 
@@ -447,6 +603,9 @@ pub struct Client {
     pub read: At<BTreeSet<At<String>>>,
     /// Attributes it may write. Default: all.
     pub write: At<BTreeSet<At<String>>>,
+    /// Which identity providers it offers, `cognito` for the pool's own users among them. Default: all.
+    // None for a machine.
+    pub providers: At<BTreeSet<At<String>>>,
 }
 
 /// What an application is.
@@ -662,13 +821,20 @@ fn mail<'a>(subject: &'a str, html: &'a Body, text: Option<&'a At<Body>>) -> Mai
     }
 }
 
-/// The body of an email: a file, and what stands in it.
+/// A file by its path, and what stands in it: the body of an email, a provider's metadata.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "String", into = "String")]
 #[schemars(inline)]
 pub struct Body {
     pub(super) path: String,
     pub(super) contents: String,
+}
+
+impl Body {
+    /// What stands in the file.
+    pub fn contents(&self) -> &str {
+        &self.contents
+    }
 }
 
 impl From<String> for Body {

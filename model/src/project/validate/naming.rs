@@ -1,6 +1,7 @@
 //! What a stage is called and where it lives: version, names, target, region, account, tags.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::{LOCAL, Report};
 use crate::project::file::File;
@@ -109,6 +110,41 @@ fn stage_name(project: &str, name: &Name, report: &mut Report<'_>) {
 }
 
 /// `a-z`, digits and single hyphens inside, a letter first.
+/// Reports names of one kind that come down to one logical ID. Whichever of two were deployed first, the other
+/// would be taken for it: a client for another client, with its ID and its users' sessions.
+pub(super) fn check_apart<'a>(
+    what: &str,
+    names: impl IntoIterator<Item = &'a Name>,
+    report: &mut Report<'_>,
+) {
+    let mut seen: BTreeMap<String, &Name> = BTreeMap::new();
+    for name in names {
+        match seen.entry(words::letters_and_digits(name)) {
+            Entry::Vacant(entry) => {
+                entry.insert(name);
+            }
+            Entry::Occupied(entry) => {
+                // The later one in the file is the one to change.
+                let other = *entry.get();
+                let start = |name: &Name| name.span().map(|span| span.start);
+                let (first, second) = if start(other) <= start(name) {
+                    (other, name)
+                } else {
+                    (name, other)
+                };
+                report.add(
+                    second.span(),
+                    format!("`{second}` can't stand beside `{first}`"),
+                    format!(
+                        "both {what} come down to the logical ID part `{}`; choose names that differ in letters or digits",
+                        entry.key()
+                    ),
+                );
+            }
+        }
+    }
+}
+
 pub(super) fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && !name.ends_with('-')

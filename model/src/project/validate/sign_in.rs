@@ -33,6 +33,7 @@ pub(super) fn sign_in(sign_in: &mut SignIn, has_sender: bool, report: &mut Repor
         verify,
         mfa,
         plan,
+        providers: _,
     } = sign_in;
     check_with(with, report);
     check_attributes(attributes, report);
