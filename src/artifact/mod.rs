@@ -11,6 +11,7 @@ use crate::tools;
 use saasauth_model::error::{Error, ErrorKind, Result};
 
 mod compile;
+mod contract;
 mod elf;
 mod pack;
 mod workspace;
@@ -124,7 +125,9 @@ pub async fn build(request: &BuildRequest, events: OnBuildEvent<'_>) -> Result<A
 ///
 /// # Errors
 /// [`ErrorKind::Build`](saasauth_model::error::ErrorKind::Build) when a crate is missing or has no binary, when the compiler
-/// fails (its whole output attached) or built for another architecture; the errors of [`tools::ensure`].
+/// fails (its whole output attached) or built for another architecture;
+/// [`ErrorKind::Refused`](saasauth_model::error::ErrorKind::Refused) when what it built keeps to another
+/// contract than ours; the errors of [`tools::ensure`].
 pub async fn build_all(
     requests: &[BuildRequest],
     events: OnBuildEvent<'_>,
@@ -159,6 +162,7 @@ pub async fn build_all(
                 if let Compiler::CargoLambda(architecture) = compiler {
                     elf::check(&request.name, &bootstrap, architecture)?;
                 }
+                contract::check(&request.name, &bootstrap)?;
                 let artifact = pack::pack(&request.name, bootstrap).await?;
                 if let Some(output) = &request.output {
                     pack::write(output, &artifact.zip)?;
@@ -178,7 +182,8 @@ pub async fn build_all(
 /// The package the last build left at the request's output.
 ///
 /// # Errors
-/// [`ErrorKind::Build`](saasauth_model::error::ErrorKind::Build) when there is none.
+/// [`ErrorKind::Build`](saasauth_model::error::ErrorKind::Build) when there is none or it is damaged;
+/// [`ErrorKind::Refused`](saasauth_model::error::ErrorKind::Refused) when it keeps to another contract.
 pub fn last(request: &BuildRequest) -> Result<Artifact> {
     let none = || {
         Error::new(

@@ -1,7 +1,7 @@
 //! Packs a binary into the zip Lambda takes, the same bytes for the same binary, everywhere.
 
 use std::fs::{self, Permissions};
-use std::io::{Cursor, Write};
+use std::io::{Cursor, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
-use super::Artifact;
+use super::{Artifact, contract};
 use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// The file Lambda's `provided` runtimes start.
@@ -75,7 +75,8 @@ pub(super) fn write(path: &Path, zip: &[u8]) -> Result<()> {
     written.map_err(|error| failed(&error))
 }
 
-/// Takes a zip that was written earlier for what it is, and no other file for one.
+/// Takes a zip that was written earlier for what it is, and no other file for one. Since then the tool may
+/// have become another, so what is in it is checked once more.
 pub(super) fn reopen(name: &str, zip: Vec<u8>) -> Result<Artifact> {
     let failed = |error: &zip::result::ZipError| {
         Error::new(
@@ -87,14 +88,16 @@ pub(super) fn reopen(name: &str, zip: Vec<u8>) -> Result<Artifact> {
     };
     let mut archive =
         zip::ZipArchive::new(Cursor::new(zip.as_slice())).map_err(|error| failed(&error))?;
-    let unzipped = archive
+    let mut binary = Vec::new();
+    archive
         .by_name(ENTRY)
-        .map_err(|error| failed(&error))?
-        .size();
+        .and_then(|mut entry| Ok(entry.read_to_end(&mut binary)?))
+        .map_err(|error| failed(&error))?;
+    contract::check(name, &binary)?;
     Ok(Artifact {
         name: name.to_owned(),
         sha256: BASE64_STANDARD.encode(Sha256::digest(&zip)),
-        unzipped,
+        unzipped: binary.len() as u64,
         zip,
     })
 }
@@ -125,6 +128,23 @@ mod tests {
         let mut unpacked = Vec::new();
         std::io::copy(&mut entry, &mut unpacked).expect("unpacks");
         assert_eq!(unpacked, binary);
+    }
+
+    #[tokio::test]
+    async fn a_package_of_before_is_taken_if_it_keeps_to_the_contract() {
+        let mut binary = vec![7; 100_000];
+        binary.extend_from_slice(saasauth_contract::MARKER.as_bytes());
+        let packed = pack("a", binary).await.expect("packs");
+        assert_eq!(reopen("a", packed.zip.clone()).expect("opens"), packed);
+
+        let old = pack("a", vec![7; 100_000]).await.expect("packs");
+        let error = reopen("a", old.zip).expect_err("no marker");
+        assert_eq!(error.kind, ErrorKind::Refused);
+
+        let mut damaged = packed.zip;
+        damaged[60] ^= 0xFF;
+        let error = reopen("a", damaged).expect_err("damaged");
+        assert_eq!(error.message, "the package of `a` is damaged");
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod repair;
 mod schema;
 mod secret;
 mod synth;
+mod upgrade;
 mod user;
 mod verify;
 
@@ -111,6 +112,7 @@ enum Command {
     Secret(secret::SecretArgs),
     Local(local::LocalArgs),
     Synth(synth::SynthArgs),
+    Upgrade(upgrade::UpgradeArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -161,6 +163,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode> {
         Command::Secret(args) => Box::pin(secret::run(args, context)).await,
         Command::Local(args) => Box::pin(local::run(args, context)).await,
         Command::Synth(args) => synth::run(args, context),
+        Command::Upgrade(args) => Box::pin(upgrade::run(args, context)).await,
         Command::Schema(args) => schema::run(args, context),
         Command::Completions(args) => completions::run(args, context),
     }

@@ -1,13 +1,19 @@
 //! What `saasauth init` writes: a whole project that deploys as it is.
 //!
 //! Owns the list of files and the rule that none is ever overwritten. The triggers are this
-//! repository's own `lambdas/`, embedded, so that what is tested here is what a person gets.
+//! repository's own `lambdas/`, embedded, so that what is tested here is what a person gets. [`library`]
+//! says which of them stay ours, [`upgrade`] brings those up to date later.
+
+mod library;
+pub mod upgrade;
 
 use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use library::Manifest;
+pub use library::warnings;
 use saasauth_model::error::{Error, Result};
 
 /// What a new project is made from.
@@ -39,41 +45,34 @@ const TEMPLATES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The versions the triggers were tested with, so that a first build is no experiment.
-const LOCK: (&str, &str) = (
-    "lambdas/Cargo.lock",
-    include_str!("templates/lambdas.Cargo.lock"),
-);
-
-/// Files written as they are, by their folder in the project: the libraries and the project's own crates.
-const LAMBDAS: [(&str, &[(&str, &str)]); 4] = [
-    (
-        "lambdas",
-        &[("README.md", include_str!("../../lambdas/README.md"))],
-    ),
-    ("lambdas/contract", saasauth_contract::SOURCES),
-    ("lambdas/triggers", saasauth_triggers::SOURCES),
-    ("lambdas", saasauth_triggers::STARTER),
-];
-
 /// The shortest and the longest name a project may have.
 const NAME_LENGTH: std::ops::RangeInclusive<usize> = 3..=32;
 
 /// Every file of the project, by its path within it.
-pub fn files(scaffold: &Scaffold) -> Vec<(PathBuf, Cow<'static, str>)> {
+///
+/// # Errors
+/// [`ErrorKind::System`](saasauth_model::error::ErrorKind::System) when one can't be made.
+pub fn files(scaffold: &Scaffold) -> Result<Vec<(PathBuf, Cow<'static, str>)>> {
     let templates = TEMPLATES
         .iter()
         .map(|(path, text)| (PathBuf::from(path), fill(text, scaffold).into()));
-    let lock = (PathBuf::from(LOCK.0), Cow::Borrowed(LOCK.1));
-    templates.chain([lock]).chain(lambdas()).collect()
+    let manifest = Manifest::current().text()?;
+    let manifest = (lambdas(library::MANIFEST), manifest.into());
+    Ok(templates.chain([manifest]).chain(crates()).collect())
 }
 
-fn lambdas() -> impl Iterator<Item = (PathBuf, Cow<'static, str>)> {
-    LAMBDAS.into_iter().flat_map(|(folder, files)| {
-        files
-            .iter()
-            .map(move |(path, text)| (Path::new(folder).join(path), Cow::Borrowed(*text)))
-    })
+/// The library and the project's own crates, as they are.
+fn crates() -> impl Iterator<Item = (PathBuf, Cow<'static, str>)> {
+    let starter = saasauth_triggers::STARTER.iter();
+    let starter = starter.map(|&(path, text)| (lambdas(path), text));
+    let ours = library::sources().into_iter();
+    ours.map(|(path, text)| (lambdas(&path), text))
+        .chain(starter)
+        .map(|(path, text)| (path, Cow::Borrowed(text)))
+}
+
+fn lambdas(path: &str) -> PathBuf {
+    Path::new("lambdas").join(path)
 }
 
 /// Writes the project into `directory`, created when missing, and gives the paths within it.
@@ -82,7 +81,7 @@ fn lambdas() -> impl Iterator<Item = (PathBuf, Cow<'static, str>)> {
 /// [`Kind::Refused`](saasauth_model::error::ErrorKind::Refused), with nothing written, when a file of the project is
 /// already there; [`Kind::System`](saasauth_model::error::ErrorKind::System) when one can't be written.
 pub fn write(directory: &Path, scaffold: &Scaffold) -> Result<Vec<PathBuf>> {
-    let files = files(scaffold);
+    let files = files(scaffold)?;
     // A dangling link is in the way as well, so the link itself is looked at.
     let present: Vec<String> = files
         .iter()
@@ -196,6 +195,10 @@ mod tests {
         }
     }
 
+    fn made(scaffold: &Scaffold) -> Vec<(PathBuf, Cow<'static, str>)> {
+        files(scaffold).expect("files")
+    }
+
     /// A folder of this test's own, removed with it.
     struct Folder(PathBuf);
 
@@ -229,9 +232,9 @@ mod tests {
     /// copy the `Cargo.lock` from there to `templates/lambdas.Cargo.lock`.
     #[test]
     fn the_lock_knows_every_dependency_of_the_triggers() {
-        let lock: toml::Table = LOCK.1.parse().expect("TOML");
+        let lock: toml::Table = library::sources()[library::LOCK].parse().expect("TOML");
         let locked = lock["package"].as_array().expect("packages");
-        for (path, text) in lambdas().filter(|(path, _)| path.ends_with("Cargo.toml")) {
+        for (path, text) in crates().filter(|(path, _)| path.ends_with("Cargo.toml")) {
             let path = path.display();
             let manifest: toml::Table = text.parse().expect("TOML");
             let package = locked
@@ -259,7 +262,7 @@ mod tests {
 
     #[test]
     fn leaves_no_mark_unfilled() {
-        for (path, text) in files(&scaffold()) {
+        for (path, text) in made(&scaffold()) {
             for mark in ["@project@", "@name@", "@title@", "@region@", "@version@"] {
                 assert!(!text.contains(mark), "{mark} in {}", path.display());
             }
@@ -270,8 +273,8 @@ mod tests {
     fn writes_every_file_once_and_never_again() {
         let folder = Folder::new();
         let written = write(&folder.0, &scaffold()).expect("writes");
-        assert_eq!(written.len(), files(&scaffold()).len());
-        for (path, text) in files(&scaffold()) {
+        assert_eq!(written.len(), made(&scaffold()).len());
+        for (path, text) in made(&scaffold()) {
             assert_eq!(
                 fs::read_to_string(folder.0.join(path)).expect("reads"),
                 text
@@ -326,8 +329,8 @@ mod tests {
             name: "true".to_owned(),
             ..scaffold()
         };
-        assert!(files(&named)[0].1.contains("\nproject: \"true\"\n"));
-        assert!(files(&scaffold())[0].1.contains("\nproject: acme-app\n"));
+        assert!(made(&named)[0].1.contains("\nproject: \"true\"\n"));
+        assert!(made(&scaffold())[0].1.contains("\nproject: acme-app\n"));
         assert_eq!(title("acme-app"), "Acme App");
     }
 }

@@ -12,6 +12,7 @@ mod streams;
 mod style;
 mod table;
 mod text;
+mod upgrade;
 mod value;
 
 use std::io::{self, IsTerminal};
@@ -28,6 +29,7 @@ use self::prompt::Prompt;
 use self::streams::{Streams, lock};
 use self::style::{BAD, BOLD, GOOD, HINT, WARNING, paint};
 use crate::aws::trace::Call;
+use crate::scaffold::upgrade::Upgrade;
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::plan::{Plan, Summary};
 
@@ -208,6 +210,31 @@ impl Ui {
     /// Shows a plan to somebody who is about to be asked whether it may be carried out: `-q` or not.
     pub fn plan_to_approve(&self, plan: &Plan) {
         self.show(plan);
+    }
+
+    /// Writes what an upgrade would change to standard output, as the result of a command. Under `--json`
+    /// it writes nothing: the document stands for it.
+    pub fn upgrade(&self, upgrade: &Upgrade) -> Result<()> {
+        self.result(|| upgrade::render(upgrade, self.streams.data_width()))
+    }
+
+    /// Shows what an upgrade changes in passing, on standard error.
+    pub fn upgrade_in_passing(&self, upgrade: &Upgrade) {
+        if !self.settings.quiet {
+            self.upgrade_to_approve(upgrade);
+        }
+    }
+
+    /// Names the edited files that an upgrade would overwrite, where an error will follow.
+    pub fn upgrade_refused(&self, upgrade: &Upgrade) {
+        let text = upgrade::render_edited(upgrade, self.streams.notes_width());
+        self.streams.write_note(&text);
+    }
+
+    /// Shows what an upgrade changes to somebody who is about to be asked: `-q` or not.
+    pub fn upgrade_to_approve(&self, upgrade: &Upgrade) {
+        let text = upgrade::render(upgrade, self.streams.notes_width());
+        self.streams.write_note(&text);
     }
 
     /// Asks a question that only `y` or `yes` answers with yes. Refused where nobody can answer.

@@ -24,6 +24,7 @@ fn a_new_project_is_right_as_it_is_and_never_written_twice() {
         "emails/welcome.html",
         "lambdas/Cargo.toml",
         "lambdas/Cargo.lock",
+        "lambdas/saasauth-library.json",
         "lambdas/confirm-user/src/hooks.rs",
         "lambdas/generate-token/src/hooks.rs",
         "lambdas/contract/Cargo.toml",
@@ -34,7 +35,8 @@ fn a_new_project_is_right_as_it_is_and_never_written_twice() {
             "{expected}: {written:?}"
         );
     }
-    run(saasauth().arg("check").current_dir(&folder)).expect(0);
+    let checked = run(saasauth().arg("check").current_dir(&folder)).expect(0);
+    assert!(!checked.stderr.contains("warning"), "{checked:?}");
     assert_eq!(files(&folder), before, "checking writes nothing");
 
     let again = run(saasauth()

@@ -1,11 +1,12 @@
 //! `saasauth build`: from sources to packages.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{Output, Project, folder, run, saasauth};
+use crate::support::{Output, Project, files, folder, run, saasauth};
 
 /// A project whose triggers are two small programs, since what is in them doesn't matter here.
 fn small(source: &str) -> PathBuf {
@@ -46,7 +47,8 @@ fn digests(folder: &Path) -> Vec<Value> {
 
 #[test]
 fn the_same_source_gives_the_same_bytes_wherever_it_lies() {
-    const SOURCE: &str = r#"fn main() { panic!("{}", std::env::args().count()) }"#;
+    const SOURCE: &str =
+        r#"fn main() { panic!("saasauth-contract:1; {}", std::env::args().count()) }"#;
     let here = small(SOURCE);
     let first = digests(&here);
     let package = fs::read(here.join(PACKAGE)).unwrap();
@@ -58,7 +60,8 @@ fn the_same_source_gives_the_same_bytes_wherever_it_lies() {
     assert_eq!(digests(&small(SOURCE)), first, "in another folder");
     assert_eq!(fs::read(here.join(PACKAGE)).unwrap(), package);
 
-    fs::write(here.join("two/src/main.rs"), "fn main() {}").unwrap();
+    let other = "fn main() { panic!(\"saasauth-contract:1;\") }";
+    fs::write(here.join("two/src/main.rs"), other).unwrap();
     let changed = digests(&here);
     assert_eq!(changed[0], first[0], "an untouched trigger stays as it is");
     assert_ne!(changed[1], first[1]);
@@ -82,6 +85,56 @@ fn a_compiler_error_is_shown_whole() {
     );
     let json = build(&folder, &["--json"]).expect(1);
     assert_eq!(json.stdout, "", "an error is no document");
+}
+
+#[test]
+fn a_trigger_of_another_contract_is_refused_when_built_and_when_it_was_built_before() {
+    let folder = small("fn main() { panic!(\"saasauth-contract:1;\") }");
+    digests(&folder);
+    let before = packages(&folder);
+
+    // A project that was built before there was a contract, and one that is ahead of this saasauth.
+    for (source, hint) in [
+        ("fn main() {}", "saasauth upgrade"),
+        (
+            "fn main() { panic!(\"saasauth-contract:2;\") }",
+            "install the saasauth",
+        ),
+    ] {
+        fs::write(folder.join("one/src/main.rs"), source).unwrap();
+        let built = build(&folder, &[]).expect(3);
+        assert!(
+            built
+                .stderr
+                .contains("refused to use the package of `confirm_user`"),
+            "{built:?}"
+        );
+        assert!(built.stderr.contains(hint), "{built:?}");
+        assert_eq!(packages(&folder), before, "the last packages stay");
+    }
+
+    let mut zip = zip::ZipWriter::new(fs::File::create(folder.join(PACKAGE)).unwrap());
+    zip.start_file("bootstrap", zip::write::SimpleFileOptions::default())
+        .unwrap();
+    zip.write_all(b"\x7fELF, and nothing of a contract")
+        .unwrap();
+    zip.finish().unwrap();
+    // Nobody listens there, and nobody has to.
+    let deployed = run(saasauth()
+        .args([
+            "deploy",
+            "--no-build",
+            "--endpoint-url",
+            "http://127.0.0.1:9",
+        ])
+        .current_dir(&folder))
+    .expect(3);
+    assert!(deployed.stderr.contains("saasauth upgrade"), "{deployed:?}");
+}
+
+fn packages(folder: &Path) -> Vec<Vec<u8>> {
+    let build = folder.join(".saasauth/build/local");
+    files(&build).into_values().collect()
 }
 
 #[test]

@@ -5,23 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Cloud, Project, python, python_tool, repository, run, start};
-
-/// Signs somebody up and in, and returns what the script saw.
-fn sign_up(project: &Project, address: &str, name: &str) -> Value {
-    let cloud = Cloud::shared().directory().join("saasauth.yaml");
-    let cloud = cloud.to_str().unwrap();
-    let mail = [
-        env!("CARGO_BIN_EXE_saasauth"),
-        "local",
-        "mail",
-        "--json",
-        "--project-file",
-        cloud,
-    ];
-    let arguments = [&[address, name, "--"], &mail[..]].concat();
-    python("sign_up.py", &arguments, &project.outputs())
-}
+use crate::support::{Project, python, python_tool, repository, run, start};
 
 /// The claims of ours in a token.
 fn ours(claims: &Value) -> Value {
@@ -33,7 +17,7 @@ fn a_person_signs_up_and_in_and_the_tokens_say_what_they_may_do() {
     let project = Project::starter();
     let outputs = project.deploy()["outputs"].clone();
     let address = format!("ada-{}@example.com", project.account);
-    let seen = sign_up(&project, &address, "Ada");
+    let seen = project.sign_up(&address, "Ada");
 
     assert_eq!(
         seen["sign_in_before_confirming"],
@@ -117,17 +101,9 @@ fn a_person_signs_up_and_in_and_the_tokens_say_what_they_may_do() {
 fn a_protected_api_believes_the_token_alone() {
     let project = Project::starter();
     let outputs = project.deploy()["outputs"].clone();
-    let admin = sign_up(
-        &project,
-        &format!("eve-{}@example.com", project.account),
-        "Eve",
-    );
+    let admin = project.sign_up(&format!("eve-{}@example.com", project.account), "Eve");
     // Nobody registered this domain: the default role, and no company.
-    let member = sign_up(
-        &project,
-        &format!("bob-{}@elsewhere.example", project.account),
-        "Bob",
-    );
+    let member = project.sign_up(&format!("bob-{}@elsewhere.example", project.account), "Bob");
     for token in ["id", "access"] {
         let claims = &member["claims"][token];
         assert_eq!(

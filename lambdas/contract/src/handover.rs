@@ -29,38 +29,3 @@ impl<'a, Event> Handover<'a, Event> {
         Self::Deliver { sub: sub.into() }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    #[test]
-    fn only_its_own_payloads_ask_for_something() {
-        let event = json!({ "triggerSource": CONFIRM_SIGN_UP });
-        let deliver = Handover::deliver("s-1");
-        let confirm = Handover::Confirm {
-            event: event.clone(),
-        };
-        for (asked, payload) in [
-            (deliver, json!({ "saasauth": "deliver", "sub": "s-1" })),
-            (confirm, json!({ "saasauth": "confirm", "event": event })),
-        ] {
-            assert_eq!(serde_json::to_value(&asked).expect("it is JSON"), payload);
-            assert!(payload.get(TAG).is_some());
-            assert_eq!(Handover::deserialize(&payload).expect("it is ours"), asked);
-        }
-        for foreign in [
-            event,
-            json!({ "saasauth": "repair", "sub": "s" }),
-            json!({ "saasauth": "deliver" }),
-            json!({ "saasauth": "confirm" }),
-        ] {
-            assert!(
-                Handover::<Value>::deserialize(&foreign).is_err(),
-                "{foreign}"
-            );
-        }
-    }
-}

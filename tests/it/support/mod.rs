@@ -7,6 +7,7 @@ mod command;
 mod emulator;
 #[path = "../../support/folders.rs"]
 mod folders;
+mod fresh;
 mod gate;
 mod platforms;
 mod project;
@@ -17,6 +18,7 @@ pub(crate) use cloud::Cloud;
 pub(crate) use command::{Output, Started, run, saasauth, signal, start};
 pub(crate) use emulator::Emulator;
 pub(crate) use folders::{copy, folder, guard, repository, until};
+pub(crate) use fresh::{Fresh, build_here};
 pub(crate) use gate::{Gate, Moment};
 pub(crate) use platforms::{PLATFORMS, Platforms, ask, key, start_with_input};
 pub(crate) use project::{Calls, LAMBDAS, Project, RESOURCES};

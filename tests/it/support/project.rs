@@ -30,10 +30,14 @@ pub(crate) struct Project {
 impl Project {
     /// A copy of `examples/starter` with the triggers built, on the shared local cloud.
     pub(crate) fn starter() -> Self {
-        let project = Self::alone();
+        Self::alone().on_the_shared_cloud()
+    }
+
+    /// The same project, on the shared local cloud.
+    pub(crate) fn on_the_shared_cloud(self) -> Self {
         Self {
             endpoint_url: Some(Cloud::shared().endpoint_url.clone()),
-            ..project
+            ..self
         }
     }
 
@@ -68,13 +72,7 @@ impl Project {
 
     /// A copy of `examples/starter` as it is after `git clone`.
     pub(crate) fn unbuilt() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(1);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let project = Self {
-            directory: folder("starter"),
-            account: format!("{number:012}"),
-            endpoint_url: None,
-        };
+        let project = Self::at(folder("starter"));
         let example = repository().join("examples/starter");
         copy(&example.join("emails"), &project.directory.join("emails"));
         let text = fs::read_to_string(example.join("saasauth.yaml")).unwrap();
@@ -83,9 +81,23 @@ impl Project {
         // A prefix belongs to one user pool in the whole region, whatever the account.
         project.edit(
             "prefix: saasauth-starter-local",
-            &format!("prefix: saasauth-{number}"),
+            &format!(
+                "prefix: saasauth-{}",
+                project.account.trim_start_matches('0')
+            ),
         );
         project
+    }
+
+    /// The project of a folder, with an account of its own.
+    pub(crate) fn at(directory: PathBuf) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self {
+            directory,
+            account: format!("{number:012}"),
+            endpoint_url: None,
+        }
     }
 
     /// The project file.
@@ -144,6 +156,23 @@ impl Project {
             operation,
             &parameters,
         )
+    }
+
+    /// Signs somebody up and in on the shared local cloud, and returns what the script saw.
+    #[track_caller]
+    pub(crate) fn sign_up(&self, address: &str, name: &str) -> Value {
+        let cloud = Cloud::shared().directory().join("saasauth.yaml");
+        let cloud = cloud.to_str().unwrap();
+        let mail = [
+            env!("CARGO_BIN_EXE_saasauth"),
+            "local",
+            "mail",
+            "--json",
+            "--project-file",
+            cloud,
+        ];
+        let arguments = [&[address, name, "--"], &mail[..]].concat();
+        python("sign_up.py", &arguments, &self.outputs())
     }
 
     /// Makes a confirmed user as an administrator does, past every trigger: there is no record. Returns

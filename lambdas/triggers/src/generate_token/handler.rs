@@ -186,7 +186,7 @@ impl<H: Hooks> GenerateToken<H> {
         log: &Log,
     ) -> Result<(User, Vec<String>), TriggerError> {
         let (record, ()) = tokio::join!(self.record(sub, log), self.roles.refresh(log));
-        let user = match record? {
+        let mut user = match record? {
             Some(item) => self.read(&item, sub, log)?,
             None => self.create(sub, attributes, log).await?,
         };
@@ -194,7 +194,7 @@ impl<H: Hooks> GenerateToken<H> {
             self.roles.permissions(&user.role, log),
             self.hand_over(&user, sub, log)
         );
-        let own = user.permissions.iter().cloned();
+        let own = std::mem::take(&mut user.permissions);
         let permissions = permission::compact(of_role?.into_iter().chain(own));
         Ok((user, permissions))
     }
