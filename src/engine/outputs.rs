@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use saasauth_contract::environment::{DOMAINS_TABLE, PERMISSIONS_TABLE};
+use saasauth_contract::environment::{CONFIRM_USER_FUNCTION, DOMAINS_TABLE, PERMISSIONS_TABLE};
 use serde::Serialize;
 
 use crate::aws::ledger::Record;
@@ -161,7 +161,7 @@ impl Outputs {
             (PERMISSIONS_TABLE.to_owned(), self.permissions_table.clone()),
             (DOMAINS_TABLE.to_owned(), self.domains_table.clone()),
             (
-                "CONFIRM_USER_FUNCTION".to_owned(),
+                CONFIRM_USER_FUNCTION.to_owned(),
                 self.functions.confirm_user.clone(),
             ),
             (

@@ -27,7 +27,8 @@ const MARKETING: &str = "MARKETING";
 const ROLES: &str = "ROLES";
 const CLAIMS_BUDGET: &str = "CLAIMS_BUDGET";
 const TOKEN_SCOPES: &str = "TOKEN_SCOPES";
-const CONFIRM_USER_FUNCTION: &str = "CONFIRM_USER_FUNCTION";
+/// The name of confirmUser.
+pub const CONFIRM_USER_FUNCTION: &str = "CONFIRM_USER_FUNCTION";
 const RESOURCE_SERVER: &str = "RESOURCE_SERVER";
 
 /// The one word that `TOKEN_SCOPES` may be.

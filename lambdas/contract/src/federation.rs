@@ -17,10 +17,17 @@ pub const SOCIAL: [&str; 4] = ["Google", "Facebook", "LoginWithAmazon", "SignInW
 pub struct ProviderDomains(BTreeMap<String, BTreeSet<String>>);
 
 impl ProviderDomains {
-    /// Lets a provider vouch for a domain.
-    pub fn add(&mut self, provider: &str, domain: &str) {
+    /// Lets a provider vouch for a domain. `false`, and nothing done, for one that is none, as the other
+    /// names may be that a provider goes by, or a provider that can't be written down.
+    pub fn add(&mut self, provider: &str, domain: &str) -> bool {
+        let is_in_domains = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-');
+        let is_domain = !domain.is_empty() && domain.bytes().all(is_in_domains);
+        if provider.is_empty() || provider.contains(['=', ';']) || !is_domain {
+            return false;
+        }
         let domains = self.0.entry(provider.to_owned()).or_default();
         domains.insert(domain.to_ascii_lowercase());
+        true
     }
 
     /// Whether there are none.
@@ -41,13 +48,8 @@ impl ProviderDomains {
         let mut all = Self::default();
         for entry in text.split(';') {
             let (provider, domains) = entry.split_once('=')?;
-            let mut domains = domains.split(' ').peekable();
-            domains.peek()?;
-            for domain in domains {
-                if provider.is_empty() || domain.is_empty() || domain.contains('=') {
-                    return None;
-                }
-                all.add(provider, domain);
+            for domain in domains.split(' ') {
+                all.add(provider, domain).then_some(())?;
             }
         }
         Some(all)
@@ -79,9 +81,28 @@ mod tests {
             ("Corp", "globex.com"),
             ("Okta", "Acme.com"),
         ] {
-            all.add(provider, domain);
+            assert!(all.add(provider, domain));
         }
         all
+    }
+
+    #[test]
+    fn a_name_that_is_no_domain_is_left_out() {
+        for (provider, name) in [
+            ("Okta", "the acme account"),
+            ("Okta", "a=b"),
+            ("Okta", ""),
+            ("Okta", "bücher.example"),
+            ("a=b", "acme.com"),
+            ("a;b", "acme.com"),
+            ("", "acme.com"),
+        ] {
+            let mut all = ProviderDomains::default();
+            assert!(
+                !all.add(provider, name) && all.is_empty(),
+                "{provider}, {name}"
+            );
+        }
     }
 
     #[test]
