@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics to fail")]
 
 mod check;
+mod contract;
 mod init;
 mod layering;
 mod modules;

@@ -14,6 +14,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use saasauth_contract::claims::DEFAULT_BUDGET;
+use saasauth_contract::marketing;
+use saasauth_contract::record::CUSTOM_PREFIX;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -381,6 +384,15 @@ pub fn is_standard_attribute(name: &str) -> bool {
     STANDARD_ATTRIBUTES.contains(&name)
 }
 
+/// What Cognito calls an attribute: the pool's own have a prefix.
+pub fn attribute_name(name: &str) -> String {
+    if is_standard_attribute(name) {
+        name.to_owned()
+    } else {
+        format!("{CUSTOM_PREFIX}{name}")
+    }
+}
+
 /// An attribute of a user. A standard attribute (`name`, `phone_number`, …) has its type already;
 /// one of your own needs `type`, and becomes `custom:NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -722,7 +734,7 @@ impl Default for TokenClaims {
     fn default() -> Self {
         Self {
             scopes: TokenScopes::None,
-            budget: At::from(4096),
+            budget: At::from(DEFAULT_BUDGET as u32),
         }
     }
 }
@@ -899,15 +911,48 @@ impl Marketing {
         .collect()
     }
 
-    /// What confirmUser reads from its environment: the attribute, and the platforms beside it.
-    pub fn settings(&self) -> serde_json::Value {
-        // Our structs hold strings, booleans, lists and string-keyed maps; none can fail.
-        let mut platforms = serde_json::to_value(self).unwrap_or_default();
-        if let Some(keys) = platforms.as_object_mut() {
-            keys.shift_remove("opt_in");
+    /// What confirmUser reads from its environment.
+    pub fn settings(&self) -> marketing::Marketing {
+        let Self {
+            opt_in,
+            mailchimp,
+            hubspot,
+            beehiiv,
+            kit,
+            webhook,
+        } = self;
+        marketing::Marketing {
+            opt_in: opt_in.to_string(),
+            platforms: marketing::Platforms {
+                mailchimp: mailchimp.as_deref().map(Mailchimp::settings),
+                hubspot: hubspot.as_deref().map(Hubspot::settings),
+                beehiiv: beehiiv.as_deref().map(Beehiiv::settings),
+                kit: kit.as_deref().map(Kit::settings),
+                webhook: webhook.as_deref().map(Webhook::settings),
+            },
         }
-        serde_json::json!({ "opt_in": self.opt_in, "platforms": platforms })
     }
+
+    /// The settings as the environment carries them.
+    pub fn settings_text(&self) -> String {
+        // Strings, booleans, lists and string-keyed maps; none can fail.
+        serde_json::to_string(&self.settings()).unwrap_or_default()
+    }
+}
+
+fn secret_of(secret: &Secret) -> marketing::Secret {
+    marketing::Secret(secret.name().to_owned())
+}
+
+fn texts(texts: &[At<String>]) -> Vec<String> {
+    texts.iter().map(ToString::to_string).collect()
+}
+
+fn fields_of(fields: &BTreeMap<Name, At<String>>) -> BTreeMap<String, String> {
+    let fields = fields.iter();
+    fields
+        .map(|(field, attribute)| (field.to_string(), attribute.to_string()))
+        .collect()
 }
 
 /// A Mailchimp audience.
@@ -929,6 +974,27 @@ pub struct Mailchimp {
     /// Another address of the platform's API: a regional host, a proxy, a test.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<At<String>>,
+}
+
+impl Mailchimp {
+    fn settings(&self) -> marketing::Mailchimp {
+        let Self {
+            list,
+            api_key,
+            double_opt_in,
+            tags,
+            fields,
+            endpoint,
+        } = self;
+        marketing::Mailchimp {
+            list: list.to_string(),
+            api_key: secret_of(api_key),
+            double_opt_in: Some(*double_opt_in),
+            tags: texts(tags),
+            fields: fields_of(fields),
+            endpoint: endpoint.as_deref().cloned(),
+        }
+    }
 }
 
 impl Default for Mailchimp {
@@ -958,6 +1024,21 @@ pub struct Hubspot {
     pub endpoint: Option<At<String>>,
 }
 
+impl Hubspot {
+    fn settings(&self) -> marketing::Hubspot {
+        let Self {
+            token,
+            fields,
+            endpoint,
+        } = self;
+        marketing::Hubspot {
+            token: secret_of(token),
+            fields: fields_of(fields),
+            endpoint: endpoint.as_deref().cloned(),
+        }
+    }
+}
+
 /// A Beehiiv publication.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -977,6 +1058,27 @@ pub struct Beehiiv {
     /// Another address of the platform's API: a regional host, a proxy, a test.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<At<String>>,
+}
+
+impl Beehiiv {
+    fn settings(&self) -> marketing::Beehiiv {
+        let Self {
+            publication,
+            api_key,
+            double_opt_in,
+            tags,
+            fields,
+            endpoint,
+        } = self;
+        marketing::Beehiiv {
+            publication: publication.to_string(),
+            api_key: secret_of(api_key),
+            double_opt_in: Some(*double_opt_in),
+            tags: texts(tags),
+            fields: fields_of(fields),
+            endpoint: endpoint.as_deref().cloned(),
+        }
+    }
 }
 
 impl Default for Beehiiv {
@@ -1013,6 +1115,27 @@ pub struct Kit {
     pub endpoint: Option<At<String>>,
 }
 
+impl Kit {
+    fn settings(&self) -> marketing::Kit {
+        let Self {
+            form,
+            api_key,
+            double_opt_in,
+            tags,
+            fields,
+            endpoint,
+        } = self;
+        marketing::Kit {
+            form: Some(form.to_string()),
+            api_key: secret_of(api_key),
+            double_opt_in: Some(*double_opt_in),
+            tags: texts(tags),
+            fields: fields_of(fields),
+            endpoint: endpoint.as_deref().cloned(),
+        }
+    }
+}
+
 impl Default for Kit {
     fn default() -> Self {
         Self {
@@ -1034,6 +1157,16 @@ pub struct Webhook {
     pub url: At<String>,
     /// What it is signed with, as `ssm:/name`.
     pub secret: At<Secret>,
+}
+
+impl Webhook {
+    fn settings(&self) -> marketing::Webhook {
+        let Self { url, secret } = self;
+        marketing::Webhook {
+            url: url.to_string(),
+            secret: secret_of(secret),
+        }
+    }
 }
 
 /// Alarms for the two functions.

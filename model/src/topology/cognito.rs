@@ -8,7 +8,7 @@ use crate::project::At;
 use crate::project::stage::{
     Attribute, AttributeType, Client, ClientKind, EMAIL_VERIFIED, FeaturePlan, HostedUi, MfaMethod,
     MfaMode, POOL_ITSELF, PasswordRule, Provider, ProviderKind, SignInName, Stage, VerifyBy,
-    VerifyHow, is_standard_attribute,
+    VerifyHow, attribute_name, is_standard_attribute,
 };
 use crate::resource::user_pool::{
     AccountRecoverySetting, AdminCreateUserConfig, LambdaConfig, NumberConstraints, PasswordPolicy,
@@ -61,15 +61,6 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
             description: format!("Users with the role {role}"),
         };
         builder.add(id("Group", role), Resource::UserPoolGroup(group));
-    }
-}
-
-/// The attribute's name in Cognito: `custom:` before those that are not standard claims.
-pub(super) fn attribute_name(name: &str) -> String {
-    if is_standard_attribute(name) {
-        name.to_owned()
-    } else {
-        format!("custom:{name}")
     }
 }
 
