@@ -6,6 +6,7 @@ mod check;
 mod init;
 mod layering;
 mod modules;
+mod packages;
 mod support;
 mod synth;
 mod terminal;
