@@ -10,3 +10,4 @@ mod packages;
 mod support;
 mod synth;
 mod terminal;
+mod workflows;
