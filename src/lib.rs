@@ -11,6 +11,7 @@
 //! What is decided without asking anybody is a crate of its own, [`saasauth_model`], whose manifest has
 //! neither a network nor a terminal. Here, only `aws` knows the SDK and only `ui` writes to the screen;
 //! what else may use what is a table in `tests/alone/layering.rs`, which holds the code to it.
+//! `ARCHITECTURE.md` has the picture.
 //!
 //! [`project`]: saasauth_model::project
 //! [`topology`]: saasauth_model::topology

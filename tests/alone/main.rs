@@ -7,6 +7,8 @@ mod contract;
 mod init;
 mod layering;
 mod modules;
+mod packages;
 mod support;
 mod synth;
 mod terminal;
+mod workflows;

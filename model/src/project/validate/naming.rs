@@ -10,8 +10,9 @@ use crate::project::stage::Target;
 use crate::project::tree::{At, Name, Origin};
 use crate::project::words;
 
-/// IAM and Lambda names end at 64 characters; `-generate-token-role` is our longest ending.
-const PROJECT_AND_STAGE: usize = 64 - "-generate-token-role".len();
+/// Names in IAM, Lambda and SES end at 64 characters. The longest ending is that of a welcome email's
+/// template in another language: 20 characters hold `-welcome-zh-Hant-TW`, and so `-generate-token`.
+const PROJECT_AND_STAGE: usize = 64 - 20;
 
 /// DynamoDB, Lambda and IAM allow 50 tags; four of them are ours to set.
 const MAX_TAGS: usize = 46;
@@ -103,7 +104,7 @@ fn stage_name(project: &str, name: &Name, report: &mut Report<'_>) {
             format!("`{project}-{name}` has {length} characters"),
             format!(
                 "shorten the stage's or the project's name to {PROJECT_AND_STAGE} together, \
-                 so that role names fit AWS's 64"
+                 so that every name fits AWS's 64"
             ),
         );
     }
