@@ -5,12 +5,13 @@
 //! difference, pure and complete; the engine carries it out and tells what it does as events; [`ui`]
 //! shows them. [`artifact`] builds the triggers and [`local`] runs the AWS stand-in of the stage
 //! `local`, both with tools that [`tools`] finds or installs; [`verify`] uses a deployed stage as a user
-//! would, [`people`] changes its users as an operator does, and [`scaffold`] writes a new project and keeps
-//! our part of it up to date. [`cli`] puts them together, a file for each command.
+//! would, [`people`] changes its users as an operator does, and [`scaffold`] writes a new project and keeps our
+//! part of it up to date. [`cli`] puts them together, a file for each command.
 //!
 //! What is decided without asking anybody is a crate of its own, [`saasauth_model`], whose manifest has
 //! neither a network nor a terminal. Here, only `aws` knows the SDK and only `ui` writes to the screen;
 //! what else may use what is a table in `tests/alone/layering.rs`, which holds the code to it.
+//! `ARCHITECTURE.md` has the picture.
 //!
 //! [`project`]: saasauth_model::project
 //! [`topology`]: saasauth_model::topology

@@ -12,13 +12,15 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use saasauth_contract::delivery::WELCOME;
+use saasauth_contract::keys::user_key;
 use saasauth_verifier::{Claims, TokenKind, Verifier};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use self::expected::{Expected, list};
 use self::throwaway::ThrowawayUser;
-use crate::aws::users::{AppClient, SignedIn, Tables, Tokens, WELCOME, user_key};
+use crate::aws::users::{AppClient, SignedIn, Tables, Tokens};
 use crate::aws::{self, Aws, trace};
 use crate::engine::outputs::Outputs;
 use crate::local::{self, Mail};

@@ -5,6 +5,7 @@
     ("src/claims.rs", include_str!("src/claims.rs")),
     ("src/delivery.rs", include_str!("src/delivery.rs")),
     ("src/environment.rs", include_str!("src/environment.rs")),
+    ("src/federation.rs", include_str!("src/federation.rs")),
     ("src/handover.rs", include_str!("src/handover.rs")),
     ("src/keys.rs", include_str!("src/keys.rs")),
     ("src/lib.rs", include_str!("src/lib.rs")),

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
 use futures::future::join_all;
+use saasauth_contract::keys::{PARTITION_KEY, SORT_KEY};
 use serde_json::{Map, Value, json};
 
 use super::classify::{Class, gone};
@@ -207,9 +208,12 @@ fn split(physical_id: &str) -> (&str, &str, &str) {
 
 fn key(physical_id: &str) -> Attributes {
     let (_, partition_key, sort_key) = split(physical_id);
-    let mut key = HashMap::from([("pk".to_owned(), AttributeValue::S(partition_key.to_owned()))]);
+    let mut key = HashMap::from([(
+        PARTITION_KEY.to_owned(),
+        AttributeValue::S(partition_key.to_owned()),
+    )]);
     if !sort_key.is_empty() {
-        key.insert("sk".to_owned(), AttributeValue::S(sort_key.to_owned()));
+        key.insert(SORT_KEY.to_owned(), AttributeValue::S(sort_key.to_owned()));
     }
     key
 }
@@ -221,7 +225,7 @@ fn physical_id(table: &str, item: &Attributes) -> String {
             .map(String::as_str)
             .unwrap_or_default()
     };
-    format!("{table}|{}|{}", text("pk"), text("sk"))
+    format!("{table}|{}|{}", text(PARTITION_KEY), text(SORT_KEY))
 }
 
 /// Of the attributes, those `declared` names; all that we can spell when it names none.
@@ -231,7 +235,7 @@ fn properties(physical_id: &str, item: &Attributes, declared: &Value) -> Value {
     let attributes: BTreeMap<&str, Value> = item
         .iter()
         .filter(|(name, _)| {
-            let is_key = matches!(name.as_str(), "pk" | "sk");
+            let is_key = matches!(name.as_str(), PARTITION_KEY | SORT_KEY);
             !is_key && ours.is_none_or(|ours| ours.contains_key(name.as_str()))
         })
         .filter_map(|(name, value)| Some((name.as_str(), from_attribute(value)?)))

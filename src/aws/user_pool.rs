@@ -17,6 +17,7 @@ use aws_sdk_cognitoidentityprovider::types::{
     UserPoolMfaType, UserPoolPolicyType, UserPoolTierType, UserPoolType, UsernameAttributeType,
     UsernameConfigurationType, VerificationMessageTemplateType, VerifiedAttributeType,
 };
+use saasauth_contract::record::CUSTOM_PREFIX;
 use serde_json::{Map, Value, json};
 
 use super::lifecycle::{Change, Lifecycle, each_or_look_for};
@@ -677,7 +678,7 @@ fn schema_as_live(attribute: &SchemaAttributeType) -> Value {
     let name = attribute.name().unwrap_or_default();
     let mut schema = json!({
         // Cognito answers with the prefix it adds to our names.
-        "Name": name.strip_prefix("custom:").unwrap_or(name),
+        "Name": name.strip_prefix(CUSTOM_PREFIX).unwrap_or(name),
         "AttributeDataType": attribute.attribute_data_type().map(AttributeDataType::as_str),
         "Mutable": attribute.mutable().unwrap_or(true),
         "Required": attribute.required().unwrap_or(false),

@@ -13,8 +13,9 @@ use crate::engine::direct::{self, Found};
 use crate::engine::event::Event;
 use crate::engine::outputs::Outputs;
 use saasauth_model::error::{Error, ErrorKind, Result};
-use saasauth_model::plan::{self, Permissions, Plan};
+use saasauth_model::plan::{self, Action, Permissions, Plan};
 use saasauth_model::project::stage::{Engine, Stage, Target};
+use saasauth_model::resource::Kind;
 
 /// Build the triggers, show the plan, and carry it out
 #[derive(Debug, Args)]
@@ -92,6 +93,25 @@ pub(super) async fn prepare(context: &Context, options: &PlanOptions) -> Result<
     })
 }
 
+/// A provider whose secret is not set would fail in the middle of the deploy, with half of it standing.
+fn check_secrets(stage: &Stage, found: &Found, plan: &Plan) -> Result<()> {
+    let written = plan.changes.iter().any(|change| {
+        change.kind == Kind::UserPoolIdentityProvider && change.action != Action::Delete
+    });
+    let needed = stage.sign_in.secrets();
+    let mut unset = found.unset_secrets.iter();
+    match unset.find(|name| needed.contains(name.as_str())) {
+        Some(name) if written => Err(Error::refused(format!(
+            "refused to deploy without the secret `{name}` of an identity provider"
+        ))
+        .with_hint(format!(
+            "set it: `saasauth secret set {name} --stage {}`",
+            stage.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
 pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode> {
     let began = Instant::now();
     let Prepared {
@@ -100,6 +120,7 @@ pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode>
         found,
         plan,
     } = prepare(context, &args.options).await?;
+    check_secrets(&stage, &found, &plan)?;
     if !plan.is_empty() {
         approve(&args, context, &stage, &plan).await?;
     }

@@ -44,7 +44,7 @@ pub(super) async fn run(args: SecretArgs, context: &Context) -> Result<ExitCode>
 
 async fn set(context: &Context, project: &Project, stage: &Stage, given: &str) -> Result<()> {
     let name = checked(given)?;
-    let used = referenced(stage);
+    let used = stage.secrets();
     let is_used = used.contains(name);
     if !is_used {
         context.ui.warn(&unused(name, stage, &used));
@@ -99,12 +99,6 @@ fn checked(given: &str) -> Result<&str> {
     }
 }
 
-/// The names the stage refers to.
-fn referenced(stage: &Stage) -> BTreeSet<&str> {
-    let marketing = stage.marketing.as_ref();
-    marketing.map_or_else(BTreeSet::new, |marketing| marketing.secrets())
-}
-
 fn unused(name: &str, stage: &Stage, used: &BTreeSet<&str>) -> String {
     let nothing = format!("nothing in stage `{}` refers to `{name}`", stage.name);
     match words::nearest(name, used.iter().copied()) {
@@ -140,7 +134,7 @@ async fn read(context: &Context, stage: &Stage, name: &str) -> Result<String> {
 }
 
 async fn list(context: &Context, project: &Project, stage: &Stage) -> Result<()> {
-    let names: Vec<&str> = referenced(stage).into_iter().collect();
+    let names: Vec<&str> = stage.secrets().into_iter().collect();
     if names.is_empty() {
         if context.global.json {
             return context

@@ -15,7 +15,7 @@ pub(super) struct SynthArgs {}
 
 pub(super) fn run(_: SynthArgs, context: &Context) -> Result<ExitCode> {
     let (_, stage) = context.stage()?;
-    let topology = topology::build(&stage, &Facts::assumed());
+    let topology = topology::build(&stage, &Facts::assumed())?;
     context.ui.json(&template::render(&topology))?;
     Ok(ExitCode::SUCCESS)
 }

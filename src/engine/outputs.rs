@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use saasauth_contract::environment::{CONFIRM_USER_FUNCTION, DOMAINS_TABLE, PERMISSIONS_TABLE};
 use serde::Serialize;
 
 use crate::aws::ledger::Record;
@@ -157,13 +158,10 @@ impl Outputs {
         }
         lines.extend([
             ("HOSTED_UI".to_owned(), self.hosted_ui.clone()),
+            (PERMISSIONS_TABLE.to_owned(), self.permissions_table.clone()),
+            (DOMAINS_TABLE.to_owned(), self.domains_table.clone()),
             (
-                "PERMISSIONS_TABLE".to_owned(),
-                self.permissions_table.clone(),
-            ),
-            ("DOMAINS_TABLE".to_owned(), self.domains_table.clone()),
-            (
-                "CONFIRM_USER_FUNCTION".to_owned(),
+                CONFIRM_USER_FUNCTION.to_owned(),
                 self.functions.confirm_user.clone(),
             ),
             (

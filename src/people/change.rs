@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{DeployedStage, Domains, Person};
 use crate::aws::users::{Membership, Record};
+use saasauth_contract::record::BLOCKED;
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::project::stage::{ClientKind, Stage};
 use saasauth_model::project::validate::is_permission;
@@ -13,8 +14,6 @@ use saasauth_model::project::words;
 
 /// How often a write is tried when the record changes under it; each further try reads it again.
 const ATTEMPTS: u32 = 8;
-
-const BLOCKED: &str = "blocked";
 
 /// What is done to a user.
 #[derive(Debug, Clone, PartialEq, Eq)]

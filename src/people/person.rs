@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::DeployedStage;
 use crate::aws::trace;
 use crate::aws::users::{Account, Record, Standing};
+use saasauth_contract::permission::{compact, covers};
+use saasauth_contract::record::{ACTIVE, EMAIL, SUB};
 use saasauth_model::error::{Error, ErrorKind, Result};
-use saasauth_model::project::permission::{compact, covers};
 use saasauth_model::project::stage::Stage;
 
 /// A user.
@@ -132,7 +133,7 @@ impl Person {
 /// What a record permits, given what the roles do.
 fn effective(record: &Record, role: &str, roles: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     let of_role = roles.get(role).into_iter().flatten();
-    compact(of_role.chain(&record.permissions).map(String::as_str))
+    compact(of_role.chain(&record.permissions).cloned())
 }
 
 /// The role a token of this user carries.
@@ -142,7 +143,7 @@ pub fn role_of<'a>(record: &'a Record, stage: &'a Stage) -> &'a str {
 
 /// `active`, or why the user gets no token.
 pub fn status_of(record: &Record) -> &str {
-    record.status.as_deref().unwrap_or("active")
+    record.status.as_deref().unwrap_or(ACTIVE)
 }
 
 /// Whether this is the shape of a `sub`: a UUID.
@@ -154,9 +155,9 @@ fn is_sub(who: &str) -> bool {
 fn attribute(who: &str) -> &'static str {
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if is_sub(who) {
-        "sub"
+        SUB
     } else if who.contains('@') {
-        "email"
+        EMAIL
     } else if who.strip_prefix('+').is_some_and(is_number) {
         "phone_number"
     } else {

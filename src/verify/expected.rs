@@ -1,7 +1,6 @@
 //! What the tokens of the throwaway user must say, by the project file alone.
 
-use std::collections::BTreeSet;
-
+use saasauth_contract::permission::compact;
 use saasauth_verifier::Claims;
 
 use super::throwaway::ThrowawayUser;
@@ -78,24 +77,6 @@ pub(super) fn list(names: &[String]) -> String {
     }
 }
 
-/// Sorted, each once, without those another one covers: how generateToken writes them.
-fn compact(permissions: Vec<String>) -> Vec<String> {
-    let distinct: BTreeSet<String> = permissions.into_iter().collect();
-    let covered = |one: &String| distinct.iter().any(|held| held != one && covers(held, one));
-    distinct
-        .iter()
-        .filter(|one| !covered(one))
-        .cloned()
-        .collect()
-}
-
-fn covers(held: &str, wanted: &str) -> bool {
-    match held.strip_suffix('*') {
-        Some(prefix) if prefix.is_empty() || prefix.ends_with(':') => wanted.starts_with(prefix),
-        _ => held == wanted,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -130,17 +111,23 @@ mod tests {
     }
 
     #[test]
-    fn permissions_are_compacted_as_the_trigger_does() {
-        let given = [
-            "members:read",
-            "projects:read",
-            "projects:*",
-            "members:read",
-            "proj*",
-        ];
-        let expected = ["members:read", "proj*", "projects:*"];
-        assert_eq!(compact(given.map(str::to_owned).to_vec()), expected);
-        assert_eq!(compact(vec!["a:b".to_owned(), "*".to_owned()]), ["*"]);
+    fn permissions_are_expected_as_the_trigger_writes_them() {
+        for (declared, written) in [
+            (&["*:*"][..], &["*"][..]),
+            (&["*:*", "projects:read"], &["*"]),
+            (
+                &["*:read", "projects:read", "projects:write"],
+                &["*:read", "projects:write"],
+            ),
+            (
+                &["projects:*", "projects:read", "members:read"],
+                &["members:read", "projects:*"],
+            ),
+        ] {
+            let stage = stage_with(&format!("access: {{ roles: {{ member: {declared:?} }} }}"));
+            let expected = Expected::new(&stage, None);
+            assert_eq!(expected.permissions, written, "{declared:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use saasauth_model::project::stage::{
-    AttributeType, Client, Password, SignIn, SignInName, Stage, VerifyBy, is_standard_attribute,
+    AttributeType, Client, Password, SignIn, SignInName, Stage, VerifyBy, attribute_name,
 };
 
 const LOWERCASE: &[u8] = b"abcdefghijkmnopqrstuvwxyz";
@@ -68,12 +68,7 @@ impl ThrowawayUser {
         if let Some(opt_in) = stage.marketing.as_ref().map(|marketing| &marketing.opt_in)
             && client.write.contains(opt_in)
         {
-            let name = if is_standard_attribute(opt_in) {
-                opt_in.to_string()
-            } else {
-                format!("custom:{opt_in}")
-            };
-            attributes.insert(name, "false".to_owned());
+            attributes.insert(attribute_name(opt_in), "false".to_owned());
         }
         let password = password(&sign_in.password, &mut random);
         let domain = domain.filter(|_| sign_in.verify.by == VerifyBy::Email);

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test panics to fail")]
 
 mod check;
+mod contract;
 mod init;
 mod layering;
 mod modules;
+mod packages;
 mod support;
 mod synth;
 mod terminal;
 mod upgrade;
+mod workflows;

@@ -19,7 +19,10 @@ fn legacy() -> Project {
         .unwrap()
         .extract(&directory)
         .unwrap();
-    Project::at(directory)
+    let project = Project::at(directory);
+    // The region of the third-party clients.
+    project.edit("region: us-east-1", "region: eu-west-1");
+    project
 }
 
 /// The files of a project's `lambdas/`, without what was built there.

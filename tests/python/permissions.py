@@ -179,10 +179,10 @@ def confirm_user():
 
 
 def generate_token():
-    """A token for somebody with a record, for somebody without, and for one who is owed a welcome."""
+    """A token for somebody with a record, for two without, and for one who is owed a welcome."""
 
-    def token(sub, address):
-        payload = event("pre-token-generation-v2.json", sub, address)
+    def token(sub, address, **attributes):
+        payload = event("pre-token-generation-v2.json", sub, address, **attributes)
         answer, error = invoke("generate_token", payload)
         if error:
             return None, [f"refused: {error}"]
@@ -205,6 +205,29 @@ def generate_token():
         _, amiss = token(sub, address)
         return amiss if record(sub) else [*amiss, "no record"]
 
+    def federated():
+        sub, address = new()
+        google = {
+            "userId": "1234",
+            "providerName": "Google",
+            "providerType": "Google",
+            "issuer": None,
+            "primary": "true",
+            "dateCreated": "1764000000000",
+        }
+        claims, amiss = token(
+            sub,
+            address,
+            **{"cognito:user_status": "EXTERNAL_PROVIDER", "identities": json.dumps([google])},
+        )
+        if claims and claims["domains"] != ["example.com"]:
+            amiss.append("joined nothing")
+        if read(domains_table, pk=f"USER#{sub}", sk="DOMAIN#example.com") is None:
+            amiss.append("no membership")
+        if (record(sub) or {}).get("role") != "admin":
+            amiss.append("no record of the company's role")
+        return amiss
+
     def forgotten():
         sub, address = new()
         put(
@@ -221,7 +244,7 @@ def generate_token():
         return amiss + deliveries(sub, address, [])
 
     with ThreadPoolExecutor() as pool:
-        runs = [pool.submit(run) for run in (member, stranger, forgotten)]
+        runs = [pool.submit(run) for run in (member, stranger, federated, forgotten)]
         return [one for run in runs for one in run.result()]
 
 

@@ -8,10 +8,14 @@ use std::error::Error;
 use std::fmt;
 
 use crate::claims::{BUDGETS, DEFAULT_BUDGET};
+use crate::federation::ProviderDomains;
 
-const PERMISSIONS_TABLE: &str = "PERMISSIONS_TABLE";
-const DOMAINS_TABLE: &str = "DOMAINS_TABLE";
+/// The name of the Permissions table.
+pub const PERMISSIONS_TABLE: &str = "PERMISSIONS_TABLE";
+/// The name of the Domains table.
+pub const DOMAINS_TABLE: &str = "DOMAINS_TABLE";
 const DEFAULT_ROLE: &str = "DEFAULT_ROLE";
+const PROVIDER_DOMAINS: &str = "PROVIDER_DOMAINS";
 
 const EMAIL_FROM: &str = "EMAIL_FROM";
 const WELCOME_TEMPLATE: &str = "WELCOME_TEMPLATE";
@@ -23,7 +27,8 @@ const MARKETING: &str = "MARKETING";
 const ROLES: &str = "ROLES";
 const CLAIMS_BUDGET: &str = "CLAIMS_BUDGET";
 const TOKEN_SCOPES: &str = "TOKEN_SCOPES";
-const CONFIRM_USER_FUNCTION: &str = "CONFIRM_USER_FUNCTION";
+/// The name of confirmUser.
+pub const CONFIRM_USER_FUNCTION: &str = "CONFIRM_USER_FUNCTION";
 const RESOURCE_SERVER: &str = "RESOURCE_SERVER";
 
 /// The one word that `TOKEN_SCOPES` may be.
@@ -33,6 +38,8 @@ const SCOPES_ARE_PERMISSIONS: &str = "permissions";
 pub const LONGEST: usize = 4096;
 /// How much of it the marketing settings may take. A quarter is left to everything else.
 pub const LONGEST_MARKETING: usize = 3 * 1024;
+/// How much of it the domains of identity providers may take.
+pub const LONGEST_PROVIDER_DOMAINS: usize = 512;
 /// How much of it the names of the roles may take.
 pub const LONGEST_ROLES: usize = 1024;
 
@@ -58,6 +65,8 @@ pub struct ConfirmUser {
     pub welcome: Option<WelcomeMail>,
     /// [`Marketing`](crate::marketing::Marketing) as JSON; absent when no platform is told.
     pub marketing: Option<String>,
+    /// Whose addresses the companies' identity providers may vouch for.
+    pub provider_domains: ProviderDomains,
 }
 
 /// How the welcome mail is sent.
@@ -91,6 +100,8 @@ pub struct GenerateToken {
     /// The resource server whose scopes are permissions, so that the tokens of machines carry them as such
     /// (event V3_0); machines' tokens are left alone when absent.
     pub resource_server: Option<String>,
+    /// Whose addresses the companies' identity providers may vouch for.
+    pub provider_domains: ProviderDomains,
 }
 
 /// The environment lacks something, or contradicts itself.
@@ -151,6 +162,17 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
             .collect()
     }
 
+    fn provider_domains(&self) -> Result<ProviderDomains, VariableError> {
+        let Some(text) = self.get(PROVIDER_DOMAINS) else {
+            return Ok(ProviderDomains::default());
+        };
+        ProviderDomains::from_text(&text).ok_or_else(|| VariableError {
+            name: PROVIDER_DOMAINS,
+            value: Some(text),
+            expected: "such as `Okta=acme.com acme.de;Corp=globex.com`".to_owned(),
+        })
+    }
+
     fn tables(&self) -> Result<Tables, VariableError> {
         Ok(Tables {
             permissions: self.required(PERMISSIONS_TABLE)?,
@@ -195,6 +217,8 @@ impl ConfirmUser {
             }
         }
         add(&mut variables, MARKETING, self.marketing.clone());
+        let providers = self.provider_domains.to_string();
+        add(&mut variables, PROVIDER_DOMAINS, Some(providers));
         variables
     }
 
@@ -222,6 +246,7 @@ impl ConfirmUser {
             tables: lookup.tables()?,
             welcome,
             marketing: lookup.get(MARKETING),
+            provider_domains: lookup.provider_domains()?,
         })
     }
 }
@@ -239,6 +264,7 @@ impl GenerateToken {
             (CLAIMS_BUDGET, Some(self.claims_budget.to_string())),
             (TOKEN_SCOPES, scopes),
             (RESOURCE_SERVER, self.resource_server.clone()),
+            (PROVIDER_DOMAINS, Some(self.provider_domains.to_string())),
         ] {
             add(&mut variables, name, value);
         }
@@ -270,6 +296,7 @@ impl GenerateToken {
             },
             confirm_user_function: lookup.get(CONFIRM_USER_FUNCTION),
             resource_server: lookup.get(RESOURCE_SERVER),
+            provider_domains: lookup.provider_domains()?,
         })
     }
 
@@ -338,6 +365,10 @@ mod tests {
         tables().to_vars().into_iter().chain(more).collect()
     }
 
+    fn providers() -> ProviderDomains {
+        ProviderDomains::from_text("Corp=globex.com;Okta=acme.com acme.de").expect("it is legal")
+    }
+
     fn words(text: &str) -> Vec<String> {
         text.split_whitespace().map(str::to_owned).collect()
     }
@@ -368,6 +399,7 @@ mod tests {
                     tables: tables(),
                     welcome: welcome.clone(),
                     marketing,
+                    provider_domains: providers(),
                 };
                 let variables = environment.to_vars();
                 let read = ConfirmUser::from_vars(lookup(&variables));
@@ -391,6 +423,7 @@ mod tests {
                                 permissions_as_scopes,
                                 confirm_user_function: confirm_user_function.clone(),
                                 resource_server,
+                                provider_domains: providers(),
                             };
                             let variables = environment.to_vars();
                             let read = GenerateToken::from_vars(lookup(&variables));
@@ -418,6 +451,7 @@ mod tests {
         assert_eq!(token.claims_budget, 4096);
         assert!(!token.permissions_as_scopes);
         assert_eq!(token.confirm_user_function, None);
+        assert!(token.provider_domains.is_empty() && confirm.provider_domains.is_empty());
     }
 
     #[test]
@@ -445,6 +479,7 @@ mod tests {
             (CLAIMS_BUDGET, "9000"),
             (CLAIMS_BUDGET, "-1"),
             (TOKEN_SCOPES, "all"),
+            (PROVIDER_DOMAINS, "Okta"),
         ] {
             let error = GenerateToken::from_vars(lookup(&given(&[(name, value)])))
                 .expect_err("it must be refused")

@@ -7,6 +7,7 @@
 //! | [`delivery`] | what a user can be owed, and how each delivery stands on the user's record |
 //! | [`handover`] | what confirmUser is asked for by those who are not Cognito |
 //! | [`environment`] | the variables of both functions |
+//! | [`federation`] | whose addresses an identity provider may vouch for |
 //! | [`marketing`] | the settings of the marketing platforms |
 //! | [`permission`] | what one permission covers |
 //! | [`claims`] | the claims of a token, and how large they count |
@@ -17,6 +18,7 @@
 pub mod claims;
 pub mod delivery;
 pub mod environment;
+pub mod federation;
 pub mod handover;
 pub mod keys;
 pub mod marketing;

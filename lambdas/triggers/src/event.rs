@@ -64,6 +64,17 @@ pub struct Request {
     pub rest: Map<String, Value>,
 }
 
+/// An identity provider a user has come through.
+#[derive(Debug, PartialEq, Deserialize)]
+pub(crate) struct Identity {
+    /// Its name in the pool.
+    #[serde(rename = "providerName")]
+    pub(crate) provider: String,
+    /// What it is, such as `Google`, `OIDC` or `SAML`.
+    #[serde(rename = "providerType", default)]
+    pub(crate) kind: String,
+}
+
 /// A user's attributes, under Cognito's names.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -114,6 +125,13 @@ impl UserAttributes {
     pub fn named(&self, name: &str) -> Option<&str> {
         self.get(name)
             .or_else(|| self.get(&format!("{}{name}", record::CUSTOM_PREFIX)))
+    }
+
+    /// The identity providers the user has come through; none when the text says nothing that can be read.
+    /// Cognito writes it, and lets no client do so.
+    pub(crate) fn identities(&self) -> Vec<Identity> {
+        let identities = self.get("identities").unwrap_or_default();
+        serde_json::from_str(identities).unwrap_or_default()
     }
 
     /// Whether the user comes from an identity provider, such as Google, and so has never passed a
@@ -185,6 +203,23 @@ mod tests {
                 "{given}"
             );
         }
+    }
+
+    #[test]
+    fn identities_are_read_whole_or_not_at_all() {
+        let okta = r#"{"userId":"1","providerName":"Okta","providerType":"OIDC","issuer":null,"primary":true,"dateCreated":1}"#;
+        let read = |text: &str| attributes(json!({ "identities": text })).identities();
+        let known = Identity {
+            provider: "Okta".to_owned(),
+            kind: "OIDC".to_owned(),
+        };
+        assert_eq!(read(&format!("[{okta}]")), [known]);
+        for unreadable in ["", "[]", "Google", r#"[{"providerName":1}]"#] {
+            assert_eq!(read(unreadable), []);
+        }
+        assert_eq!(read(&format!("[{okta},{{}}]")), []);
+        let own = json!({ "custom:identities": format!("[{okta}]") });
+        assert_eq!(attributes(own).identities(), []);
     }
 
     #[test]

@@ -12,11 +12,12 @@ use aws_sdk_dynamodb::types::{
     TransactWriteItem, Update,
 };
 use saasauth_contract::environment::Tables;
+use saasauth_contract::federation::ProviderDomains;
 use saasauth_contract::keys::{META, PARTITION_KEY, SORT_KEY, domain_key, user_key};
 use saasauth_contract::record::{CONFIRMED_AT, DELIVERIES, EXTRA, PENDING, ROLE};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::event::UserAttributes;
+use crate::event::{Identity, UserAttributes};
 use crate::failure::TriggerError;
 use crate::log::{Log, aws_failure};
 use crate::record::{Item, UserRecord, membership_item, text, text_map};
@@ -33,6 +34,7 @@ const WRITES: u32 = 4;
 pub(crate) struct Registry {
     dynamodb: Client,
     tables: Tables,
+    providers: ProviderDomains,
 }
 
 /// A user's place in a registered domain.
@@ -51,8 +53,12 @@ pub(crate) enum Written {
 }
 
 impl Registry {
-    pub(crate) fn new(dynamodb: Client, tables: Tables) -> Self {
-        Self { dynamodb, tables }
+    pub(crate) fn new(dynamodb: Client, tables: Tables, providers: ProviderDomains) -> Self {
+        Self {
+            dynamodb,
+            tables,
+            providers,
+        }
     }
 
     /// The item of a registered domain.
@@ -70,7 +76,8 @@ impl Registry {
     }
 
     /// The registered domain the user's address belongs to. An address that is not verified proves
-    /// nothing: anybody could sign up with it and join the company.
+    /// nothing: anybody could sign up with it and join the company. Nor does one that is another company's
+    /// identity provider's word alone.
     pub(crate) async fn membership(
         &self,
         attributes: &UserAttributes,
@@ -81,6 +88,14 @@ impl Registry {
             return Ok(None);
         };
         let domain = domain.to_ascii_lowercase();
+        if attributes.is_federated() && !self.is_vouched_for(attributes, &domain) {
+            let fields = json!({ "user": attributes.sub(), "domain": domain });
+            log.info(
+                "the identity provider's word does not count for the domain",
+                fields,
+            );
+            return Ok(None);
+        }
         let found = self.domain(&domain).await.map_err(|error| {
             unavailable(log, "the domain could not be read", aws_failure(&error))
         })?;
@@ -91,6 +106,18 @@ impl Registry {
                 role: role.to_owned(),
             }
         }))
+    }
+
+    /// Whether every provider of the user may vouch for addresses of the domain. Each of several that are
+    /// linked writes the attributes when the user comes through it, so one that may is not enough; and
+    /// when Cognito doesn't say who they are, none may.
+    fn is_vouched_for(&self, attributes: &UserAttributes, domain: &str) -> bool {
+        let identities = attributes.identities();
+        !identities.is_empty()
+            && identities.iter().all(|identity| {
+                let Identity { provider, kind } = identity;
+                self.providers.may_vouch(provider, kind, domain)
+            })
     }
 
     /// Writes record and membership, both or neither. A record made elsewhere is completed by a confirmed

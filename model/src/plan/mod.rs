@@ -221,7 +221,7 @@ pub struct Plan {
     pub stage: String,
     /// What carries it out.
     pub engine: Engine,
-    /// What changes, in the order it is shown.
+    /// What changes, by type and name. The screen groups that by action.
     pub changes: Vec<Change>,
     /// What stays.
     pub unchanged: Vec<LogicalId>,

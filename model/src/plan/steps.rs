@@ -165,9 +165,9 @@ impl<'a> Planner<'a> {
             placed.push((recorded.kind, position));
         }
         for (id, parent) in along {
-            let parents = placed.iter().filter(|(kind, _)| *kind == parent);
+            let mut parents = placed.iter().filter(|(kind, _)| *kind == parent);
             // With several parents of a type gone, the last is the safe one to wait for.
-            if let Some(&(_, position)) = parents.last() {
+            if let Some(&(_, position)) = parents.next_back() {
                 self.gone_with.insert(id.clone(), position);
             }
         }

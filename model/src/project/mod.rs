@@ -3,14 +3,13 @@
 //! `source` knows the text, `tree` the YAML in it, `stages` how a stage is laid over the rest, `stage`
 //! the keys, `spelling` the values that are more than text or numbers, `validate` the rules; `load` runs
 //! them in that order. `file` has the few keys that belong to no stage, `schema` shows all of them to
-//! editors. `template` knows the language of emails, `permission` what a permission covers.
+//! editors. `template` knows the language of emails.
 //!
 //! To add a key: a field in `stage`, with its default; a rule in `validate`, if not every value is
 //! right; and whatever makes use of it.
 //!
 //! Offline: it reads the project file and the files that names, and nothing else. It never prints.
 
-pub mod permission;
 pub mod stage;
 pub(crate) mod template;
 pub mod validate;

@@ -14,6 +14,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use saasauth_contract::claims::DEFAULT_BUDGET;
+use saasauth_contract::marketing;
+use saasauth_contract::record::CUSTOM_PREFIX;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +48,14 @@ impl Stage {
             name: name.to_owned(),
             settings,
         })
+    }
+
+    /// The names of all secrets the stage needs.
+    pub fn secrets(&self) -> BTreeSet<&str> {
+        let marketing = self.marketing.as_ref().map(|marketing| marketing.secrets());
+        let mut names = marketing.unwrap_or_default();
+        names.extend(self.sign_in.secrets());
+        names
     }
 
     /// The same stage in another region.
@@ -161,6 +172,9 @@ pub struct SignIn {
     pub mfa: Mfa,
     /// The Cognito feature plan: `essentials` (the default) or `plus`.
     pub plan: At<FeaturePlan>,
+    /// Who else signs users in: `google`, `apple`, `facebook` and `amazon`, and others under names of
+    /// yours with `kind: oidc` or `kind: saml`. They need `hosted_ui`.
+    pub providers: BTreeMap<Name, Provider>,
 }
 
 impl Default for SignIn {
@@ -172,6 +186,7 @@ impl Default for SignIn {
             verify: Verify::default(),
             mfa: Mfa::default(),
             plan: At::from(FeaturePlan::Essentials),
+            providers: BTreeMap::new(),
         }
     }
 }
@@ -180,6 +195,150 @@ impl SignIn {
     /// Whether users sign in with it.
     pub fn is_with(&self, name: SignInName) -> bool {
         self.with.iter().any(|with| *with == name)
+    }
+
+    /// The names of the secrets the providers need.
+    pub fn secrets(&self) -> BTreeSet<&str> {
+        let providers = self.providers.values();
+        let secrets = providers.filter_map(Provider::secret);
+        secrets.map(|(_, secret)| secret.name()).collect()
+    }
+}
+
+/// The attribute of Cognito's own that says whether the address was proven. A provider may fill it.
+pub const EMAIL_VERIFIED: &str = "email_verified";
+
+/// What a client calls the pool's own users among its providers.
+pub const POOL_ITSELF: &str = "cognito";
+
+/// Somebody else who signs users in. Which keys it takes depends on its kind.
+// A rule sees to it: all but SAML have a client, Apple's has a key in place of a secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Provider {
+    /// `google`, `apple`, `facebook`, `amazon`, `oidc` or `saml`. The first four say it by their name.
+    pub kind: At<ProviderKind>,
+    /// The client ID that the provider gave your application; of Apple, the services ID.
+    pub client_id: At<String>,
+    /// The client's secret, as `ssm:/name`.
+    pub client_secret: At<Secret>,
+    /// Apple: your team's ID.
+    pub team_id: At<String>,
+    /// Apple: the ID of the key below.
+    pub key_id: At<String>,
+    /// Apple: the private key, as `ssm:/name`.
+    pub private_key: At<Secret>,
+    /// OpenID Connect: the provider's address, as its tokens say it in `iss`.
+    pub issuer: At<String>,
+    /// SAML: where the provider's metadata is.
+    pub metadata_url: At<String>,
+    /// SAML: the file with the provider's metadata.
+    pub metadata_file: At<Body>,
+    /// What is asked of the provider. Default: the scopes that tell an address and a name.
+    pub scopes: At<Vec<At<String>>>,
+    /// Attributes of yours, each with the provider's name of it. Default: those whose names it is known
+    /// to use. `email_verified` is what says that an address was proven: without it a user joins no
+    /// company.
+    pub attributes: BTreeMap<Name, At<String>>,
+    /// Names by which an application may ask for this provider (`idp_identifier`), such as a company's
+    /// mail domain. An `oidc` or `saml` provider is believed about addresses in these domains alone.
+    pub identifiers: Vec<At<String>>,
+}
+
+impl Provider {
+    /// The one secret it has, and the key of Cognito's that takes it.
+    pub fn secret(&self) -> Option<(&'static str, &Secret)> {
+        match *self.kind {
+            ProviderKind::Saml => None,
+            ProviderKind::Apple => Some(("private_key", &self.private_key)),
+            _ => Some(("client_secret", &self.client_secret)),
+        }
+    }
+}
+
+/// What an identity provider is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderKind {
+    /// Google.
+    #[default]
+    Google,
+    /// Sign in with Apple.
+    Apple,
+    /// Facebook.
+    Facebook,
+    /// Login with Amazon.
+    Amazon,
+    /// Any other that speaks OpenID Connect.
+    Oidc,
+    /// Any that speaks SAML 2.0.
+    Saml,
+}
+
+impl ProviderKind {
+    /// Those that Cognito knows by name. Each of them is there once.
+    pub const SOCIAL: [Self; 4] = [Self::Google, Self::Apple, Self::Facebook, Self::Amazon];
+
+    /// The word for it in the file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Google => "google",
+            Self::Apple => "apple",
+            Self::Facebook => "facebook",
+            Self::Amazon => "amazon",
+            Self::Oidc => "oidc",
+            Self::Saml => "saml",
+        }
+    }
+
+    /// The scopes that tell an address and a name.
+    pub(super) fn usual_scopes(self) -> &'static [&'static str] {
+        match self {
+            Self::Google | Self::Oidc => &["openid", "email", "profile"],
+            Self::Apple => &["email", "name"],
+            Self::Facebook => &["public_profile", "email"],
+            Self::Amazon => &["profile"],
+            Self::Saml => &[],
+        }
+    }
+
+    /// Attributes of the pool, with the names this kind of provider is known to have for them.
+    pub(super) fn known_attributes(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            // Google's are OpenID Connect's own.
+            Self::Google => &[
+                ("email", "email"),
+                ("email_verified", "email_verified"),
+                ("family_name", "family_name"),
+                ("given_name", "given_name"),
+                ("name", "name"),
+                ("picture", "picture"),
+            ],
+            Self::Oidc => &[
+                ("email", "email"),
+                ("email_verified", "email_verified"),
+                ("family_name", "family_name"),
+                ("given_name", "given_name"),
+                ("locale", "locale"),
+                ("name", "name"),
+                ("phone_number", "phone_number"),
+                ("picture", "picture"),
+            ],
+            Self::Apple => &[
+                ("email", "email"),
+                ("family_name", "lastName"),
+                ("given_name", "firstName"),
+            ],
+            Self::Facebook => &[
+                ("email", "email"),
+                ("family_name", "last_name"),
+                ("given_name", "first_name"),
+                ("name", "name"),
+            ],
+            Self::Amazon => &[("email", "email"), ("name", "name")],
+            // What an assertion holds, the two sides agree on.
+            Self::Saml => &[],
+        }
     }
 }
 
@@ -223,6 +382,15 @@ pub(super) const STANDARD_ATTRIBUTES: [&str; 17] = [
 /// `custom:NAME`.
 pub fn is_standard_attribute(name: &str) -> bool {
     STANDARD_ATTRIBUTES.contains(&name)
+}
+
+/// What Cognito calls an attribute: the pool's own have a prefix.
+pub fn attribute_name(name: &str) -> String {
+    if is_standard_attribute(name) {
+        name.to_owned()
+    } else {
+        format!("{CUSTOM_PREFIX}{name}")
+    }
 }
 
 /// An attribute of a user. A standard attribute (`name`, `phone_number`, …) has its type already;
@@ -447,6 +615,9 @@ pub struct Client {
     pub read: At<BTreeSet<At<String>>>,
     /// Attributes it may write. Default: all.
     pub write: At<BTreeSet<At<String>>>,
+    /// Which identity providers it offers, `cognito` for the pool's own users among them. Default: all.
+    // None for a machine.
+    pub providers: At<BTreeSet<At<String>>>,
 }
 
 /// What an application is.
@@ -563,7 +734,7 @@ impl Default for TokenClaims {
     fn default() -> Self {
         Self {
             scopes: TokenScopes::None,
-            budget: At::from(4096),
+            budget: At::from(DEFAULT_BUDGET as u32),
         }
     }
 }
@@ -662,13 +833,20 @@ fn mail<'a>(subject: &'a str, html: &'a Body, text: Option<&'a At<Body>>) -> Mai
     }
 }
 
-/// The body of an email: a file, and what stands in it.
+/// A file by its path, and what stands in it: the body of an email, a provider's metadata.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "String", into = "String")]
 #[schemars(inline)]
 pub struct Body {
     pub(super) path: String,
     pub(super) contents: String,
+}
+
+impl Body {
+    /// What stands in the file.
+    pub fn contents(&self) -> &str {
+        &self.contents
+    }
 }
 
 impl From<String> for Body {
@@ -733,15 +911,48 @@ impl Marketing {
         .collect()
     }
 
-    /// What confirmUser reads from its environment: the attribute, and the platforms beside it.
-    pub fn settings(&self) -> serde_json::Value {
-        // Our structs hold strings, booleans, lists and string-keyed maps; none can fail.
-        let mut platforms = serde_json::to_value(self).unwrap_or_default();
-        if let Some(keys) = platforms.as_object_mut() {
-            keys.shift_remove("opt_in");
+    /// What confirmUser reads from its environment.
+    pub fn settings(&self) -> marketing::Marketing {
+        let Self {
+            opt_in,
+            mailchimp,
+            hubspot,
+            beehiiv,
+            kit,
+            webhook,
+        } = self;
+        marketing::Marketing {
+            opt_in: opt_in.to_string(),
+            platforms: marketing::Platforms {
+                mailchimp: mailchimp.as_deref().map(Mailchimp::settings),
+                hubspot: hubspot.as_deref().map(Hubspot::settings),
+                beehiiv: beehiiv.as_deref().map(Beehiiv::settings),
+                kit: kit.as_deref().map(Kit::settings),
+                webhook: webhook.as_deref().map(Webhook::settings),
+            },
         }
-        serde_json::json!({ "opt_in": self.opt_in, "platforms": platforms })
     }
+
+    /// The settings as the environment carries them.
+    pub fn settings_text(&self) -> String {
+        // Strings, booleans, lists and string-keyed maps; none can fail.
+        serde_json::to_string(&self.settings()).unwrap_or_default()
+    }
+}
+
+fn secret_of(secret: &Secret) -> marketing::Secret {
+    marketing::Secret(secret.name().to_owned())
+}
+
+fn texts(texts: &[At<String>]) -> Vec<String> {
+    texts.iter().map(ToString::to_string).collect()
+}
+
+fn fields_of(fields: &BTreeMap<Name, At<String>>) -> BTreeMap<String, String> {
+    let fields = fields.iter();
+    fields
+        .map(|(field, attribute)| (field.to_string(), attribute.to_string()))
+        .collect()
 }
 
 /// A Mailchimp audience.
@@ -763,6 +974,27 @@ pub struct Mailchimp {
     /// Another address of the platform's API: a regional host, a proxy, a test.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<At<String>>,
+}
+
+impl Mailchimp {
+    fn settings(&self) -> marketing::Mailchimp {
+        let Self {
+            list,
+            api_key,
+            double_opt_in,
+            tags,
+            fields,
+            endpoint,
+        } = self;
+        marketing::Mailchimp {
+            list: list.to_string(),
+            api_key: secret_of(api_key),
+            double_opt_in: Some(*double_opt_in),
+            tags: texts(tags),
+            fields: fields_of(fields),
+            endpoint: endpoint.as_deref().cloned(),
+        }
+    }
 }
 
 impl Default for Mailchimp {
@@ -792,6 +1024,21 @@ pub struct Hubspot {
     pub endpoint: Option<At<String>>,
 }
 
+impl Hubspot {
+    fn settings(&self) -> marketing::Hubspot {
+        let Self {
+            token,
+            fields,
+            endpoint,
+        } = self;
+        marketing::Hubspot {
+            token: secret_of(token),
+            fields: fields_of(fields),
+            endpoint: endpoint.as_deref().cloned(),
+        }
+    }
+}
+
 /// A Beehiiv publication.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -811,6 +1058,27 @@ pub struct Beehiiv {
     /// Another address of the platform's API: a regional host, a proxy, a test.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<At<String>>,
+}
+
+impl Beehiiv {
+    fn settings(&self) -> marketing::Beehiiv {
+        let Self {
+            publication,
+            api_key,
+            double_opt_in,
+            tags,
+            fields,
+            endpoint,
+        } = self;
+        marketing::Beehiiv {
+            publication: publication.to_string(),
+            api_key: secret_of(api_key),
+            double_opt_in: Some(*double_opt_in),
+            tags: texts(tags),
+            fields: fields_of(fields),
+            endpoint: endpoint.as_deref().cloned(),
+        }
+    }
 }
 
 impl Default for Beehiiv {
@@ -847,6 +1115,27 @@ pub struct Kit {
     pub endpoint: Option<At<String>>,
 }
 
+impl Kit {
+    fn settings(&self) -> marketing::Kit {
+        let Self {
+            form,
+            api_key,
+            double_opt_in,
+            tags,
+            fields,
+            endpoint,
+        } = self;
+        marketing::Kit {
+            form: Some(form.to_string()),
+            api_key: secret_of(api_key),
+            double_opt_in: Some(*double_opt_in),
+            tags: texts(tags),
+            fields: fields_of(fields),
+            endpoint: endpoint.as_deref().cloned(),
+        }
+    }
+}
+
 impl Default for Kit {
     fn default() -> Self {
         Self {
@@ -868,6 +1157,16 @@ pub struct Webhook {
     pub url: At<String>,
     /// What it is signed with, as `ssm:/name`.
     pub secret: At<Secret>,
+}
+
+impl Webhook {
+    fn settings(&self) -> marketing::Webhook {
+        let Self { url, secret } = self;
+        marketing::Webhook {
+            url: url.to_string(),
+            secret: secret_of(secret),
+        }
+    }
 }
 
 /// Alarms for the two functions.

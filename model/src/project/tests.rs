@@ -377,7 +377,7 @@ fn marketing_is_written_out_as_the_function_reads_it() {
     let project = folder.load(text).unwrap();
     let marketing = project.stage("dev").unwrap().marketing.as_ref().unwrap();
     assert_eq!(
-        marketing.settings(),
+        serde_json::to_value(marketing.settings()).unwrap(),
         serde_json::json!({
             "opt_in": "news",
             "platforms": {

@@ -17,6 +17,31 @@ pub fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .map(|(_, candidate)| candidate)
 }
 
+/// What is left of a name in letters and digits, each of its words with a capital: `web-app` is `WebApp`, and
+/// `acme.com` is `AcmeDotCom`. Names that differ in punctuation or capitals alone can come down to the same.
+pub fn letters_and_digits(name: &str) -> String {
+    let mut left = String::new();
+    let mut starts = true;
+    for character in name.chars() {
+        match character {
+            '.' => {
+                left.push_str("Dot");
+                starts = true;
+            }
+            letter if letter.is_ascii_alphanumeric() => {
+                left.push(if starts {
+                    letter.to_ascii_uppercase()
+                } else {
+                    letter
+                });
+                starts = false;
+            }
+            _ => starts = true,
+        }
+    }
+    left
+}
+
 /// "`a`, `b` or `c`".
 pub fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     list(names, "or")

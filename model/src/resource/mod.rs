@@ -63,7 +63,8 @@ pub trait ResourceType: Serialize {
     const RULES: Rules;
 }
 
-/// Hands the list of all types to a macro, as `Name: Type<S>,` for each. The order is that of a plan.
+/// Hands the list of all types to a macro, as `Name: Type<S>,` for each. A plan lists its changes in this
+/// order, and plans resources in it that don't wait for each other.
 ///
 /// This is the one list of types: [`Kind`] and [`Resource`] are made of it here, and how each type is
 /// read and written in AWS is looked up by it in the tool. A type that is listed and lacks either does

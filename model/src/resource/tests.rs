@@ -35,7 +35,9 @@ fn knows(schema: &Value, path: &str) -> bool {
                 break;
             }
         }
-        let Some(next) = here["properties"].get(name) else {
+        let any_name = here["patternProperties"].as_object();
+        let any_name = any_name.and_then(|patterns| patterns.values().next());
+        let Some(next) = here["properties"].get(name).or(any_name) else {
             return false;
         };
         here = next;

@@ -1,5 +1,7 @@
 //! The two tables, and the items the file declares: roles and registered company domains.
 
+use saasauth_contract::keys::{BY_DOMAIN, META, PARTITION_KEY, SORT_KEY, domain_key, role_key};
+use saasauth_contract::record::{PERMISSIONS, ROLE};
 use serde_json::{Map, Value};
 
 use super::{Builder, id};
@@ -8,19 +10,17 @@ use crate::resource::table::{
 };
 use crate::resource::{Expr, Item, Resource};
 
-/// Users and roles: key `pk`.
+/// Users and roles: a partition key alone.
 pub const PERMISSIONS_TABLE: &str = "PermissionsTable";
-/// Memberships and registered domains: keys `pk`, `sk`.
+/// Memberships and registered domains: both keys.
 pub const DOMAINS_TABLE: &str = "DomainsTable";
-/// Finds the members of a domain: keys `sk`, `pk`.
-pub(super) const BY_DOMAIN: &str = "by-domain";
 
 pub(super) fn declare(builder: &mut Builder<'_>) {
     let permissions = table(
         builder,
         "permissions",
-        vec![AttributeDefinition::string("pk")],
-        vec![Key::hash("pk")],
+        vec![AttributeDefinition::string(PARTITION_KEY)],
+        vec![Key::hash(PARTITION_KEY)],
         vec![],
     );
     builder.add(PERMISSIONS_TABLE, permissions);
@@ -29,13 +29,13 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
         builder,
         "domains",
         vec![
-            AttributeDefinition::string("pk"),
-            AttributeDefinition::string("sk"),
+            AttributeDefinition::string(PARTITION_KEY),
+            AttributeDefinition::string(SORT_KEY),
         ],
-        vec![Key::hash("pk"), Key::range("sk")],
+        vec![Key::hash(PARTITION_KEY), Key::range(SORT_KEY)],
         vec![Index {
             index_name: BY_DOMAIN.to_owned(),
-            key_schema: vec![Key::hash("sk"), Key::range("pk")],
+            key_schema: vec![Key::hash(SORT_KEY), Key::range(PARTITION_KEY)],
             projection: Projection {
                 projection_type: "ALL".to_owned(),
             },
@@ -46,21 +46,21 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
     let access = &builder.stage.access;
     for role in access.roles.keys() {
         let permissions = Value::from(access.permissions_of(role));
-        let attributes = Map::from_iter([("permissions".to_owned(), permissions)]);
+        let attributes = Map::from_iter([(PERMISSIONS.to_owned(), permissions)]);
         let item = Item {
             table_name: Expr::reference(PERMISSIONS_TABLE),
-            partition_key: format!("ROLE#{role}"),
+            partition_key: role_key(role),
             sort_key: None,
             attributes,
         };
         builder.add(id("AccessRole", role), Resource::Item(item));
     }
     for (domain, settings) in &builder.stage.domains {
-        let attributes = Map::from_iter([("role".to_owned(), Value::from(settings.role.as_str()))]);
+        let attributes = Map::from_iter([(ROLE.to_owned(), Value::from(settings.role.as_str()))]);
         let item = Item {
             table_name: Expr::reference(DOMAINS_TABLE),
-            partition_key: format!("DOMAIN#{domain}"),
-            sort_key: Some("META".to_owned()),
+            partition_key: domain_key(domain),
+            sort_key: Some(META.to_owned()),
             attributes,
         };
         builder.add(id("CompanyDomain", domain), Resource::Item(item));

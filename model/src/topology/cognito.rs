@@ -6,8 +6,9 @@ use super::triggers::{CONFIRM_USER, GENERATE_TOKEN};
 use super::{Builder, email, id};
 use crate::project::At;
 use crate::project::stage::{
-    Attribute, AttributeType, Client, ClientKind, FeaturePlan, HostedUi, MfaMethod, MfaMode,
-    PasswordRule, SignInName, Stage, VerifyBy, VerifyHow, is_standard_attribute,
+    Attribute, AttributeType, Client, ClientKind, EMAIL_VERIFIED, FeaturePlan, HostedUi, MfaMethod,
+    MfaMode, POOL_ITSELF, PasswordRule, Provider, ProviderKind, SignInName, Stage, VerifyBy,
+    VerifyHow, attribute_name, is_standard_attribute,
 };
 use crate::resource::user_pool::{
     AccountRecoverySetting, AdminCreateUserConfig, LambdaConfig, NumberConstraints, PasswordPolicy,
@@ -20,7 +21,7 @@ use crate::resource::user_pool_domain::CustomDomainConfig;
 use crate::resource::user_pool_resource_server::ResourceServerScope;
 use crate::resource::{
     Expr, PolicyDocument, Resource, Role, RolePolicy, Statement, UserPoolClient, UserPoolDomain,
-    UserPoolGroup, UserPoolResourceServer,
+    UserPoolGroup, UserPoolIdentityProvider, UserPoolResourceServer,
 };
 
 /// Logical ID of the user pool.
@@ -28,6 +29,7 @@ pub const USER_POOL: &str = "UserPool";
 /// Logical ID of the hosted UI's domain.
 pub const HOSTED_UI: &str = "HostedUi";
 const RESOURCE_SERVER: &str = "ResourceServer";
+const PROVIDER: &str = "Provider";
 const SMS_ROLE: &str = "SmsRole";
 
 pub(super) fn declare(builder: &mut Builder<'_>) {
@@ -39,6 +41,9 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
 
     let stage = builder.stage;
     declare_resource_server(builder);
+    for (name, provider) in &stage.sign_in.providers {
+        declare_identity_provider(builder, name, provider);
+    }
     for (name, client) in &stage.clients {
         let client = user_pool_client(builder, name, client);
         builder.add(id("Client", name), Resource::UserPoolClient(client));
@@ -56,15 +61,6 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
             description: format!("Users with the role {role}"),
         };
         builder.add(id("Group", role), Resource::UserPoolGroup(group));
-    }
-}
-
-/// The attribute's name in Cognito: `custom:` before those that are not standard claims.
-pub(super) fn attribute_name(name: &str) -> String {
-    if is_standard_attribute(name) {
-        name.to_owned()
-    } else {
-        format!("custom:{name}")
     }
 }
 
@@ -359,7 +355,15 @@ fn user_pool_client(builder: &Builder<'_>, name: &str, client: &Client) -> UserP
         },
         callback_urls: texts(&client.callback_urls),
         logout_urls: texts(&client.logout_urls),
-        supported_identity_providers: vec![Expr::from("COGNITO")],
+        supported_identity_providers: if machine {
+            vec![Expr::from("COGNITO")]
+        } else {
+            client
+                .providers
+                .iter()
+                .map(|name| provider_name(name))
+                .collect()
+        },
         read_attributes: attributes(&client.read),
         write_attributes: attributes(&client.write),
         access_token_validity: client.tokens.access.seconds(),
@@ -377,6 +381,78 @@ fn user_pool_client(builder: &Builder<'_>, name: &str, client: &Client) -> UserP
 
 fn texts(list: &[At<String>]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
+}
+
+/// What a client's list calls a provider: a reference, since it has to exist before.
+fn provider_name(name: &str) -> Expr {
+    match name {
+        POOL_ITSELF => Expr::from("COGNITO"),
+        name => Expr::reference(id(PROVIDER, name)),
+    }
+}
+
+fn declare_identity_provider(builder: &mut Builder<'_>, name: &str, provider: &Provider) {
+    let logical_id = id(PROVIDER, name);
+    let mut details: BTreeMap<String, Expr> = BTreeMap::new();
+    let mut tell = |key: &str, value: &str| {
+        if !value.is_empty() {
+            details.insert(key.to_owned(), Expr::from(value));
+        }
+    };
+    let scopes: Vec<&str> = provider.scopes.iter().map(|scope| scope.as_str()).collect();
+    // The one API whose scopes are a list with commas.
+    let between = match *provider.kind {
+        ProviderKind::Facebook => ",",
+        _ => " ",
+    };
+    tell("client_id", &provider.client_id);
+    tell("authorize_scopes", &scopes.join(between));
+    match *provider.kind {
+        ProviderKind::Apple => {
+            tell("team_id", &provider.team_id);
+            tell("key_id", &provider.key_id);
+        }
+        ProviderKind::Oidc => {
+            tell("oidc_issuer", &provider.issuer);
+            tell("attributes_request_method", "GET");
+        }
+        ProviderKind::Saml => {
+            tell("MetadataURL", &provider.metadata_url);
+            tell("MetadataFile", provider.metadata_file.contents());
+        }
+        ProviderKind::Google | ProviderKind::Facebook | ProviderKind::Amazon => {}
+    }
+    if let Some((key, secret)) = provider.secret() {
+        let parameter = format!("{logical_id}Secret");
+        details.insert(key.to_owned(), Expr::reference(parameter.as_str()));
+        builder.secrets.insert(parameter, secret.name().to_owned());
+    }
+    let (provider_name, provider_type) = match *provider.kind {
+        ProviderKind::Google => ("Google", "Google"),
+        ProviderKind::Apple => ("SignInWithApple", "SignInWithApple"),
+        ProviderKind::Facebook => ("Facebook", "Facebook"),
+        ProviderKind::Amazon => ("LoginWithAmazon", "LoginWithAmazon"),
+        ProviderKind::Oidc => (name, "OIDC"),
+        ProviderKind::Saml => (name, "SAML"),
+    };
+    let mapping = provider.attributes.iter();
+    let resource = UserPoolIdentityProvider {
+        user_pool_id: Expr::reference(USER_POOL),
+        provider_name: provider_name.to_owned(),
+        provider_type: provider_type.to_owned(),
+        provider_details: details,
+        attribute_mapping: mapping
+            .map(|(ours, theirs)| {
+                let ours = match ours.as_str() {
+                    EMAIL_VERIFIED => EMAIL_VERIFIED.to_owned(),
+                    ours => attribute_name(ours),
+                };
+                (ours, theirs.to_string())
+            })
+            .collect(),
+        idp_identifiers: texts(&provider.identifiers),
+    };
+    builder.add(logical_id, Resource::UserPoolIdentityProvider(resource));
 }
 
 fn user_pool_domain(hosted_ui: &HostedUi) -> UserPoolDomain {

@@ -91,14 +91,14 @@ pub(super) fn templates<'a>(
 
 /// Every `{{variable}}` of the welcome email in any language, sorted, with commas between. SES sends
 /// nothing when the data lacks one, so the function must know which to fill with nothing.
-pub(super) fn welcome_fields(welcome: &Welcome) -> String {
+pub(super) fn welcome_fields(welcome: &Welcome) -> Vec<String> {
     let fields: BTreeSet<&str> = welcome
         .mails()
         .flat_map(|(_, mail)| [Some(mail.subject), Some(mail.html), mail.text])
         .flatten()
         .flat_map(variables)
         .collect();
-    fields.into_iter().collect::<Vec<_>>().join(",")
+    fields.into_iter().map(str::to_owned).collect()
 }
 
 /// Cognito refuses a pool whose sender SES hasn't verified, and the identity has to exist before it

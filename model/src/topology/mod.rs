@@ -15,6 +15,7 @@ mod triggers;
 
 use std::collections::BTreeMap;
 
+use crate::error::{Error, Result};
 use crate::project::stage::{Stage, Target};
 use crate::resource::{LogicalId, PROJECT_TAG, Resource, STAGE_TAG, Tag};
 
@@ -37,6 +38,8 @@ pub struct Topology {
     pub notes: Vec<String>,
     /// The SES identity of the sender, while SES hasn't verified it.
     pub unverified_sender: Option<String>,
+    /// Template parameters that stand for a secret, each with the name of the SSM parameter that holds it.
+    pub secrets: BTreeMap<LogicalId, String>,
 }
 
 /// One resource of a topology.
@@ -86,10 +89,16 @@ struct Builder<'a> {
     resources: BTreeMap<LogicalId, Node>,
     notes: Vec<String>,
     unverified_sender: Option<String>,
+    secrets: BTreeMap<LogicalId, String>,
+    /// A logical ID that two resources wanted.
+    clash: Option<LogicalId>,
 }
 
 /// Builds the topology of a stage.
-pub fn build(stage: &Stage, facts: &Facts) -> Topology {
+///
+/// Fails when two parts declare one logical ID. The names of the file can't bring that about, which a rule of
+/// theirs sees to; what is left is a fault of ours, which must not end in one resource taken for another.
+pub fn build(stage: &Stage, facts: &Facts) -> Result<Topology> {
     let mut tags: BTreeMap<&str, &str> = stage
         .tags
         .iter()
@@ -110,29 +119,38 @@ pub fn build(stage: &Stage, facts: &Facts) -> Topology {
         resources: BTreeMap::new(),
         notes: Vec::new(),
         unverified_sender: None,
+        secrets: BTreeMap::new(),
+        clash: None,
     };
     access::declare(&mut builder);
     email::declare(&mut builder);
     triggers::declare(&mut builder);
     alarms::declare(&mut builder);
     cognito::declare(&mut builder);
-    Topology {
+    if let Some(id) = builder.clash {
+        return Err(
+            Error::refused(format!("refused to plan: two resources are called `{id}`"))
+                .with_hint("this is a fault of saasauth; please report it with the project file"),
+        );
+    }
+    Ok(Topology {
         project: stage.project.clone(),
         stage: stage.name.clone(),
         resources: builder.resources,
         notes: builder.notes,
         unverified_sender: builder.unverified_sender,
-    }
+        secrets: builder.secrets,
+    })
 }
 
 impl Builder<'_> {
     fn add(&mut self, id: impl Into<LogicalId>, resource: Resource) {
-        let mut id = id.into();
-        // Two names can come down to one logical ID only when they differ in punctuation alone.
-        while self.resources.contains_key(&id) {
-            id.push('X');
+        let id = id.into();
+        if self.resources.contains_key(&id) {
+            self.clash = Some(id);
+        } else {
+            self.resources.insert(id, Node { resource });
         }
-        self.resources.insert(id, Node { resource });
     }
 
     fn note(&mut self, text: impl Into<String>) {

@@ -1,5 +1,7 @@
 //! Logical IDs and physical names.
 
+use crate::project::words::letters_and_digits;
+
 /// `{project}-{stage}-{thing}`.
 pub fn physical(project: &str, stage: &str, thing: &str) -> String {
     format!("{project}-{stage}-{thing}")
@@ -7,27 +9,10 @@ pub fn physical(project: &str, stage: &str, thing: &str) -> String {
 
 /// A logical ID from fixed words and a name of the file: letters and digits only, as CloudFormation
 /// wants them. `id("Domain", "acme.co-op.com")` is `DomainAcmeDotCoOpDotCom`.
+///
+/// Two names of one kind never share one: the project file is refused that has such a pair.
 pub fn id(prefix: &str, name: &str) -> String {
-    let mut id = prefix.to_owned();
-    let mut starts = true;
-    for character in name.chars() {
-        match character {
-            '.' => {
-                id.push_str("Dot");
-                starts = true;
-            }
-            letter if letter.is_ascii_alphanumeric() => {
-                id.push(if starts {
-                    letter.to_ascii_uppercase()
-                } else {
-                    letter
-                });
-                starts = false;
-            }
-            _ => starts = true,
-        }
-    }
-    id
+    format!("{prefix}{}", letters_and_digits(name))
 }
 
 #[cfg(test)]

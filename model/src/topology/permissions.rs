@@ -36,7 +36,7 @@ pub(super) fn confirm_user(builder: &Builder<'_>, function: &str) -> Vec<Stateme
 
 /// Of generateToken; `confirm_user` is the name of the other function.
 pub(super) fn generate_token(builder: &Builder<'_>, confirm_user: &str) -> Vec<Statement> {
-    vec![
+    let mut statements = vec![
         Statement::allow(
             "ReadOrMakeUser",
             // BatchGetItem reads roles. PutItem makes the record of a user nobody confirmed: one made by an administrator.
@@ -53,7 +53,17 @@ pub(super) fn generate_token(builder: &Builder<'_>, confirm_user: &str) -> Vec<S
             vec![table(builder, "domains")],
         ),
         hand_over(confirm_user),
-    ]
+    ];
+    // A user of an identity provider joins the company at the first sign-in, which may be all the
+    // confirmation there ever is. The record is made in the same transaction, by the right above.
+    if !builder.stage.domains.is_empty() {
+        statements.push(Statement::allow(
+            "JoinDomain",
+            &["dynamodb:GetItem", "dynamodb:PutItem"],
+            vec![table(builder, "domains")],
+        ));
+    }
+    statements
 }
 
 /// Of both: their own log group, where Lambda writes with the function's role. It is declared, so a

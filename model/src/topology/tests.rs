@@ -22,7 +22,7 @@ fn project(name: &str) -> project::Project {
 pub(crate) fn example(name: &str, stage: &str) -> Topology {
     let project = project(name);
     let stage = project.stage(stage).expect("the example has the stage");
-    build(stage, &Facts::assumed())
+    build(stage, &Facts::assumed()).expect("no two resources of one name")
 }
 
 #[test]
@@ -57,7 +57,8 @@ fn an_unverified_sender_falls_back_and_says_so() {
         &Facts {
             identity: Identity::Ours { ready: false },
         },
-    );
+    )
+    .expect("no two resources of one name");
     let pool = topology.resources["UserPool"].resource.properties();
     assert_eq!(
         pool["EmailConfiguration"]["EmailSendingAccount"],
@@ -74,7 +75,8 @@ fn an_unverified_sender_falls_back_and_says_so() {
         &Facts {
             identity: Identity::Ours { ready: false },
         },
-    );
+    )
+    .expect("no two resources of one name");
     let pool = local.resources["UserPool"].resource.properties();
     assert_eq!(
         pool["EmailConfiguration"]["EmailSendingAccount"],
@@ -90,7 +92,8 @@ fn a_shared_identity_is_used_but_not_declared() {
         &Facts {
             identity: Identity::Theirs { ready: true },
         },
-    );
+    )
+    .expect("no two resources of one name");
     assert!(!topology.resources.contains_key("EmailIdentity"));
     let pool = topology.resources["UserPool"].resource.properties();
     assert_eq!(

@@ -1,6 +1,7 @@
 //! The two functions: environment, role, logs, and who may invoke them.
 
-use std::collections::BTreeMap;
+use saasauth_contract::environment;
+use saasauth_contract::federation::ProviderDomains;
 
 use super::access::{DOMAINS_TABLE, PERMISSIONS_TABLE};
 use super::{Builder, cognito, email, permissions};
@@ -36,18 +37,13 @@ pub fn functions(stage: &Stage) -> [(&'static str, &'static str, &Trigger); 2] {
 
 pub(super) fn declare(builder: &mut Builder<'_>) {
     let stage = builder.stage;
-    let mut shared = tables(builder);
-    shared.insert(
-        "DEFAULT_ROLE".to_owned(),
-        Expr::from(stage.access.default_role.as_str()),
-    );
     let confirm_user = builder.name("confirm-user");
     let generate_token = Spec {
         id: GENERATE_TOKEN,
         thing: "generate-token",
         description: "Adds role, permissions and domains to the tokens of a user",
         trigger: &stage.triggers.generate_token,
-        environment: of_generate_token(builder, shared.clone(), &confirm_user),
+        environment: of_generate_token(builder, &confirm_user).to_vars(),
         statements: permissions::generate_token(builder, &confirm_user),
     };
     let confirm_user = Spec {
@@ -55,7 +51,7 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
         thing: "confirm-user",
         description: "Writes the record of a confirmed user and welcomes them",
         trigger: &stage.triggers.confirm_user,
-        environment: of_confirm_user(builder, shared),
+        environment: of_confirm_user(builder).to_vars(),
         statements: permissions::confirm_user(builder, &confirm_user),
     };
     declare_function(builder, confirm_user);
@@ -75,84 +71,51 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
     );
 }
 
-type Variables = BTreeMap<String, Expr>;
-
-fn set(variables: &mut Variables, name: &str, value: impl Into<String>) {
-    variables.insert(name.to_owned(), Expr::from(value.into()));
-}
-
-fn of_generate_token(
-    builder: &Builder<'_>,
-    mut variables: Variables,
-    confirm_user: &str,
-) -> Variables {
+fn of_generate_token(builder: &Builder<'_>, confirm_user: &str) -> environment::GenerateToken {
     let stage = builder.stage;
-    set(&mut variables, "CONFIRM_USER_FUNCTION", confirm_user);
-    set(&mut variables, "ROLES", known_roles(stage));
-    set(
-        &mut variables,
-        "CLAIMS_BUDGET",
-        stage.tokens.budget.to_string(),
-    );
-    if stage.tokens.scopes == TokenScopes::Permissions {
-        set(&mut variables, "TOKEN_SCOPES", "permissions");
+    let roles = stage.access.roles.keys();
+    environment::GenerateToken {
+        tables: tables(builder),
+        roles: environment::GenerateToken::roles(
+            &stage.access.default_role,
+            roles.map(|role| role.as_str()),
+        ),
+        claims_budget: *stage.tokens.budget as usize,
+        permissions_as_scopes: stage.tokens.scopes == TokenScopes::Permissions,
+        confirm_user_function: Some(confirm_user.to_owned()),
+        resource_server: cognito::resource_server(stage).map(str::to_owned),
+        provider_domains: provider_domains(stage),
     }
-    if let Some(server) = cognito::resource_server(stage) {
-        set(&mut variables, "RESOURCE_SERVER", server);
-    }
-    variables
 }
 
-/// The roles to read while a process starts. All variables of a function share 4 KB, so of very many roles
-/// the last are read when a token asks for them.
-fn known_roles(stage: &Stage) -> String {
-    const LONGEST: usize = 1024;
-    let default_role = &stage.access.default_role;
-    let others = stage.access.roles.keys();
-    let others = others.filter(|role| *role != default_role);
-    let mut names = String::new();
-    for role in std::iter::once(default_role).chain(others) {
-        if names.len() + role.len() >= LONGEST {
-            break;
-        }
-        if !names.is_empty() {
-            names.push(',');
-        }
-        names.push_str(role);
-    }
-    names
-}
-
-fn of_confirm_user(builder: &Builder<'_>, mut variables: Variables) -> Variables {
+fn of_confirm_user(builder: &Builder<'_>) -> environment::ConfirmUser {
     let stage = builder.stage;
-    if let Some(sender) = &stage.email
-        && let Some(welcome) = &sender.welcome
-    {
-        let fields = email::welcome_fields(welcome);
-        set(&mut variables, "WELCOME_FIELDS", fields);
-        set(&mut variables, "EMAIL_FROM", sender.from.to_string());
-        let template = email::welcome_template(builder);
-        set(&mut variables, "WELCOME_TEMPLATE", template);
-        let set_name = email::configuration_set(builder);
-        set(&mut variables, "CONFIGURATION_SET", set_name);
-        if !welcome.locales.is_empty() {
-            let locales: Vec<&str> = welcome
-                .locales
-                .keys()
-                .map(|locale| locale.as_str())
-                .collect();
-            set(&mut variables, "WELCOME_LOCALES", locales.join(","));
-        }
-    }
-    if let Some(marketing) = &stage.marketing {
+    let sender = stage.email.as_ref();
+    environment::ConfirmUser {
+        tables: tables(builder),
+        welcome: sender.and_then(|sender| {
+            let welcome = sender.welcome.as_ref()?;
+            let locales = welcome.locales.keys();
+            Some(environment::WelcomeMail {
+                from: sender.from.to_string(),
+                template: email::welcome_template(builder),
+                locales: locales.map(|locale| locale.to_string()).collect(),
+                configuration_set: Some(email::configuration_set(builder)),
+                fields: email::welcome_fields(welcome),
+            })
+        }),
         // Names of secrets, never secrets: whoever may read the function may read its environment.
-        set(
-            &mut variables,
-            "MARKETING",
-            marketing.settings().to_string(),
-        );
+        marketing: stage
+            .marketing
+            .as_ref()
+            .map(|marketing| marketing.settings_text()),
+        provider_domains: provider_domains(stage),
     }
-    variables
+}
+
+/// Whose domains a company's identity provider may vouch for.
+fn provider_domains(_stage: &Stage) -> ProviderDomains {
+    ProviderDomains::default()
 }
 
 /// What differs between the two functions.
@@ -161,7 +124,7 @@ struct Spec<'a> {
     thing: &'static str,
     description: &'static str,
     trigger: &'a Trigger,
-    environment: Variables,
+    environment: environment::Variables,
     statements: Vec<Statement>,
 }
 
@@ -208,7 +171,11 @@ fn declare_function(builder: &mut Builder<'_>, spec: Spec<'_>) {
         memory_size: *spec.trigger.memory_mb,
         timeout: *spec.trigger.timeout_seconds,
         environment: Environment {
-            variables: spec.environment,
+            variables: spec
+                .environment
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), Expr::from(value)))
+                .collect(),
         },
         code: Code {
             s3_bucket: Expr::reference(ARTIFACT_BUCKET),
@@ -234,17 +201,12 @@ fn declare_function(builder: &mut Builder<'_>, spec: Spec<'_>) {
 
 /// Table names are literals, not references: the functions need the names, not the tables, so
 /// neither waits for the other.
-fn tables(builder: &Builder<'_>) -> Variables {
+fn tables(builder: &Builder<'_>) -> environment::Tables {
     debug_assert!(builder.resources.contains_key(PERMISSIONS_TABLE));
     debug_assert!(builder.resources.contains_key(DOMAINS_TABLE));
-    BTreeMap::from([
-        (
-            "PERMISSIONS_TABLE".to_owned(),
-            Expr::from(builder.name("permissions")),
-        ),
-        (
-            "DOMAINS_TABLE".to_owned(),
-            Expr::from(builder.name("domains")),
-        ),
-    ])
+    environment::Tables {
+        permissions: builder.name("permissions"),
+        domains: builder.name("domains"),
+        default_role: builder.stage.access.default_role.to_string(),
+    }
 }

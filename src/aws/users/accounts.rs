@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_cognitoidentityprovider::types::{AttributeType, UserType};
+use saasauth_contract::record::{EMAIL, SUB};
 
 use crate::aws::classify::{found, gone};
 use crate::aws::{Aws, Fault, Result};
@@ -28,7 +29,7 @@ pub struct Account {
 impl Account {
     /// The address, when the user has one.
     pub fn email(&self) -> Option<&str> {
-        self.attributes.get("email").map(String::as_str)
+        self.attributes.get(EMAIL).map(String::as_str)
     }
 
     /// What the user is called in front of people.
@@ -75,7 +76,7 @@ impl Aws {
             let sub = user
                 .user_attributes()
                 .iter()
-                .find(|attribute| attribute.name() == "sub");
+                .find(|attribute| attribute.name() == SUB);
             sub.and_then(|attribute| attribute.value().map(str::to_owned))
         }))
     }
@@ -146,7 +147,7 @@ fn account(user: UserType) -> Option<Account> {
     });
     Some(Account {
         username: user.username?,
-        sub: attributes.get("sub")?.clone(),
+        sub: attributes.get(SUB)?.clone(),
         attributes,
         status: user
             .user_status

@@ -3,20 +3,16 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
+use saasauth_contract::delivery::{AT, ATTEMPTS, FAILED, REASON, STATE};
+use saasauth_contract::handover::{CONFIRM_SIGN_UP, Handover};
+use saasauth_contract::keys::{PARTITION_KEY, user_key};
+use saasauth_contract::record::{DELIVERIES, PENDING, SUB};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::items::{
-    AT, ATTEMPTS, DELIVERIES, Item, PENDING, PK, REASON, STATE, held, text, text_value, user_key,
-};
+use super::items::{Item, held, text, text_value};
 use super::{Account, Tables};
 use crate::aws::{Aws, Fault, Result};
-
-/// What a delivery's `state` is once nothing retries it.
-const FAILED: &str = "failed";
-
-/// The welcome email, among the names of deliveries.
-pub const WELCOME: &str = "welcome";
 
 /// What became of a delivery so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -57,7 +53,7 @@ impl Aws {
             .dynamodb
             .update_item()
             .table_name(&tables.permissions)
-            .key(PK, text_value(&user_key(sub)))
+            .key(PARTITION_KEY, text_value(&user_key(sub)))
             .expression_attribute_names("#deliveries", DELIVERIES)
             .expression_attribute_names("#state", STATE)
             .expression_attribute_names("#pending", PENDING)
@@ -83,8 +79,7 @@ impl Aws {
 
     /// Has confirmUser perform what it owes to a user; the deliveries are made after this returns.
     pub async fn hand_over_deliveries(&self, function: &str, sub: &str) -> Result<()> {
-        let payload = json!({ "saasauth": "deliver", "sub": sub });
-        self.hand_over(function, &payload).await
+        self.hand_over(function, &Handover::deliver(sub)).await
     }
 
     /// Has confirmUser do for a user what it does at a sign-up; it is done after this returns.
@@ -95,25 +90,24 @@ impl Aws {
         account: &Account,
     ) -> Result<()> {
         let mut attributes = json!(account.attributes);
-        attributes["sub"] = json!(account.sub);
+        attributes[SUB] = json!(account.sub);
         attributes["cognito:user_status"] = json!(account.status);
         // What Cognito itself sends, as far as the function reads it.
         let event = json!({
-            "triggerSource": "PostConfirmation_ConfirmSignUp",
+            "triggerSource": CONFIRM_SIGN_UP,
             "userPoolId": pool,
             "userName": account.username,
             "request": { "userAttributes": attributes },
         });
-        let payload = json!({ "saasauth": "confirm", "event": event });
-        self.hand_over(function, &payload).await
+        self.hand_over(function, &Handover::Confirm { event }).await
     }
 
-    async fn hand_over(&self, function: &str, payload: &serde_json::Value) -> Result<()> {
+    async fn hand_over(&self, function: &str, work: &Handover<'_, Value>) -> Result<()> {
         self.lambda
             .invoke()
             .function_name(function)
             .invocation_type(InvocationType::Event)
-            .payload(Blob::new(payload.to_string()))
+            .payload(Blob::new(json!(work).to_string()))
             .send()
             .await?;
         Ok(())

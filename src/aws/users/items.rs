@@ -1,47 +1,17 @@
-//! The words both tables are written in, and how values are read and written.
+//! How values of items are read and written. The words both tables are written in are the contract's.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use saasauth_contract::keys::{PARTITION_KEY, sub_of};
 
 use crate::aws::{Class, Result};
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// The keys of both tables; the Permissions table has no sort key.
-pub(super) const PK: &str = "pk";
-pub(super) const SK: &str = "sk";
-
-/// What keys begin with.
-pub(super) const USER_PREFIX: &str = "USER#";
-pub(super) const ROLE_PREFIX: &str = "ROLE#";
-pub(super) const DOMAIN_PREFIX: &str = "DOMAIN#";
-
-/// The attributes of a user's record. A membership has a role, too, and a role has permissions.
-pub(super) const EMAIL: &str = "email";
-pub(super) const ATTRIBUTES: &str = "attributes";
-pub(super) const STATUS: &str = "status";
-pub(super) const CREATED_AT: &str = "created_at";
-pub(super) const CONFIRMED_AT: &str = "confirmed_at";
-pub(super) const PENDING: &str = "pending";
-pub(super) const DELIVERIES: &str = "deliveries";
-pub(super) const ROLE: &str = "role";
-pub(super) const PERMISSIONS: &str = "permissions";
-
-/// The attributes of one of its deliveries.
-pub(super) const STATE: &str = "state";
-pub(super) const AT: &str = "at";
-pub(super) const ATTEMPTS: &str = "attempts";
-pub(super) const REASON: &str = "reason";
-
-/// The partition key of a user, in both tables.
-pub fn user_key(sub: &str) -> String {
-    format!("{USER_PREFIX}{sub}")
-}
-
 /// The `sub` of the user whose item it is.
 pub(super) fn sub(item: &Item) -> Option<&str> {
-    text(item, PK)?.strip_prefix(USER_PREFIX)
+    sub_of(text(item, PARTITION_KEY)?)
 }
 
 /// Whether the condition of a write held.

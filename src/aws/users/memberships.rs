@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+use saasauth_contract::keys::{
+    BY_DOMAIN, DOMAIN_PREFIX, PARTITION_KEY, SORT_KEY, USER_PREFIX, domain_key, domain_of, user_key,
+};
+use saasauth_contract::record::ROLE;
 
 use super::Tables;
-use super::items::{
-    DOMAIN_PREFIX, Item, PK, ROLE, SK, USER_PREFIX, sub, text, text_value, user_key,
-};
+use super::items::{Item, sub, text, text_value};
 use crate::aws::classify::found;
 use crate::aws::{Aws, Result};
-
-/// The index of the Domains table that finds the members of a domain.
-const BY_DOMAIN: &str = "by-domain";
 
 /// A change to a user's place in a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +63,7 @@ impl Aws {
             .table_name(&tables.domains)
             .index_name(BY_DOMAIN)
             .key_condition_expression("sk = :domain AND begins_with(pk, :user)")
-            .expression_attribute_values(":domain", text_value(&format!("{DOMAIN_PREFIX}{domain}")))
+            .expression_attribute_values(":domain", text_value(&domain_key(domain)))
             .expression_attribute_values(":user", text_value(USER_PREFIX))
             .into_paginator()
             .items()
@@ -138,16 +137,15 @@ impl Aws {
 }
 
 fn key(sub: &str, domain: &str) -> Item {
-    let domain = format!("{DOMAIN_PREFIX}{domain}");
     Item::from([
-        (PK.to_owned(), text_value(&user_key(sub))),
-        (SK.to_owned(), text_value(&domain)),
+        (PARTITION_KEY.to_owned(), text_value(&user_key(sub))),
+        (SORT_KEY.to_owned(), text_value(&domain_key(domain))),
     ])
 }
 
 /// Domain and role of a membership.
 fn membership(item: &Item) -> Option<(String, String)> {
-    let domain = text(item, SK)?.strip_prefix(DOMAIN_PREFIX)?;
+    let domain = domain_of(text(item, SORT_KEY)?)?;
     let role = text(item, ROLE).unwrap_or_default();
     Some((domain.to_owned(), role.to_owned()))
 }

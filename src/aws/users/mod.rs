@@ -13,8 +13,7 @@ mod sign_in;
 mod standing;
 
 pub use accounts::Account;
-pub use deliveries::{Delivery, WELCOME};
-pub use items::user_key;
+pub use deliveries::Delivery;
 pub use memberships::Membership;
 pub use records::{Part, Record};
 pub use sign_in::{AppClient, SignedIn, Tokens};

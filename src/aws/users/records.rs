@@ -6,11 +6,13 @@ use std::time::SystemTime;
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use futures::future::join_all;
-
-use super::items::{
-    ATTRIBUTES, CONFIRMED_AT, CREATED_AT, DELIVERIES, EMAIL, Item, PENDING, PERMISSIONS, PK, ROLE,
-    STATUS, USER_PREFIX, held, sub, text, text_value, texts, user_key,
+use saasauth_contract::keys::{PARTITION_KEY, USER_PREFIX, user_key};
+use saasauth_contract::record::{
+    ATTRIBUTES, CONFIRMED_AT, CREATED_AT, DELIVERIES, EMAIL, PENDING, PERMISSIONS, ROLE, STATUS,
+    descriptive,
 };
+
+use super::items::{Item, held, sub, text, text_value, texts};
 use super::{Account, Delivery, Membership, Tables};
 use crate::aws::classify::gone;
 use crate::aws::item::KEYS_PER_READ;
@@ -55,22 +57,10 @@ pub struct Part<T> {
 impl Record {
     /// A new record for a user of the pool, with nothing owed.
     pub fn new(account: &Account, role: &str, now: SystemTime) -> Self {
-        /// What the record keeps elsewhere, or is Cognito's own state.
-        const STATE: [&str; 5] = [
-            "sub",
-            "email",
-            "email_verified",
-            "phone_number_verified",
-            "identities",
-        ];
         let attributes = account
             .attributes
             .iter()
-            .filter(|(name, _)| !STATE.contains(&name.as_str()) && !name.starts_with("cognito:"))
-            .map(|(name, value)| {
-                let name = name.strip_prefix("custom:").unwrap_or(name);
-                (name.to_owned(), value.clone())
-            })
+            .filter_map(|(name, value)| Some((descriptive(name)?.to_owned(), value.clone())))
             .collect();
         Self {
             sub: account.sub.clone(),
@@ -118,7 +108,7 @@ impl Record {
             .map(|(name, value)| (name.clone(), text_value(value)))
             .collect();
         let mut item = Item::from([
-            (PK.to_owned(), text_value(&user_key(&self.sub))),
+            (PARTITION_KEY.to_owned(), text_value(&user_key(&self.sub))),
             (ATTRIBUTES.to_owned(), AttributeValue::M(attributes)),
             (
                 PERMISSIONS.to_owned(),
@@ -284,7 +274,7 @@ impl Aws {
             .dynamodb
             .delete_item()
             .table_name(&tables.permissions)
-            .key(PK, text_value(&user_key(sub)))
+            .key(PARTITION_KEY, text_value(&user_key(sub)))
             .send()
             .await;
         gone(answer.map_err(Fault::from))
@@ -311,7 +301,7 @@ fn difference(table: &str, before: &Record, after: &Record) -> Result<Option<Upd
     ];
     let mut update = Update::builder()
         .table_name(table)
-        .key(PK, text_value(&user_key(&before.sub)));
+        .key(PARTITION_KEY, text_value(&user_key(&before.sub)));
     let (mut set, mut removed) = (Vec::new(), Vec::new());
     let mut conditions = vec!["attribute_exists(pk)".to_owned()];
     for (name, old, new) in fields {

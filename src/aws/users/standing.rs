@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::items::{PERMISSIONS, PK, ROLE_PREFIX, text, texts, user_key};
+use saasauth_contract::keys::{PARTITION_KEY, role_key, role_of, user_key};
+use saasauth_contract::record::PERMISSIONS;
+
+use super::items::{text, texts};
 use super::{Record, Tables};
 use crate::aws::{Aws, Result, trace};
 
@@ -21,7 +24,7 @@ impl Aws {
     /// What decides the tokens of a user, and what these roles permit.
     pub async fn standing(&self, tables: &Tables, sub: &str, roles: &[&str]) -> Result<Standing> {
         let keys: Vec<String> = std::iter::once(user_key(sub))
-            .chain(roles.iter().map(|role| format!("{ROLE_PREFIX}{role}")))
+            .chain(roles.iter().map(|role| role_key(role)))
             .collect();
         let (items, domains) = tokio::join!(
             trace::beside(self.permission_items(tables, &keys)),
@@ -32,7 +35,7 @@ impl Aws {
             ..Standing::default()
         };
         for item in items? {
-            let role = text(&item, PK).and_then(|key| key.strip_prefix(ROLE_PREFIX));
+            let role = text(&item, PARTITION_KEY).and_then(role_of);
             match role {
                 Some(role) => {
                     let permissions = texts(&item, PERMISSIONS);
@@ -47,8 +50,7 @@ impl Aws {
             .as_ref()
             .and_then(|record| record.role.clone());
         if let Some(held) = held.filter(|held| !roles.contains(&held.as_str())) {
-            let key = format!("{ROLE_PREFIX}{held}");
-            let items = self.permission_items(tables, &[key]).await?;
+            let items = self.permission_items(tables, &[role_key(&held)]).await?;
             let permissions = items.first().map(|item| texts(item, PERMISSIONS));
             standing
                 .roles

@@ -30,7 +30,7 @@ pub fn render(topology: &Topology) -> Value {
     let mut template = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": format!("Sign-up and sign-in of {}, stage {}", topology.project, topology.stage),
-        "Parameters": parameters(),
+        "Parameters": parameters(topology),
         "Resources": resources,
         "Outputs": outputs(topology),
     });
@@ -41,7 +41,7 @@ pub fn render(topology: &Topology) -> Value {
     template
 }
 
-fn parameters() -> Value {
+fn parameters(topology: &Topology) -> Value {
     let mut parameters = Map::new();
     parameters.insert(
         ARTIFACT_BUCKET.to_owned(),
@@ -51,6 +51,14 @@ fn parameters() -> Value {
         parameters.insert(
             topology::code_parameter(function),
             json!({ "Type": "String", "Description": format!("The key of {function}'s package in the bucket") }),
+        );
+    }
+    for (parameter, secret) in &topology.secrets {
+        // CloudFormation reads no SecureString of SSM for these properties, so whoever deploys hands it in.
+        let description = format!("The secret that the SSM parameter {secret} holds");
+        parameters.insert(
+            parameter.clone(),
+            json!({ "Type": "String", "NoEcho": true, "Description": description }),
         );
     }
     Value::Object(parameters)

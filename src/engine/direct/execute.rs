@@ -291,13 +291,15 @@ impl Run<'_> {
     /// The digest of what a resource was left with.
     fn digest(&self, id: &str) -> String {
         let members = self.plan.steps.iter().flat_map(|step| &step.members);
-        let properties = members
+        let mut properties = members
             .filter(|member| member.logical_id == id)
             .filter_map(|member| member.work.properties());
         // A later step sends the whole of what an earlier one sent in part.
-        properties.last().map_or_else(String::new, |properties| {
-            digest(&self.answers.borrow().resolve(properties))
-        })
+        properties
+            .next_back()
+            .map_or_else(String::new, |properties| {
+                digest(&self.answers.borrow().resolve(properties))
+            })
     }
 }
 

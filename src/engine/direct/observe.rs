@@ -23,6 +23,8 @@ pub struct Found {
     pub ledger: Ledger,
     /// Who we are.
     pub caller: Caller,
+    /// Names of secrets that the stage refers to and that are not set.
+    pub unset_secrets: Vec<String>,
     /// The level of the last request.
     pub level: u32,
 }
@@ -123,7 +125,7 @@ async fn look(
     let facts = Facts {
         identity: identity_fact(aws, sender.as_ref(), recorded_identity),
     };
-    let mut topology = topology::build(stage, &facts);
+    let mut topology = topology::build(stage, &facts)?;
     if sandbox {
         topology.notes.push(format!(
             "SES is in its sandbox in {}: mail reaches verified addresses only, 200 a day; ask AWS for production access",
@@ -141,6 +143,9 @@ async fn look(
     }
 
     let mut answers = base_answers(stage, &caller);
+    for (parameter, secret) in &topology.secrets {
+        answers.reference(parameter, format!("ssm:{secret}"));
+    }
     for (function, digest) in digests {
         answers.reference(&topology::code_parameter(function), digest);
     }
@@ -185,6 +190,7 @@ async fn look(
         },
         ledger,
         caller,
+        unset_secrets: secrets,
         level: 0,
     })
 }
@@ -255,10 +261,13 @@ async fn missing_secrets(
     stage: &Stage,
     reads: Reads,
 ) -> crate::aws::Result<Vec<String>> {
-    let names = match &stage.marketing {
-        Some(marketing) if reads == Reads::All => Vec::from_iter(marketing.secrets()),
-        _ => return Ok(Vec::new()),
+    let names: Vec<&str> = match reads {
+        Reads::All => stage.secrets().into_iter().collect(),
+        Reads::Unknown => Vec::new(),
     };
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
     let set = aws.secrets(&names).await?;
     Ok(names
         .into_iter()

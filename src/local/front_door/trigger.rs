@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use saasauth_contract::handover::CONFIRM_SIGN_UP;
 use serde_json::{Map, Value, json};
 
 /// What set the trigger off.
@@ -17,7 +18,7 @@ pub(super) enum TriggerSource {
 impl TriggerSource {
     fn name(self) -> &'static str {
         match self {
-            Self::ConfirmSignUp => "PostConfirmation_ConfirmSignUp",
+            Self::ConfirmSignUp => CONFIRM_SIGN_UP,
             Self::ConfirmForgotPassword => "PostConfirmation_ConfirmForgotPassword",
         }
     }

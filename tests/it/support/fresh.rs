@@ -32,7 +32,11 @@ impl Fresh {
             // Always the same folder: a build is told where it runs, and elsewhere would start over.
             let directory = kept.join(NAME);
             let made = folder(NAME);
-            run(saasauth().args(["init", "--name", NAME]).arg(&made)).expect(0);
+            // The region of the third-party clients.
+            run(saasauth()
+                .args(["init", "--name", NAME, "--region", "eu-west-1"])
+                .arg(&made))
+            .expect(0);
             // The hooks come first, so that the project ends up as `init` writes it, freshly built.
             let with_hooks = folder("with-hooks");
             copy(&made, &with_hooks);

@@ -148,6 +148,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use saasauth_contract::environment::Tables;
+    use saasauth_contract::federation::ProviderDomains;
 
     use super::super::settings::Marketing;
     use super::*;
@@ -170,6 +171,7 @@ mod tests {
                 fields: Vec::new(),
             }),
             marketing: Some(Marketing::from_json(marketing)),
+            provider_domains: ProviderDomains::default(),
         }
     }
 

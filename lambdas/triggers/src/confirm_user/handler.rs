@@ -47,7 +47,11 @@ impl<H: Hooks> ConfirmUser<H> {
     ) -> Self {
         let secrets = Secrets::new(aws.signed.clone());
         Self {
-            registry: Registry::new(dynamodb.clone(), settings.tables.clone()),
+            registry: Registry::new(
+                dynamodb.clone(),
+                settings.tables.clone(),
+                settings.provider_domains.clone(),
+            ),
             courier: Courier::new(dynamodb, ses, aws.http.clone(), secrets),
             signed: aws.signed.clone(),
             settings,

@@ -2,6 +2,7 @@
 
 use lambda_runtime::Error;
 use saasauth_contract::environment::{self, Tables, WelcomeMail};
+use saasauth_contract::federation::ProviderDomains;
 use saasauth_contract::marketing;
 use serde_json::{Map, Value};
 
@@ -19,6 +20,8 @@ pub struct Settings {
     pub welcome: Option<WelcomeMail>,
     /// Absent when the project tells no marketing platform.
     pub marketing: Option<Marketing>,
+    /// Whose addresses the companies' identity providers may vouch for.
+    pub provider_domains: ProviderDomains,
 }
 
 /// Which platforms are told, of whom.
@@ -43,12 +46,14 @@ impl Settings {
             tables,
             welcome,
             marketing,
+            provider_domains,
         } = environment::ConfirmUser::from_vars(lookup)?;
         Ok(Self {
             tables,
             function: lookup(FUNCTION_NAME),
             welcome,
             marketing: marketing.map(|text| Marketing::from_json(&text)),
+            provider_domains,
         })
     }
 }

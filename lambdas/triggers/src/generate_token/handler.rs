@@ -63,7 +63,11 @@ impl<H: Hooks> GenerateToken<H> {
         hooks: H,
     ) -> Self {
         let roles = Roles::new(dynamodb.clone(), settings.tables.permissions.clone());
-        let registry = Registry::new(dynamodb.clone(), settings.tables.clone());
+        let registry = Registry::new(
+            dynamodb.clone(),
+            settings.tables.clone(),
+            settings.provider_domains.clone(),
+        );
         Self {
             dynamodb,
             signed,
@@ -280,7 +284,7 @@ impl<H: Hooks> GenerateToken<H> {
     /// or lost to a failed write. Whoever was faster wins.
     ///
     /// A federated user joins the company of an address that the provider vouches for, as one who signs up
-    /// here does: the provider's word may be all the confirmation there ever is.
+    /// here does, if its word counts for that company: it may be all the confirmation there ever is.
     async fn create(
         &self,
         sub: &str,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::support::cloud::Cloud;
 use crate::support::server::Reply;
 use crate::support::*;
+use saasauth_contract::federation::ProviderDomains;
 use saasauth_triggers::confirm_user;
 use saasauth_triggers::internal::TriggerError;
 use serde_json::{Value, json};
@@ -61,6 +62,31 @@ async fn an_unverified_address_joins_nothing() {
     assert!(invoke(&function, unverified).await.is_ok());
     assert_eq!(cloud.calls("GetItem"), 0, "the domain isn't even read");
     assert_eq!(cloud.user(SUB).expect("recorded")["role"]["S"], "member");
+}
+
+#[tokio::test]
+async fn a_companys_provider_lets_users_into_that_company_alone() {
+    for (listed, joins) in [
+        ("Okta=acme.com", true),
+        ("Okta=globex.com;Acme=acme.com", false),
+    ] {
+        let cloud = Cloud::start().await;
+        cloud.put("domains", domain("admin"));
+        let settings = confirm_user::Settings {
+            provider_domains: ProviderDomains::from_text(listed).expect("it is legal"),
+            ..settings()
+        };
+        let mut event = event();
+        let attributes = &mut event["request"]["userAttributes"];
+        attributes["cognito:user_status"] = json!("EXTERNAL_PROVIDER");
+        attributes["identities"] = json!(r#"[{"providerName":"Okta","providerType":"OIDC"}]"#);
+        let function = function(cloud.url(), settings);
+        assert!(invoke(&function, event).await.is_ok());
+        let role = cloud.user(SUB).expect("recorded")["role"]["S"].clone();
+        assert_eq!(role, if joins { "admin" } else { "member" }, "{listed}");
+        let membership = cloud.item("domains", &format!("USER#{SUB}"), "DOMAIN#acme.com");
+        assert_eq!(membership.is_some(), joins, "{listed}");
+    }
 }
 
 #[tokio::test]

@@ -16,10 +16,25 @@ fn federated(changes: &[(&str, Value)]) -> Event {
     let mut event = event();
     let attributes = &mut event.request.user_attributes.0;
     attributes.insert("cognito:user_status".to_owned(), json!("EXTERNAL_PROVIDER"));
+    attributes.insert("identities".to_owned(), identities(&[("Google", "Google")]));
     for (name, value) in changes {
         attributes.insert((*name).to_owned(), value.clone());
     }
     event
+}
+
+/// What Cognito says of these providers, each with its type.
+fn identities(providers: &[(&str, &str)]) -> Value {
+    let identities: Vec<Value> = providers
+        .iter()
+        .map(|(name, kind)| {
+            json!({
+                "userId": "1234", "providerName": name, "providerType": kind, "issuer": null,
+                "primary": "true", "dateCreated": "1764000000000",
+            })
+        })
+        .collect();
+    json!(json!(identities).to_string())
 }
 
 /// The registered domain, whose users are admins.
@@ -84,7 +99,7 @@ async fn a_vouched_for_address_joins_its_company_at_the_first_sign_in() {
         federated(&[]),
         federated(&[
             ("cognito:user_status", json!("CONFIRMED")),
-            ("identities", json!(r#"[{"providerName":"Google"}]"#)),
+            ("identities", identities(&[("Google", "Google")])),
         ]),
         federated(&[("email", json!("Ada@ACME.com"))]),
     ] {
@@ -103,6 +118,61 @@ async fn a_vouched_for_address_joins_its_company_at_the_first_sign_in() {
             json!({ "role": "admin", "permissions": ["*"], "domains": ["acme.com"] })
         );
         assert_eq!((joined.num_calls(), alone.num_calls()), (1, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_companys_provider_lets_users_into_that_company_alone() {
+    let listed = |text: &str| Settings {
+        provider_domains: ProviderDomains::from_text(text).expect("it is legal"),
+        ..settings()
+    };
+    let okta = ("Okta", "OIDC");
+    for (settings, identities, joins) in [
+        (listed("Okta=acme.com"), identities(&[okta]), true),
+        (listed("Okta=acme.de acme.com"), identities(&[okta]), true),
+        // Somebody else's company, which asserts an address of this one.
+        (
+            listed("Okta=globex.com;Acme=acme.com"),
+            identities(&[okta]),
+            false,
+        ),
+        (settings(), identities(&[okta]), false),
+        // Called like a social one.
+        (settings(), identities(&[("Google", "OIDC")]), false),
+        // Linked to one that could, and may have written the address itself.
+        (settings(), identities(&[("Google", "Google"), okta]), false),
+        (
+            listed("Okta=acme.com"),
+            identities(&[("Google", "Google"), okta]),
+            true,
+        ),
+        // Nobody says who it was.
+        (listed("Okta=acme.com"), json!("[]"), false),
+        (listed("Okta=acme.com"), json!("Okta"), false),
+        (listed("Okta=acme.com"), Value::Null, false),
+    ] {
+        let event = federated(&[("identities", identities.clone())]);
+        let (joined, alone) = (joined(), alone());
+        let rules = [
+            &no_record(),
+            &registered(),
+            &joined,
+            &alone,
+            &both_roles(),
+            &domains(&[]),
+        ];
+        let trigger = trigger_with(&rules, settings.clone(), "http://127.0.0.1:9");
+        let claims = both_claims(&trigger, event).await;
+        let providers = &settings.provider_domains;
+        let context = format!("{identities} with {providers}");
+        assert_eq!(
+            claims["role"],
+            if joins { "admin" } else { "member" },
+            "{context}"
+        );
+        assert_eq!(joined.num_calls(), usize::from(joins), "{context}");
+        assert_eq!(alone.num_calls(), usize::from(!joins), "{context}");
     }
 }
 

@@ -20,6 +20,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::error::{ConditionalCheckFailedException, ResourceNotFoundException};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use saasauth_contract::environment::{GenerateToken as Settings, Tables};
+use saasauth_contract::federation::ProviderDomains;
 use saasauth_triggers::generate_token::{DISABLED, GenerateToken, Hooks};
 use saasauth_triggers::internal::{Aws, Event, Log, TriggerError, text};
 use serde_json::{Map, Value, json};
@@ -43,6 +44,7 @@ fn settings() -> Settings {
         claims_budget: 4096,
         confirm_user_function: None,
         resource_server: None,
+        provider_domains: ProviderDomains::default(),
     }
 }
 

@@ -76,6 +76,7 @@ fn for_users(
         scopes,
         read,
         write,
+        providers: _,
     } = client;
     if has_hosted_ui && callback_urls.is_empty() {
         report.add(
@@ -117,6 +118,7 @@ fn machine(name: &Name, client: &Client, has_hosted_ui: bool, report: &mut Repor
         scopes,
         read,
         write,
+        providers: _,
     } = client;
     for (key, span) in [
         ("callback_urls", callback_urls.span()),

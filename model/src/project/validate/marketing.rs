@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use saasauth_contract::environment::LONGEST_MARKETING;
+
 use super::{Report, hosts};
 use crate::project::source::Span;
 use crate::project::stage::{
@@ -10,9 +12,6 @@ use crate::project::stage::{
 };
 use crate::project::tree::{At, Name};
 use crate::project::words;
-
-/// Lambda gives all of a function's environment 4 KB; this leaves a quarter to everything else.
-const MAX_SETTINGS: usize = 3 * 1024;
 
 pub(super) fn marketing(
     at: &mut At<Marketing>,
@@ -111,13 +110,13 @@ fn check_whole(at: &At<Marketing>, report: &mut Report<'_>) {
             "add `mailchimp`, `hubspot`, `beehiiv`, `kit` or `webhook`, or remove `marketing`",
         );
     }
-    let size = at.settings().to_string().len();
-    if size > MAX_SETTINGS {
+    let size = at.settings_text().len();
+    if size > LONGEST_MARKETING {
         report.add(
             at.span(),
             format!("the marketing settings take {size} bytes"),
             format!(
-                "a function's environment has room for {MAX_SETTINGS}; map fewer fields, or shorten tags"
+                "a function's environment has room for {LONGEST_MARKETING}; map fewer fields, or shorten tags"
             ),
         );
     }

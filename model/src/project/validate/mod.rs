@@ -9,6 +9,7 @@ mod email;
 mod hosts;
 mod marketing;
 mod naming;
+mod providers;
 mod secrets;
 mod sign_in;
 mod tokens;
@@ -179,7 +180,10 @@ pub(super) fn stage(
     if let Some(hosted_ui) = hosted_ui {
         clients::hosted_ui(hosted_ui, report);
     }
+    let local = **target == Target::Local;
+    providers::providers(sign_in, hosted_ui.is_some(), local, report);
     clients::clients(clients, hosted_ui.is_some(), sign_in, report);
+    providers::of_clients(clients, sign_in, report);
     if let Some(email) = email {
         email::email(email, sign_in, report);
     }
@@ -190,7 +194,16 @@ pub(super) fn stage(
         alarms::alarms(alarms, region, report);
     }
     triggers::triggers(triggers, report);
-    if **target == Target::Local {
+    naming::check_apart("clients", clients.keys(), report);
+    naming::check_apart("roles", access.roles.keys(), report);
+    naming::check_apart("domains", domains.keys(), report);
+    naming::check_apart("providers", sign_in.providers.keys(), report);
+    let welcome = email.as_ref().and_then(|email| email.welcome.as_ref());
+    let locales = welcome
+        .into_iter()
+        .flat_map(|welcome| welcome.locales.keys());
+    naming::check_apart("languages", locales, report);
+    if local {
         // An emulator has one account of its own, nothing to protect and no change sets to audit.
         *account = None;
         *engine = Engine::Direct;

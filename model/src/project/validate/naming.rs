@@ -1,6 +1,7 @@
 //! What a stage is called and where it lives: version, names, target, region, account, tags.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::{LOCAL, Report};
 use crate::project::file::File;
@@ -9,8 +10,9 @@ use crate::project::stage::Target;
 use crate::project::tree::{At, Name, Origin};
 use crate::project::words;
 
-/// IAM and Lambda names end at 64 characters; `-generate-token-role` is our longest ending.
-const PROJECT_AND_STAGE: usize = 64 - "-generate-token-role".len();
+/// Names in IAM, Lambda and SES end at 64 characters. The longest ending is that of a welcome email's
+/// template in another language: 20 characters hold `-welcome-zh-Hant-TW`, and so `-generate-token`.
+const PROJECT_AND_STAGE: usize = 64 - 20;
 
 /// DynamoDB, Lambda and IAM allow 50 tags; four of them are ours to set.
 const MAX_TAGS: usize = 46;
@@ -102,13 +104,48 @@ fn stage_name(project: &str, name: &Name, report: &mut Report<'_>) {
             format!("`{project}-{name}` has {length} characters"),
             format!(
                 "shorten the stage's or the project's name to {PROJECT_AND_STAGE} together, \
-                 so that role names fit AWS's 64"
+                 so that every name fits AWS's 64"
             ),
         );
     }
 }
 
 /// `a-z`, digits and single hyphens inside, a letter first.
+/// Reports names of one kind that come down to one logical ID. Whichever of two were deployed first, the other
+/// would be taken for it: a client for another client, with its ID and its users' sessions.
+pub(super) fn check_apart<'a>(
+    what: &str,
+    names: impl IntoIterator<Item = &'a Name>,
+    report: &mut Report<'_>,
+) {
+    let mut seen: BTreeMap<String, &Name> = BTreeMap::new();
+    for name in names {
+        match seen.entry(words::letters_and_digits(name)) {
+            Entry::Vacant(entry) => {
+                entry.insert(name);
+            }
+            Entry::Occupied(entry) => {
+                // The later one in the file is the one to change.
+                let other = *entry.get();
+                let start = |name: &Name| name.span().map(|span| span.start);
+                let (first, second) = if start(other) <= start(name) {
+                    (other, name)
+                } else {
+                    (name, other)
+                };
+                report.add(
+                    second.span(),
+                    format!("`{second}` can't stand beside `{first}`"),
+                    format!(
+                        "both {what} come down to the logical ID part `{}`; choose names that differ in letters or digits",
+                        entry.key()
+                    ),
+                );
+            }
+        }
+    }
+}
+
 pub(super) fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && !name.ends_with('-')

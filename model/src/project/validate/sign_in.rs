@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use saasauth_contract::record::CUSTOM_PREFIX;
+
 use super::Report;
 use crate::project::source::Span;
 use crate::project::stage::{
@@ -33,6 +35,7 @@ pub(super) fn sign_in(sign_in: &mut SignIn, has_sender: bool, report: &mut Repor
         verify,
         mfa,
         plan,
+        providers: _,
     } = sign_in;
     check_with(with, report);
     check_attributes(attributes, report);
@@ -99,7 +102,7 @@ fn check_custom_name(name: &Name, report: &mut Report<'_>) {
     let text = name.as_str();
     let length = text.chars().count();
     if let Some(bare) = text
-        .strip_prefix("custom:")
+        .strip_prefix(CUSTOM_PREFIX)
         .or_else(|| text.strip_prefix("dev:"))
     {
         report.add(

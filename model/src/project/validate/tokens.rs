@@ -1,16 +1,15 @@
 //! What tokens say of a user, and the roles that would say too much.
 
+use saasauth_contract::claims::{BUDGETS, DOMAINS, PERMISSIONS, ROLE, scope_bytes, token_bytes};
+use saasauth_contract::permission;
+
 use super::Report;
-use crate::project::permission;
 use crate::project::source::Span;
 use crate::project::stage::{Access, TokenClaims, TokenScopes};
 
-/// API gateways and load balancers take 8 to 16 KB of headers, and a token is one of them.
-const BUDGETS: std::ops::RangeInclusive<u32> = 512..=8192;
-
 pub(super) fn tokens(tokens: &TokenClaims, report: &mut Report<'_>) {
     let budget = &tokens.budget;
-    if !BUDGETS.contains(budget) {
+    if !BUDGETS.contains(&(**budget as usize)) {
         report.add(
             budget.span(),
             format!("a token can't have {budget} bytes for claims"),
@@ -54,12 +53,16 @@ fn claims_bytes<'a>(
     scopes: TokenScopes,
 ) -> usize {
     let kept = permission::compact(permissions);
-    let claims = serde_json::json!({ "domains": [], "permissions": kept, "role": role });
+    let claims = serde_json::json!({ DOMAINS: [], PERMISSIONS: kept, ROLE: role });
     let scope: usize = match scopes {
         TokenScopes::None => 0,
-        TokenScopes::Permissions => kept.iter().map(|permission| permission.len() + 1).sum(),
+        TokenScopes::Permissions => kept
+            .iter()
+            .filter_map(|permission| permission::as_scope(permission))
+            .map(scope_bytes)
+            .sum(),
     };
-    ((claims.to_string().len() + scope) * 4).div_ceil(3)
+    token_bytes(claims.to_string().len(), scope)
 }
 
 #[cfg(test)]
@@ -91,6 +94,10 @@ mod tests {
             alone
         );
         assert!(bytes(&["a:*", "b:read"], TokenScopes::None) > alone);
-        assert_eq!(bytes(&["*:*", "b:read"], TokenScopes::None), alone);
+        // The token says it shorter.
+        assert_eq!(
+            bytes(&["*:*", "b:read"], TokenScopes::None),
+            bytes(&["*"], TokenScopes::None)
+        );
     }
 }

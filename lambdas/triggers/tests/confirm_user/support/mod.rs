@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use aws_sdk_sesv2::config::retry::RetryConfig;
 use saasauth_contract::environment::{Tables, WelcomeMail};
+use saasauth_contract::federation::ProviderDomains;
 use saasauth_triggers::confirm_user::{ConfirmUser, Hooks, Marketing, Settings};
 use saasauth_triggers::internal::{Aws, Log, TriggerError};
 use serde_json::{Value, json};
@@ -40,6 +41,7 @@ pub(crate) fn settings() -> Settings {
         function: Some("acme-test-confirm-user".to_owned()),
         welcome: None,
         marketing: None,
+        provider_domains: ProviderDomains::default(),
     }
 }
 
