@@ -22,7 +22,7 @@ const EDGES: [(&str, &[&str]); 10] = [
     // An operator's changes to the users of a deployed stage.
     ("people", &["aws", "engine"]),
     // It shows what is told, and asks nothing: the events of the engine, and under `-v` the requests.
-    ("ui", &["aws::trace", "engine::event", "people"]),
+    ("ui", &["aws::trace", "engine::event", "people", "scaffold"]),
     // A user of a deployed stage: finds it by its outputs, and reads the mail of the local cloud.
     ("verify", &["aws", "engine", "local"]),
     // Puts them together.

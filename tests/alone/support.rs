@@ -15,12 +15,11 @@ mod folders;
 #[path = "../support/golden.rs"]
 mod golden;
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(crate) use command::{run, saasauth};
-pub(crate) use folders::{copy, folder, repository};
+pub(crate) use folders::{copy, files, folder, repository};
 pub(crate) use golden::assert_golden;
 
 /// A folder with `examples/starter` as it is after `git clone`.
@@ -36,22 +35,4 @@ pub(crate) fn starter() -> PathBuf {
     )
     .unwrap();
     folder
-}
-
-/// Every file below a folder, by its path in it.
-pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let bytes = fs::read(&path).unwrap();
-                found.insert(path.strip_prefix(folder).unwrap().to_path_buf(), bytes);
-            }
-        }
-    }
-    found
 }

@@ -17,7 +17,7 @@ mod terminal;
 pub(crate) use cloud::Cloud;
 pub(crate) use command::{Output, Started, run, saasauth, signal, start};
 pub(crate) use emulator::Emulator;
-pub(crate) use folders::{copy, folder, guard, repository, until};
+pub(crate) use folders::{copy, files, folder, guard, repository, until};
 pub(crate) use fresh::{Fresh, build_here};
 pub(crate) use gate::{Gate, Moment};
 pub(crate) use platforms::{PLATFORMS, Platforms, ask, key, start_with_input};
