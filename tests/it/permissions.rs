@@ -33,6 +33,13 @@ fn project(emulator: &Emulator, platforms: &Platforms) -> Project {
     };
     let opt_in = "    marketing_opt_in: { type: boolean }\n";
     project.edit(opt_in, &format!("{opt_in}    locale: {{}}\n"));
+    // generateToken may join users to companies where others sign them in.
+    let verify = "  verify: { by: email, how: code }\n";
+    let saml = "{ kind: saml, metadata_url: \"https://corp.example/saml\", attributes: { email: mail, name: displayName } }";
+    project.edit(
+        verify,
+        &format!("{verify}  providers: {{ corp: {saml} }}\n"),
+    );
     let text = "    text: emails/welcome.txt\n";
     let german = "{ subject: \"Willkommen, {{name}}\", html: emails/welcome.html }";
     project.edit(text, &format!("{text}    locales: {{ de: {german} }}\n"));

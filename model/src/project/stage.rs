@@ -20,6 +20,8 @@ use saasauth_contract::record::CUSTOM_PREFIX;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use saasauth_contract::federation::ProviderDomains;
+
 pub use super::spelling::{Lifetime, Secret, Sender};
 use super::tree::{At, Name};
 use crate::error::{Error, ErrorKind, Result};
@@ -195,6 +197,20 @@ impl SignIn {
     /// Whether users sign in with it.
     pub fn is_with(&self, name: SignInName) -> bool {
         self.with.iter().any(|with| *with == name)
+    }
+
+    /// Whose addresses each company's own provider is believed about: the domains among its identifiers.
+    pub fn provider_domains(&self) -> ProviderDomains {
+        let mut all = ProviderDomains::default();
+        for (name, provider) in &self.providers {
+            if !ProviderKind::SOCIAL.contains(&provider.kind) {
+                for identifier in &provider.identifiers {
+                    // An identifier need not be a domain; one that isn't vouches for nobody.
+                    all.add(name, identifier);
+                }
+            }
+        }
+        all
     }
 
     /// The names of the secrets the providers need.

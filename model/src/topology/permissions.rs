@@ -56,7 +56,8 @@ pub(super) fn generate_token(builder: &Builder<'_>, confirm_user: &str) -> Vec<S
     ];
     // A user of an identity provider joins the company at the first sign-in, which may be all the
     // confirmation there ever is. The record is made in the same transaction, by the right above.
-    if !builder.stage.domains.is_empty() {
+    let stage = builder.stage;
+    if !stage.domains.is_empty() && !stage.sign_in.providers.is_empty() {
         statements.push(Statement::allow(
             "JoinDomain",
             &["dynamodb:GetItem", "dynamodb:PutItem"],

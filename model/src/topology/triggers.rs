@@ -114,8 +114,8 @@ fn of_confirm_user(builder: &Builder<'_>) -> environment::ConfirmUser {
 }
 
 /// Whose domains a company's identity provider may vouch for.
-fn provider_domains(_stage: &Stage) -> ProviderDomains {
-    ProviderDomains::default()
+fn provider_domains(stage: &Stage) -> ProviderDomains {
+    stage.sign_in.provider_domains()
 }
 
 /// What differs between the two functions.

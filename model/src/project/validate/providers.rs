@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use saasauth_contract::environment::LONGEST_PROVIDER_DOMAINS;
+
 use super::{Report, hosts, naming};
 use crate::project::source::{Source, Span};
 use crate::project::stage::{
@@ -46,6 +48,17 @@ pub(super) fn providers(
         complete(provider, attributes);
         check_mapping(name, provider, attributes, report);
         check_identifiers(provider, &mut identifiers, report);
+    }
+    let size = sign_in.provider_domains().to_string().len();
+    if size > LONGEST_PROVIDER_DOMAINS {
+        let last = sign_in.providers.keys().last();
+        report.add(
+            last.and_then(At::span),
+            format!("the providers and their identifiers take {size} bytes"),
+            format!(
+                "a function's environment has room for {LONGEST_PROVIDER_DOMAINS}; name fewer domains"
+            ),
+        );
     }
 }
 
