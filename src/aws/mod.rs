@@ -8,22 +8,30 @@
 mod alarm;
 pub mod classify;
 mod clients;
+mod configuration_set;
 mod counts;
-mod event_invoke;
+mod email_identity;
+mod event_invoke_config;
 mod function;
 mod item;
 mod lifecycle;
 mod log_group;
+mod permission;
 #[cfg(test)]
 pub(crate) mod replay;
 mod role;
+mod role_policy;
 pub mod secrets;
 mod ses;
 mod table;
+mod template;
 pub mod trace;
 mod user_pool;
-mod user_pool_children;
+mod user_pool_client;
+mod user_pool_domain;
+mod user_pool_group;
 mod user_pool_identity_provider;
+mod user_pool_resource_server;
 pub mod users;
 mod wait;
 
@@ -37,8 +45,8 @@ use serde_json::Value;
 
 pub use classify::{Class, Fault, Result};
 pub use clients::{Aws, Caller, Package, Settings};
+pub use email_identity::IdentityState;
 use saasauth_model::resource::{Kind, Live, LogicalId, Owner, REF, Resolved};
-pub use ses::IdentityState;
 
 /// Told what a request waits for, each time it starts waiting.
 pub type Waiting<'a> = &'a (dyn Fn(&'static str) + Send + Sync);

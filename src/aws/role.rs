@@ -1,14 +1,15 @@
-//! `AWS::IAM::Role` and `AWS::IAM::RolePolicy`.
+//! `AWS::IAM::Role`.
 
 use std::collections::BTreeSet;
 
 use aws_sdk_iam::types::Tag;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::classify::{found, gone};
 use super::lifecycle::{Change, Lifecycle, each};
-use super::{Aws, Fault, Result, Waiting, Wanted, live, parts, removed_tags, tag_list, with_arn};
-use saasauth_model::resource::{self, Kind, Live, LogicalId, PolicyDocument, Role, RolePolicy};
+use super::{Aws, Fault, Result, Waiting, Wanted, live, removed_tags, tag_list, with_arn};
+use saasauth_model::resource::{self, Kind, Live, LogicalId, PolicyDocument, Role};
 
 impl Lifecycle for Role<String> {
     async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
@@ -25,24 +26,6 @@ impl Lifecycle for Role<String> {
 
     async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
         aws.delete_role(physical_id).await
-    }
-}
-
-impl Lifecycle for RolePolicy<String> {
-    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
-        each(wanted, async |id| aws.read_role_policy(id).await).await
-    }
-
-    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
-        aws.put_role_policy(self).await
-    }
-
-    async fn update(&self, aws: &Aws, _change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
-        aws.put_role_policy(self).await.map(drop)
-    }
-
-    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
-        aws.delete_role_policy(physical_id).await
     }
 }
 
@@ -139,50 +122,6 @@ impl Aws {
                 .map_err(Fault::from),
         )
     }
-
-    pub(super) async fn read_role_policy(&self, physical_id: &str) -> Result<Option<Live>> {
-        let (policy_name, role_name) = parts(physical_id);
-        let answer = self
-            .iam
-            .get_role_policy()
-            .policy_name(policy_name)
-            .role_name(role_name)
-            .send()
-            .await
-            .map_err(Fault::from);
-        let Some(answer) = found(answer)? else {
-            return Ok(None);
-        };
-        let properties = json!({
-            "PolicyName": policy_name,
-            "RoleName": role_name,
-            "PolicyDocument": policy(Some(answer.policy_document()))?,
-        });
-        Ok(Some(live(Kind::RolePolicy, physical_id, properties)))
-    }
-
-    /// Makes or replaces it: an inline policy has no partial update.
-    pub(super) async fn put_role_policy(&self, one: &RolePolicy<String>) -> Result<Live> {
-        self.iam
-            .put_role_policy()
-            .policy_name(&one.policy_name)
-            .role_name(&one.role_name)
-            .policy_document(text(&one.policy_document))
-            .send()
-            .await?;
-        let physical_id = format!("{}|{}", one.policy_name, one.role_name);
-        Ok(self.made(Kind::RolePolicy, physical_id, one))
-    }
-
-    pub(super) async fn delete_role_policy(&self, physical_id: &str) -> Result<()> {
-        let (policy_name, role_name) = parts(physical_id);
-        let request = self
-            .iam
-            .delete_role_policy()
-            .policy_name(policy_name)
-            .role_name(role_name);
-        gone(request.send().await.map_err(Fault::from))
-    }
 }
 
 fn tags(tags: &[resource::Tag]) -> Result<Vec<Tag>> {
@@ -191,30 +130,16 @@ fn tags(tags: &[resource::Tag]) -> Result<Vec<Tag>> {
         .collect()
 }
 
-fn text(document: &PolicyDocument<String>) -> String {
+pub(super) fn text(document: &PolicyDocument<String>) -> String {
     // Strings, lists and string-keyed maps: nothing in it can fail to serialise.
     serde_json::to_string(document).unwrap_or_default()
 }
 
 /// IAM returns documents percent-encoded (RFC 3986).
-fn policy(encoded: Option<&str>) -> Result<Value> {
-    let text = percent_decoded(encoded.unwrap_or_default());
+pub(super) fn policy(encoded: Option<&str>) -> Result<Value> {
+    let text: Vec<u8> = percent_decode_str(encoded.unwrap_or_default()).collect();
     serde_json::from_slice(&text)
         .map_err(|error| Fault::ours("IAM returned a policy that is no JSON").with_source(error))
-}
-
-fn percent_decoded(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let digits = after.get(..2).filter(|_| byte == b'%');
-        let code = digits
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(code.unwrap_or(byte));
-        rest = if code.is_some() { &after[2..] } else { after };
-    }
-    bytes
 }
 
 #[cfg(test)]
@@ -223,13 +148,9 @@ mod tests {
     use crate::aws::replay;
 
     #[test]
-    fn decodes_what_iam_encodes_and_keeps_the_rest() {
-        assert_eq!(
-            percent_decoded("%7B%22a%22%3A%22%C3%A9+b%22%7D"),
-            "{\"a\":\"é+b\"}".as_bytes()
-        );
-        assert_eq!(percent_decoded("100%"), b"100%");
-        assert_eq!(percent_decoded("%zz%4"), b"%zz%4");
+    fn decodes_what_iam_encodes() {
+        let decoded = policy(Some("%7B%22a%22%3A%22%C3%A9+b%22%7D"));
+        assert_eq!(decoded.expect("JSON"), json!({ "a": "é+b" }));
         assert!(policy(Some("%7B")).is_err());
     }
 

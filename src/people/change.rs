@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::{DeployedStage, Domains, Person};
-use crate::aws::users::{Membership, Record};
+use crate::aws::users::{Membership, UserRecord};
 use saasauth_contract::record::BLOCKED;
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::project::stage::{ClientKind, Stage};
@@ -114,7 +114,7 @@ impl Change {
 
     /// The record once it is done. A role is taken by giving the default one, and only from a user who
     /// has it.
-    fn apply(&self, record: &Record, default_role: &str) -> Record {
+    fn apply(&self, record: &UserRecord, default_role: &str) -> UserRecord {
         let mut record = record.clone();
         match self {
             Self::Grant(rights) => {
@@ -297,8 +297,8 @@ fn check_permission(permission: &str) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn record(role: &str, permissions: &[&str]) -> Record {
-        let mut record = Record::default();
+    fn record(role: &str, permissions: &[&str]) -> UserRecord {
+        let mut record = UserRecord::default();
         record.role = Some(role.to_owned());
         record.permissions = owned(permissions);
         record

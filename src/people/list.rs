@@ -6,7 +6,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use super::{DeployedStage, Domains, role_of, status_of};
-use crate::aws::users::{Part, Record};
+use crate::aws::users::{Part, UserRecord};
 use crate::aws::{Fault, trace};
 use saasauth_model::error::Result;
 use saasauth_model::project::stage::Stage;
@@ -29,7 +29,7 @@ pub struct Filter {
 #[derive(Debug)]
 pub struct Listed {
     /// Their records and memberships.
-    pub users: Vec<(Record, Domains)>,
+    pub users: Vec<(UserRecord, Domains)>,
     /// Whether there are more than were asked for.
     pub more: bool,
 }
@@ -59,7 +59,7 @@ impl Listed {
 /// Lists users who have a record.
 pub async fn list(deployed: &DeployedStage, filter: &Filter) -> Result<Listed> {
     let mut found = records(deployed, filter).await?;
-    let rank = |record: &Record| (record.email.is_none(), record.name().to_owned());
+    let rank = |record: &UserRecord| (record.email.is_none(), record.name().to_owned());
     found.items.sort_by_cached_key(rank);
     let mut memberships = memberships(deployed, filter, &found).await?;
     let users = found.items.into_iter().map(|record| {
@@ -73,7 +73,7 @@ pub async fn list(deployed: &DeployedStage, filter: &Filter) -> Result<Listed> {
 }
 
 /// The users asked for, in no order.
-async fn records(deployed: &DeployedStage, filter: &Filter) -> Result<Part<Record>> {
+async fn records(deployed: &DeployedStage, filter: &Filter) -> Result<Part<UserRecord>> {
     let doing = |fault: Fault| fault.while_doing("could not list the users");
     let limit = filter.limit;
     let default_role = &deployed.stage.access.default_role;
@@ -95,7 +95,7 @@ async fn records(deployed: &DeployedStage, filter: &Filter) -> Result<Part<Recor
         .await
         .map_err(doing)?;
     let records = deployed.aws.records_of(&deployed.tables, &subs).await;
-    let mut items: Vec<Record> = records
+    let mut items: Vec<UserRecord> = records
         .map_err(doing)?
         .into_iter()
         .filter(|record| {
@@ -115,7 +115,7 @@ async fn records(deployed: &DeployedStage, filter: &Filter) -> Result<Part<Recor
 async fn memberships(
     deployed: &DeployedStage,
     filter: &Filter,
-    users: &Part<Record>,
+    users: &Part<UserRecord>,
 ) -> Result<BTreeMap<String, Domains>> {
     let doing = |fault: Fault| fault.while_doing("could not list the memberships");
     let are_all = filter.role.is_none() && filter.domain.is_none() && !users.more;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::DeployedStage;
 use crate::aws::trace;
-use crate::aws::users::{Account, Record, Standing};
+use crate::aws::users::{Account, Standing, UserRecord};
 use saasauth_contract::permission::{compact, covers};
 use saasauth_contract::record::{ACTIVE, EMAIL, SUB};
 use saasauth_model::error::{Error, ErrorKind, Result};
@@ -68,13 +68,13 @@ impl Person {
     }
 
     /// The record, or the one the first sign-in would make.
-    pub fn record(&self, stage: &Stage) -> Record {
+    pub fn record(&self, stage: &Stage) -> UserRecord {
         match (&self.standing.record, &self.account) {
             (Some(record), _) => record.clone(),
             (None, Some(account)) => {
-                Record::new(account, &stage.access.default_role, SystemTime::now())
+                UserRecord::new(account, &stage.access.default_role, SystemTime::now())
             }
-            (None, None) => Record::default(),
+            (None, None) => UserRecord::default(),
         }
     }
 
@@ -83,7 +83,7 @@ impl Person {
         let account = self.account.as_ref();
         account
             .map(Account::name)
-            .or(self.standing.record.as_ref().map(Record::name))
+            .or(self.standing.record.as_ref().map(UserRecord::name))
             .unwrap_or(&self.sub)
     }
 
@@ -131,18 +131,22 @@ impl Person {
 }
 
 /// What a record permits, given what the roles do.
-fn effective(record: &Record, role: &str, roles: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+fn effective(
+    record: &UserRecord,
+    role: &str,
+    roles: &BTreeMap<String, Vec<String>>,
+) -> Vec<String> {
     let of_role = roles.get(role).into_iter().flatten();
     compact(of_role.chain(&record.permissions).cloned())
 }
 
 /// The role a token of this user carries.
-pub fn role_of<'a>(record: &'a Record, stage: &'a Stage) -> &'a str {
+pub fn role_of<'a>(record: &'a UserRecord, stage: &'a Stage) -> &'a str {
     record.role.as_deref().unwrap_or(&stage.access.default_role)
 }
 
 /// `active`, or why the user gets no token.
-pub fn status_of(record: &Record) -> &str {
+pub fn status_of(record: &UserRecord) -> &str {
     record.status.as_deref().unwrap_or(ACTIVE)
 }
 
@@ -207,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_a_user_may_do_is_the_roles_and_the_own_said_shortly() {
-        let mut record = Record::default();
+        let mut record = UserRecord::default();
         record.permissions = vec!["projects:read".to_owned(), "audit:read".to_owned()];
         let roles = BTreeMap::from([("admin".to_owned(), vec!["projects:*".to_owned()])]);
         assert_eq!(

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::DeployedStage;
 use crate::aws::trace;
-use crate::aws::users::{Account, Record};
+use crate::aws::users::{Account, UserRecord};
 use saasauth_model::error::{Error, Result};
 
 /// How many users are seen to side by side; far below what Lambda takes.
@@ -38,7 +38,7 @@ pub struct Repair {
     /// How far it was to go.
     pub options: RepairOptions,
     /// Users who are owed something, or for whom something failed.
-    pub owed: Vec<Record>,
+    pub owed: Vec<UserRecord>,
     /// Confirmed users without a record; with `confirm` also those whose record says nothing of it.
     pub unconfirmed: Vec<Account>,
     /// Those of them who were confirmed so recently that their record may still come.
@@ -109,7 +109,7 @@ impl Repair {
     /// Sees to everybody; what fails for one doesn't keep the others waiting.
     async fn carry_out(&mut self, deployed: &DeployedStage) -> Result<()> {
         let failed_too = self.options.failed;
-        let owed: Vec<&Record> = self
+        let owed: Vec<&UserRecord> = self
             .owed
             .iter()
             .filter(|record| !record.pending.is_empty() || failed_too)
@@ -184,7 +184,7 @@ async fn find(deployed: &DeployedStage, options: RepairOptions) -> Result<Repair
         .into_iter()
         .filter(|account| account.status == CONFIRMED && !seen_to.contains(account.sub.as_str()))
         .partition(|account| is_recent(account, SystemTime::now()));
-    let mut owed: Vec<Record> = records
+    let mut owed: Vec<UserRecord> = records
         .into_iter()
         .filter(|record| !record.pending.is_empty() || record.failed().next().is_some())
         .collect();
@@ -210,7 +210,7 @@ fn is_recent(account: &Account, now: SystemTime) -> bool {
 async fn redeliver(
     deployed: &DeployedStage,
     function: &str,
-    record: &Record,
+    record: &UserRecord,
     failed_too: bool,
 ) -> Result<bool> {
     let failed: Vec<&str> = record.failed().map(|(name, _)| name).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Builder, Identity};
+use super::{Builder, SenderIdentity};
 use crate::project::stage::{Mail, Welcome};
 use crate::project::template::variables;
 use crate::resource::configuration_set::{ReputationOptions, SuppressionOptions};
@@ -19,7 +19,7 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
     let Some(email) = &builder.stage.email else {
         return;
     };
-    if matches!(builder.facts.identity, Identity::Ours { .. }) {
+    if matches!(builder.facts.identity, SenderIdentity::Ours { .. }) {
         let identity = EmailIdentity {
             email_identity: email.identity.to_string(),
             tags: builder.tags(),
@@ -104,7 +104,8 @@ pub(super) fn welcome_fields(welcome: &Welcome) -> Vec<String> {
 /// Cognito refuses a pool whose sender SES hasn't verified, and the identity has to exist before it
 /// can be verified; so a first deploy uses Cognito's own sender and a later one switches over.
 fn sender_is_ready(builder: &Builder<'_>) -> bool {
-    let (Identity::Ours { ready } | Identity::Theirs { ready }) = builder.facts.identity;
+    let (SenderIdentity::Ours { ready } | SenderIdentity::Theirs { ready }) =
+        builder.facts.identity;
     ready || builder.is_local()
 }
 
@@ -124,10 +125,10 @@ pub(super) fn email_configuration(builder: &Builder<'_>) -> EmailConfiguration {
         };
     };
     let source_arn = match builder.facts.identity {
-        Identity::Ours { .. } => {
+        SenderIdentity::Ours { .. } => {
             Expr::join([Expr::arn("ses", "identity/"), Expr::reference(IDENTITY)])
         }
-        Identity::Theirs { .. } => Expr::arn("ses", format!("identity/{}", email.identity)),
+        SenderIdentity::Theirs { .. } => Expr::arn("ses", format!("identity/{}", email.identity)),
     };
     EmailConfiguration {
         email_sending_account: "DEVELOPER".to_owned(),

@@ -14,6 +14,7 @@ mod permissions;
 mod triggers;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::error::{Error, Result};
 use crate::project::stage::{Stage, Target};
@@ -53,12 +54,12 @@ pub struct Node {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// The SES identity of the sender, as the account has it.
-    pub identity: Identity,
+    pub identity: SenderIdentity,
 }
 
 /// The state of an SES identity in the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Identity {
+pub enum SenderIdentity {
     /// Not there, or ours: it is declared. `ready` says whether mail can be sent from it.
     Ours {
         /// Whether SES has verified it.
@@ -76,7 +77,7 @@ impl Facts {
     /// will have been verified.
     pub fn assumed() -> Self {
         Self {
-            identity: Identity::Ours { ready: true },
+            identity: SenderIdentity::Ours { ready: true },
         }
     }
 }
@@ -145,11 +146,11 @@ pub fn build(stage: &Stage, facts: &Facts) -> Result<Topology> {
 
 impl Builder<'_> {
     fn add(&mut self, id: impl Into<LogicalId>, resource: Resource) {
-        let id = id.into();
-        if self.resources.contains_key(&id) {
-            self.clash = Some(id);
-        } else {
-            self.resources.insert(id, Node { resource });
+        match self.resources.entry(id.into()) {
+            Entry::Vacant(free) => {
+                free.insert(Node { resource });
+            }
+            Entry::Occupied(taken) => self.clash = Some(taken.key().clone()),
         }
     }
 

@@ -55,7 +55,7 @@ fn an_unverified_sender_falls_back_and_says_so() {
     let topology = build(
         stage,
         &Facts {
-            identity: Identity::Ours { ready: false },
+            identity: SenderIdentity::Ours { ready: false },
         },
     )
     .expect("no two resources of one name");
@@ -73,7 +73,7 @@ fn an_unverified_sender_falls_back_and_says_so() {
     let local = build(
         project.stage("local").expect("local"),
         &Facts {
-            identity: Identity::Ours { ready: false },
+            identity: SenderIdentity::Ours { ready: false },
         },
     )
     .expect("no two resources of one name");
@@ -90,7 +90,7 @@ fn a_shared_identity_is_used_but_not_declared() {
     let topology = build(
         project.stage("dev").expect("dev"),
         &Facts {
-            identity: Identity::Theirs { ready: true },
+            identity: SenderIdentity::Theirs { ready: true },
         },
     )
     .expect("no two resources of one name");

@@ -15,7 +15,7 @@ mod standing;
 pub use accounts::Account;
 pub use deliveries::Delivery;
 pub use memberships::Membership;
-pub use records::{Part, Record};
+pub use records::{Part, UserRecord};
 pub use sign_in::{AppClient, SignedIn, Tokens};
 pub use standing::Standing;
 

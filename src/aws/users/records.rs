@@ -20,7 +20,7 @@ use crate::aws::{Aws, Fault, Result, trace};
 
 /// A user's record in the Permissions table.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Record {
+pub struct UserRecord {
     /// The `sub` of their tokens.
     pub sub: String,
     /// The address, when the user has one.
@@ -54,7 +54,7 @@ pub struct Part<T> {
     pub more: bool,
 }
 
-impl Record {
+impl UserRecord {
     /// A new record for a user of the pool, with nothing owed.
     pub fn new(account: &Account, role: &str, now: SystemTime) -> Self {
         let attributes = account
@@ -153,7 +153,7 @@ impl Aws {
         tables: &Tables,
         role: Option<(&str, bool)>,
         limit: Option<usize>,
-    ) -> Result<Part<Record>> {
+    ) -> Result<Part<UserRecord>> {
         let condition = match role {
             None => "begins_with(pk, :user)",
             Some((_, false)) => "begins_with(pk, :user) AND #role = :role",
@@ -184,7 +184,7 @@ impl Aws {
                 page.items
                     .unwrap_or_default()
                     .iter()
-                    .filter_map(Record::of_item),
+                    .filter_map(UserRecord::of_item),
             );
             start = page.last_evaluated_key;
             let more = limit.is_some_and(|limit| items.len() > limit);
@@ -196,14 +196,14 @@ impl Aws {
     }
 
     /// The records of these users, as far as there are any, in no order.
-    pub async fn records_of(&self, tables: &Tables, subs: &[String]) -> Result<Vec<Record>> {
+    pub async fn records_of(&self, tables: &Tables, subs: &[String]) -> Result<Vec<UserRecord>> {
         let keys: Vec<String> = subs.iter().map(|sub| user_key(sub)).collect();
         let items = self.permission_items(tables, &keys).await?;
-        Ok(items.iter().filter_map(Record::of_item).collect())
+        Ok(items.iter().filter_map(UserRecord::of_item).collect())
     }
 
     /// The record of a user, if there is one.
-    pub async fn record(&self, tables: &Tables, sub: &str) -> Result<Option<Record>> {
+    pub async fn record(&self, tables: &Tables, sub: &str) -> Result<Option<UserRecord>> {
         Ok(self.records_of(tables, &[sub.to_owned()]).await?.pop())
     }
 
@@ -233,8 +233,8 @@ impl Aws {
     pub async fn change_user(
         &self,
         tables: &Tables,
-        before: Option<&Record>,
-        after: &Record,
+        before: Option<&UserRecord>,
+        after: &UserRecord,
         membership: Option<&Membership>,
     ) -> Result<bool> {
         let mut writes = Vec::new();
@@ -283,7 +283,7 @@ impl Aws {
 
 /// What turns one record into the other, on the condition that it still is the one; `None` when they
 /// are the same. Role, permissions and status can change.
-fn difference(table: &str, before: &Record, after: &Record) -> Result<Option<Update>> {
+fn difference(table: &str, before: &UserRecord, after: &UserRecord) -> Result<Option<Update>> {
     let list = |permissions: &[String]| {
         let values = permissions.iter().map(|one| text_value(one)).collect();
         Some(AttributeValue::L(values))
@@ -350,13 +350,13 @@ mod tests {
     }
 
     /// A record as the table has it.
-    fn stored(role: &str, permissions: AttributeValue) -> Record {
+    fn stored(role: &str, permissions: AttributeValue) -> UserRecord {
         let item = Item::from([
             ("pk".to_owned(), text_value("USER#s")),
             ("role".to_owned(), text_value(role)),
             ("permissions".to_owned(), permissions),
         ]);
-        Record::of_item(&item).expect("it is a user")
+        UserRecord::of_item(&item).expect("it is a user")
     }
 
     #[tokio::test]
@@ -480,13 +480,13 @@ mod tests {
             enabled: true,
             modified: None,
         };
-        let made = Record::new(&account, "member", SystemTime::UNIX_EPOCH);
+        let made = UserRecord::new(&account, "member", SystemTime::UNIX_EPOCH);
         let company = ("company".to_owned(), "Engines".to_owned());
         assert_eq!(made.attributes, BTreeMap::from([company]));
         assert_eq!(made.created_at.as_deref(), Some("1970-01-01T00:00:00Z"));
-        let read = Record::of_item(&made.item()).expect("it is a user");
+        let read = UserRecord::of_item(&made.item()).expect("it is a user");
         assert_eq!(read.stored_permissions, Some(AttributeValue::L(Vec::new())));
-        let made = Record {
+        let made = UserRecord {
             stored_permissions: read.stored_permissions.clone(),
             ..made
         };
@@ -501,7 +501,7 @@ mod tests {
             ("reason".to_owned(), text_value("unknown list")),
         ]);
         let deliveries = Item::from([("mailchimp".to_owned(), AttributeValue::M(state))]);
-        let read = Record::of_item(&Item::from([
+        let read = UserRecord::of_item(&Item::from([
             ("pk".to_owned(), text_value("USER#s")),
             ("deliveries".to_owned(), AttributeValue::M(deliveries)),
         ]))

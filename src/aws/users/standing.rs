@@ -6,14 +6,14 @@ use saasauth_contract::keys::{PARTITION_KEY, role_key, role_of, user_key};
 use saasauth_contract::record::PERMISSIONS;
 
 use super::items::{text, texts};
-use super::{Record, Tables};
+use super::{Tables, UserRecord};
 use crate::aws::{Aws, Result, trace};
 
 /// What decides the tokens of one user.
 #[derive(Debug, Clone, Default)]
 pub struct Standing {
     /// The record, if there is one.
-    pub record: Option<Record>,
+    pub record: Option<UserRecord>,
     /// Roles in domains, by domain.
     pub domains: BTreeMap<String, String>,
     /// The permissions of the roles that were asked for, as far as they are defined.
@@ -41,7 +41,7 @@ impl Aws {
                     let permissions = texts(&item, PERMISSIONS);
                     standing.roles.insert(role.to_owned(), permissions);
                 }
-                None => standing.record = Record::of_item(&item),
+                None => standing.record = UserRecord::of_item(&item),
             }
         }
         // A role that left the project file may still be held, and defined until the next deploy.

@@ -10,7 +10,7 @@ use saasauth_model::plan::{Observed, Recorded};
 use saasauth_model::project::stage::{Stage, Target};
 use saasauth_model::resource::function::{ARTIFACT_BUCKET, SENT_DIRECTLY};
 use saasauth_model::resource::{Answers, Kind, Live, LogicalId};
-use saasauth_model::topology::{self, Facts, Identity, Topology};
+use saasauth_model::topology::{self, Facts, SenderIdentity, Topology};
 
 /// Everything found, and the topology it was compared with.
 #[derive(Debug)]
@@ -276,13 +276,15 @@ async fn missing_secrets(
         .collect())
 }
 
-fn identity_fact(aws: &Aws, state: Option<&IdentityState>, recorded: bool) -> Identity {
+fn identity_fact(aws: &Aws, state: Option<&IdentityState>, recorded: bool) -> SenderIdentity {
     match state {
-        None => Identity::Ours { ready: false },
-        Some(state) if recorded || state.owner.as_ref() == Some(aws.owner()) => Identity::Ours {
-            ready: state.verified,
-        },
-        Some(state) => Identity::Theirs {
+        None => SenderIdentity::Ours { ready: false },
+        Some(state) if recorded || state.owner.as_ref() == Some(aws.owner()) => {
+            SenderIdentity::Ours {
+                ready: state.verified,
+            }
+        }
+        Some(state) => SenderIdentity::Theirs {
             ready: state.verified,
         },
     }

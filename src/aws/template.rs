@@ -1,0 +1,89 @@
+//! `AWS::SES::Template`.
+
+use aws_sdk_sesv2::types::EmailTemplateContent;
+use serde_json::json;
+
+use super::classify::{found, gone};
+use super::lifecycle::{Change, Lifecycle, each};
+use super::{Aws, Fault, Result, Waiting, Wanted, live};
+use saasauth_model::resource::{Kind, Live, LogicalId, Template};
+
+impl Lifecycle for Template {
+    async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
+        each(wanted, async |id| aws.read_template(id).await).await
+    }
+
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_template(self).await
+    }
+
+    async fn update(&self, aws: &Aws, _change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_template(self).await
+    }
+
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_template(physical_id).await
+    }
+}
+
+impl Aws {
+    pub(super) async fn read_template(&self, name: &str) -> Result<Option<Live>> {
+        let answer = self
+            .ses
+            .get_email_template()
+            .template_name(name)
+            .send()
+            .await;
+        let Some(answer) = found(answer.map_err(Fault::from))? else {
+            return Ok(None);
+        };
+        let content = answer.template_content();
+        let properties = json!({
+            "Template": {
+                "TemplateName": name,
+                "SubjectPart": content.and_then(|content| content.subject()),
+                "HtmlPart": content.and_then(|content| content.html()),
+                "TextPart": content.and_then(|content| content.text()),
+            },
+        });
+        Ok(Some(live(Kind::Template, name, properties)))
+    }
+
+    pub(super) async fn create_template(&self, one: &Template) -> Result<Live> {
+        self.ses
+            .create_email_template()
+            .template_name(&one.template.template_name)
+            .template_content(content(one))
+            .send()
+            .await?;
+        Ok(self.made(Kind::Template, &one.template.template_name, one))
+    }
+
+    pub(super) async fn update_template(&self, one: &Template) -> Result<()> {
+        self.ses
+            .update_email_template()
+            .template_name(&one.template.template_name)
+            .template_content(content(one))
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn delete_template(&self, name: &str) -> Result<()> {
+        let deleted = self
+            .ses
+            .delete_email_template()
+            .template_name(name)
+            .send()
+            .await;
+        gone(deleted.map_err(Fault::from))
+    }
+}
+
+fn content(one: &Template) -> EmailTemplateContent {
+    EmailTemplateContent::builder()
+        .subject(&one.template.subject_part)
+        .html(&one.template.html_part)
+        .set_text(one.template.text_part.clone())
+        .build()
+}
