@@ -187,6 +187,7 @@ fn class(code: &str, message: &str) -> Class {
         | "ResourceAlreadyExistsException"
         | "AlreadyExistsException"
         | "ParameterAlreadyExists"
+        | "DuplicateProviderException"
         | "GroupExistsException" => Class::AlreadyExists,
         "InvalidParameterException" if message.contains("Domain already") => Class::AlreadyExists,
         // DynamoDB and Lambda use one code both for a taken name and for a change under way.

@@ -220,6 +220,7 @@ mod tests {
     use super::*;
     use crate::aws::replay::{self, error, ok};
     use crate::aws::wait::UNWATCHED;
+    use saasauth_model::resource::Resource;
 
     fn google() -> UserPoolIdentityProvider<String> {
         UserPoolIdentityProvider {
@@ -264,6 +265,30 @@ mod tests {
         let sent = replay.finish();
         assert_eq!(sent[1].what, "CreateIdentityProvider");
         assert_eq!(sent[1].body["ProviderDetails"]["client_secret"], "hush");
+    }
+
+    /// The SDK sends a create again when its answer got lost, and then finds its own work.
+    #[tokio::test]
+    async fn a_create_whose_answer_was_lost_takes_over_what_it_made() {
+        let duplicate = error(
+            400,
+            "DuplicateProviderException",
+            "A provider with the name Google already exists in UserPool.",
+        );
+        let (aws, replay) = replay::aws([
+            parameter("hush"),
+            duplicate,
+            described("hush"),
+            parameter("hush"),
+            described("hush"),
+            parameter("hush"),
+            ok(json!({})),
+        ]);
+        let resource = Resource::UserPoolIdentityProvider(google());
+        let made = aws.create("ProviderGoogle", &resource, UNWATCHED).await;
+        assert_eq!(made.expect("taken over").physical_id, "p|Google");
+        let sent = replay.finish();
+        assert_eq!(sent[6].what, "UpdateIdentityProvider");
     }
 
     async fn read(secret: &str, parameter: (u16, String)) -> Live {
