@@ -14,7 +14,7 @@ use crate::support::{
 
 const CLIENT_ID: &str = "starter-at-okta";
 const SECRET: &str = "/starter/okta";
-/// The plan of a company's domain that is not the provider's.
+/// A registered company that the provider isn't of.
 const ANOTHER_COMPANY: &str = "other.example";
 
 /// An identity provider; `tests/python/oidc_provider.py` says what it does.
@@ -51,17 +51,20 @@ impl OidcProvider {
 /// The starter with two companies, and the provider of the one.
 fn with_provider(issuer: &str) -> Project {
     let project = Project::starter();
+    // In AWS a provider's address has to be one with TLS.
     project.edit(
-        "  verify: { by: email, how: code }\n",
+        "  local: { target: local }  # the emulator on this machine\n",
         &format!(
-            "  verify: {{ by: email, how: code }}
-  providers:
-    okta:
-      kind: oidc
-      issuer: {issuer}
-      client_id: {CLIENT_ID}
-      client_secret: \"ssm:{SECRET}\"
-      identifiers: [example.com]
+            "  local:
+    target: local
+    sign_in:
+      providers:
+        okta:
+          kind: oidc
+          issuer: {issuer}
+          client_id: {CLIENT_ID}
+          client_secret: \"ssm:{SECRET}\"
+          identifiers: [example.com]
 "
         ),
     );
@@ -89,8 +92,14 @@ fn a_providers_secret_is_asked_for_sent_rotated_and_never_shown() {
     let metadata = repository().join("examples/full/saml/umbrella.xml");
     fs::copy(&metadata, project.directory.join("umbrella.xml")).unwrap();
     project.edit(
-        "  providers:\n",
-        "  providers:\n    umbrella:\n      kind: saml\n      metadata_file: umbrella.xml\n      attributes: { email: mail, name: displayName }\n      identifiers: [\"umbrella.example\"]\n",
+        "      providers:\n",
+        "      providers:
+        umbrella:
+          kind: saml
+          metadata_file: umbrella.xml
+          attributes: { email: mail, name: displayName }
+          identifiers: [umbrella.example]
+",
     );
     let mut said = Vec::new();
     let mut keep = |output: Output| {
@@ -150,7 +159,7 @@ fn a_providers_secret_is_asked_for_sent_rotated_and_never_shown() {
     let planned = keep(project.run(&[&diff[..], &["--json"]].concat()).expect(2)).json();
     let changes = planned["changes"].as_array().unwrap();
     assert_eq!(changes.len(), 1, "{planned}");
-    assert_eq!(changes[0]["id"], "ProviderOkta", "{planned}");
+    assert_eq!(changes[0]["logical_id"], "ProviderOkta", "{planned}");
     assert_eq!(changes[0]["action"], "update", "{planned}");
     keep(deploy().expect(0));
     assert_eq!(
