@@ -1,8 +1,8 @@
 """Signs somebody in through an identity provider, as a browser would: federated_sign_in.py < asked.json
 
-`asked` holds the stage's `outputs`, the `issuer` (which oidc_provider.py serves), the `user` who is there
-(claims), and `by`: what names the provider in the request. Answers with the claims of both tokens, checked
-against the published keys; or with the status and answer at which it ended.
+`asked` holds the stage's `outputs`, the `issuer` (which oidc_provider.py serves), the `user` who is
+there (claims), and `by`: what names the provider in the request. Answers with the claims of both tokens,
+checked against the published keys; or with the status and answer at which it ended.
 
 The pool's domain is one of Amazon's. Here it is found at the local cloud, as if a name server said so.
 """
