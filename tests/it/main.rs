@@ -21,6 +21,7 @@ mod locks;
 mod moto;
 mod neighbours;
 mod permissions;
+mod providers;
 mod requests;
 mod synth;
 mod terminal;

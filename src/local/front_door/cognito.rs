@@ -132,7 +132,7 @@ async fn owner(door: &Door, input: &Value) -> Option<Scope> {
 }
 
 /// Finds the pool an app client belongs to, over all accounts the door has seen.
-async fn home_of_client(door: &Door, client_id: &str) -> Option<ClientLocation> {
+pub(super) async fn home_of_client(door: &Door, client_id: &str) -> Option<ClientLocation> {
     if let Some(home) = door.scopes.client(client_id) {
         let input = json!({ "UserPoolId": home.pool_id, "ClientId": client_id });
         if door

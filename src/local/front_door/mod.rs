@@ -1,11 +1,13 @@
 //! The front door: a reverse proxy before the emulator that adds what the emulator lacks of Cognito
-//! (codes, the PostConfirmation trigger), keeps the mailbox, and traces every call.
+//! (codes, the PostConfirmation trigger, some of federated sign-in), keeps the mailbox, and traces every
+//! call.
 //!
 //! It owns nothing of AWS's state: every pool, user and function is the emulator's.
 
 mod call;
 mod codes;
 mod cognito;
+mod federation;
 mod message;
 mod scope;
 mod ses;
@@ -197,6 +199,10 @@ async fn route(door: &Door, call: Call) -> Reply {
             let query = query.map(|query| query.0).unwrap_or_default();
             return cognito::confirm_by_link(door, &query).await;
         }
+        (&Method::GET, federation::AUTHORIZE_PATH) => {
+            return federation::authorize(door, call).await;
+        }
+        (&Method::POST, federation::TOKEN_PATH) => return federation::token(door, call).await,
         _ => {}
     }
     if let Some(identity) = ses::asked_identity(&call) {
