@@ -403,7 +403,7 @@ fn a_thousand_events_for_a_hundred_people_are_a_hundred_records_and_mails() {
     // Welcomes alone: the platforms' servers are not what is tried here.
     let project = Project::starter();
     project.deploy();
-    let fixture = repository().join("lambdas/common/fixtures/post-confirmation.json");
+    let fixture = repository().join("lambdas/triggers/fixtures/post-confirmation.json");
     let fixture: Value = serde_json::from_slice(&std::fs::read(fixture).unwrap()).unwrap();
     let domain = format!("many-{}.test", project.account);
     let events: Vec<Value> = (0..PEOPLE)

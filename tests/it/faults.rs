@@ -158,7 +158,7 @@ impl Person {
 
     /// The event of a fixture, about this person.
     fn event(&self, fixture: &str) -> Value {
-        let file = repository().join("lambdas/common/fixtures").join(fixture);
+        let file = repository().join("lambdas/triggers/fixtures").join(fixture);
         let mut event: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
         event["userName"] = json!(self.sub);
         let attributes = &mut event["request"]["userAttributes"];
