@@ -73,8 +73,12 @@ impl Lifecycle for UserPoolIdentityProvider<String> {
             .await?
             .and_then(|provider| provider.provider_details)
             .unwrap_or_default();
-        // Cognito tells what it made up for a provider, and takes none of that back.
-        details.retain(|name, _| !MADE_UP.contains(&name.as_str()));
+        let elsewhere = details.get("oidc_issuer") != self.provider_details.get("oidc_issuer");
+        details.retain(|name, _| {
+            let name = name.as_str();
+            let found_there = elsewhere && FOUND_AT_ISSUER.contains(&name);
+            !MADE_UP.contains(&name) && !SOURCES.contains(&name) && !found_there
+        });
         details.extend(aws.with_secrets(self).await?);
         let request = aws
             .cognito
@@ -107,7 +111,21 @@ impl Lifecycle for UserPoolIdentityProvider<String> {
     }
 }
 
-/// Details of a SAML provider that Cognito reads out of its metadata, or makes itself.
+/// Details that belong to an OpenID Connect issuer: Cognito finds them there and keeps them. Of another
+/// issuer they would be the old one's keys, and whoever holds those could go on signing people in.
+const FOUND_AT_ISSUER: [&str; 5] = [
+    "attributes_url",
+    "attributes_url_add_attributes",
+    "authorize_url",
+    "jwks_uri",
+    "token_url",
+];
+
+/// Where a SAML provider's metadata is: one of the two, and always ours to say.
+const SOURCES: [&str; 2] = ["MetadataFile", "MetadataURL"];
+
+/// Details of a SAML provider that Cognito reads out of its metadata, or makes itself. It tells them, and
+/// takes none of them back.
 const MADE_UP: [&str; 3] = [
     "ActiveEncryptionCertificate",
     "SLORedirectBindingURI",
@@ -265,6 +283,44 @@ mod tests {
         let sent = replay.finish();
         assert_eq!(sent[1].what, "CreateIdentityProvider");
         assert_eq!(sent[1].body["ProviderDetails"]["client_secret"], "hush");
+    }
+
+    #[tokio::test]
+    async fn another_issuer_keeps_nothing_of_the_one_before() {
+        let okta = |issuer: &str| UserPoolIdentityProvider {
+            provider_name: "okta".to_owned(),
+            provider_type: "OIDC".to_owned(),
+            provider_details: BTreeMap::from([("oidc_issuer".to_owned(), issuer.to_owned())]),
+            ..google()
+        };
+        let old = ok(json!({ "IdentityProvider": { "ProviderDetails": {
+            "oidc_issuer": "https://old.example",
+            "jwks_uri": "https://old.example/jwks",
+            "token_url": "https://old.example/token",
+            "attributes_request_method": "POST",
+        } } }));
+        for (issuer, kept) in [
+            ("https://new.example", false),
+            ("https://old.example", true),
+        ] {
+            let (aws, replay) = replay::aws([old.clone(), ok(json!({}))]);
+            let live = live(Kind::UserPoolIdentityProvider, "p|okta", Value::Null);
+            let changed = std::collections::BTreeSet::new();
+            let change = Change {
+                id: "Okta",
+                live: &live,
+                changed: &changed,
+            };
+            okta(issuer)
+                .update(&aws, change, UNWATCHED)
+                .await
+                .expect("done");
+            let details = &replay.finish()[1].body["ProviderDetails"];
+            assert_eq!(details["oidc_issuer"], issuer);
+            assert_eq!(details.get("jwks_uri").is_some(), kept, "{details}");
+            assert_eq!(details.get("token_url").is_some(), kept, "{details}");
+            assert_eq!(details["attributes_request_method"], "POST");
+        }
     }
 
     /// The SDK sends a create again when its answer got lost, and then finds its own work.

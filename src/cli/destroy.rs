@@ -132,16 +132,16 @@ async fn approve(
     stage: &Stage,
     plan: &Plan,
 ) -> Result<()> {
-    if stage.target == Target::Local {
-        context.ui.plan(plan);
-        return Ok(());
-    }
     if let Some(confirm) = args.confirm.as_ref().filter(|name| **name != stage.name) {
         return Err(Error::new(
             ErrorKind::Usage,
             format!("`--confirm {confirm}` is not the stage's name"),
         )
         .with_hint(format!("to destroy it, `--yes --confirm {}`", stage.name)));
+    }
+    if stage.target == Target::Local {
+        context.ui.plan(plan);
+        return Ok(());
     }
     context.ui.plan_to_approve(plan);
     let losses = losses(aws, plan).await?;

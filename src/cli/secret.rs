@@ -72,7 +72,11 @@ async fn set(context: &Context, project: &Project, stage: &Stage, given: &str) -
     context
         .ui
         .success(&format!("set `{name}` (version {})", set.version));
-    if is_used {
+    if stage.sign_in.secrets().contains(name) {
+        // Cognito keeps a copy of it.
+        let command = format!("saasauth deploy --stage {}", stage.name);
+        context.ui.note(&format!("in use after `{command}`"));
+    } else if is_used {
         context
             .ui
             .note("in use within 5 minutes; nothing has to be deployed");

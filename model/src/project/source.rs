@@ -69,7 +69,11 @@ impl Source {
             line: before.matches('\n').count() + 1,
             column,
             width: width.min(left).max(1),
-            text: cover_secrets(text),
+            text: if continues_secret(before[..line_start].lines(), text) {
+                covered(text)
+            } else {
+                cover_secrets(text)
+            },
         }
     }
 }
@@ -96,13 +100,46 @@ pub(super) fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     // The trigger's name ends like one, and holds a mapping.
     key != "generate_token"
-        && ["key", "token", "secret"]
+        && ["key", "token", "secret", "password"]
             .iter()
             .any(|ending| key.ends_with(ending))
 }
 
-/// Covers the value after every key that ends in `key`, `token` or `secret`, unless it is a
-/// reference: whatever is wrong with a line, showing it must not show a secret that was put there.
+/// Whether a line only goes on with the value of a key before it, and that may hold a secret: a private key
+/// of many lines, or a quote that was never closed.
+fn continues_secret<'a>(before: impl DoubleEndedIterator<Item = &'a str>, line: &str) -> bool {
+    fn keys(line: &str) -> impl Iterator<Item = &str> {
+        let ends = line.match_indices(':').map(|(colon, _)| &line[..colon]);
+        ends.map(|key| {
+            let key = key.trim_end_matches(['"', '\'', ' ']);
+            let start = key.rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')));
+            start.map_or(key, |at| {
+                key[at..].trim_start_matches(|c: char| !c.is_alphanumeric())
+            })
+        })
+    }
+    // Where a line begins with a key of its own, nothing of an earlier one is left.
+    let begins_with_key = |line: &str| {
+        let line = line.trim_start_matches(['-', ' ', '"', '\'']);
+        let word = line.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')));
+        word.is_some_and(|end| {
+            end > 0 && line[end..].trim_start_matches(['"', '\'']).starts_with(':')
+        })
+    };
+    if begins_with_key(line) || line.trim().is_empty() {
+        return false;
+    }
+    let owner = before.rev().find(|line| keys(line).next().is_some());
+    owner.is_some_and(|owner| keys(owner).last().is_some_and(is_secret))
+}
+
+fn covered(line: &str) -> String {
+    let cover = |c: char| if c.is_whitespace() { c } else { '*' };
+    line.chars().map(cover).collect()
+}
+
+/// Covers the value after every key that ends in `key`, `token`, `secret` or `password`, unless it is
+/// a reference: whatever is wrong with a line, showing it must not show a secret that was put there.
 fn cover_secrets(line: &str) -> String {
     let mut covered: Vec<char> = line.chars().collect();
     let characters = covered.clone();
@@ -121,15 +158,16 @@ fn cover_secrets(line: &str) -> String {
             continue;
         };
         let value: String = characters[start..].iter().collect();
-        if value.trim_start_matches(['"', '\'']).starts_with("ssm:") || value.starts_with('{') {
+        if value.trim_start_matches(['"', '\'']).starts_with("ssm:/") || value.starts_with('{') {
             continue;
         }
         let in_braces = characters[..colon].contains(&'{');
         let quote = Some(characters[start]).filter(|c| matches!(c, '"' | '\''));
-        let end = (start + 1..characters.len()).find(|&at| match quote {
-            Some(quote) => characters[at - 1] == quote && at > start + 1,
-            None => in_braces && matches!(characters[at], ',' | '}'),
-        });
+        let end = match quote {
+            Some(quote) => after_quoted(&characters, start, quote),
+            None => (start + 1..characters.len())
+                .find(|&at| in_braces && matches!(characters[at], ',' | '}')),
+        };
         for c in &mut covered[start..end.unwrap_or(characters.len())] {
             if *c != ' ' {
                 *c = '*';
@@ -139,9 +177,62 @@ fn cover_secrets(line: &str) -> String {
     covered.into_iter().collect()
 }
 
+/// Where a quoted text that starts at `start` is over, as YAML closes quotes: `\"` and `''` stand inside.
+fn after_quoted(characters: &[char], start: usize, quote: char) -> Option<usize> {
+    let mut at = start + 1;
+    while at < characters.len() {
+        let next = characters.get(at + 1);
+        match characters[at] {
+            '\\' if quote == '"' => at += 2,
+            '\'' if quote == '\'' && next == Some(&'\'') => at += 2,
+            c if c == quote => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whatever breaks the file below a secret, its lines are not shown.
+    #[test]
+    fn what_goes_on_with_a_secret_is_covered() {
+        for text in [
+            "a:\n  private_key: |\n    -----BEGIN\n   MIGTOPSECRET\n",
+            "private_key: \"-----BEGIN\nTOPSECRET: x\"",
+            "{ client_secret: \"abc\n  TOPSECRET\", x: y }",
+        ] {
+            let source = Source::new(Path::new("f"), text.to_owned());
+            let start = text.find("TOPSECRET").expect("it is there");
+            let shown = source.place(Span {
+                start,
+                end: start + 3,
+            });
+            let key_of_its_own = text.contains("TOPSECRET:");
+            assert_eq!(
+                shown.text.contains("TOPSECRET"),
+                key_of_its_own,
+                "{shown:?}"
+            );
+        }
+        let plain = "client_secret: \"ssm:/a\"\nname: x\n  - y";
+        let source = Source::new(Path::new("f"), plain.to_owned());
+        let start = plain.find('y').expect("it is there");
+        assert_eq!(source.place(Span { start, end: start }).text, "  - y");
+        for (line, covered) in [
+            (
+                "client_secret: \"ab\\\"TOP\", bogus: 1",
+                "client_secret: *********, bogus: 1",
+            ),
+            ("api_key: 'it''sTOP'", "api_key: **********"),
+            ("password: TOP", "password: ***"),
+            ("api_key: \"ssm:TOP\"", "api_key: *********"),
+        ] {
+            assert_eq!(cover_secrets(line), covered);
+        }
+    }
 
     #[test]
     fn counts_columns_in_characters() {

@@ -9,7 +9,7 @@ use std::path::Path;
 use saasauth_contract::environment::LONGEST_PROVIDER_DOMAINS;
 
 use super::{Report, hosts, naming};
-use crate::project::source::{Source, Span};
+use crate::project::source::Span;
 use crate::project::stage::{
     Attribute, Client, ClientKind, EMAIL_VERIFIED, POOL_ITSELF, Provider, ProviderKind, SignIn,
 };
@@ -21,7 +21,7 @@ const NAME_LENGTH: std::ops::RangeInclusive<usize> = 3..=32;
 const MAX_IDENTIFIERS: usize = 50;
 const MAX_IDENTIFIER: usize = 40;
 /// A SAML metadata document, in a request.
-const MAX_METADATA: usize = 131_072;
+const MAX_METADATA: u64 = 131_072;
 
 pub(super) fn providers(
     sign_in: &mut SignIn,
@@ -165,6 +165,22 @@ fn check_keys(name: &Name, provider: &mut Provider, local: bool, report: &mut Re
             );
         }
     }
+    for scope in scopes.iter() {
+        if scope.is_empty() || scope.contains(char::is_whitespace) {
+            report.add(
+                scope.span(),
+                format!("`{scope}` is no scope"),
+                "write each scope by itself: `[openid, email]`",
+            );
+        }
+    }
+    if oidc && scopes.span().is_some() && !scopes.iter().any(|scope| *scope == "openid") {
+        report.add(
+            scopes.span(),
+            "without the scope `openid` the provider says nothing of the user",
+            "add `openid` to the list",
+        );
+    }
     let owner = name.span();
     let hint = "add what the provider calls your application's client ID";
     if !saml {
@@ -223,31 +239,37 @@ fn check_metadata(
         (Some(_), None) => check_address(url, "metadata_url", local, report),
         (None, Some(span)) => {
             let path = report.directory.join(&file.path);
-            match std::fs::read_to_string(&path) {
-                Ok(text) if text.len() > MAX_METADATA => report.add(
+            match read_metadata(&path) {
+                Ok(text) if text.contains("EntityDescriptor") => file.value.contents = text,
+                // Nothing of it is shown: it may be any file of this machine.
+                Ok(_) => report.add(
                     Some(span),
-                    format!("`{}` has {} bytes", file.path, text.len()),
-                    format!("Cognito takes {MAX_METADATA}; use `metadata_url`"),
+                    format!("`{}` is no SAML metadata: it has no `EntityDescriptor`", file.path),
+                    "take the file that the provider calls its metadata, or federation metadata XML",
                 ),
-                Ok(text) if !text.contains("EntityDescriptor") => {
-                    let folder = report.source.path.parent().unwrap_or(Path::new(""));
-                    let source = Source::new(&folder.join(&file.path), text);
-                    report.add_in(
-                        &source,
-                        Span { start: 0, end: 1 },
-                        "this is no SAML metadata: it has no `EntityDescriptor`",
-                        "take the file that the provider calls its metadata, or federation metadata XML",
-                    );
-                }
-                Ok(text) => file.value.contents = text,
-                Err(error) => report.add(
+                Err(why) => report.add(
                     Some(span),
-                    format!("could not read `{}`: {error}", file.path),
+                    format!("could not read `{}`: {why}", file.path),
                     "the path is taken from the project file's folder",
                 ),
             }
         }
     }
+}
+
+/// Only what can be metadata is read: a file that is one, and no larger than Cognito takes.
+fn read_metadata(path: &Path) -> Result<String, String> {
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is no file".to_owned());
+    }
+    if metadata.len() > MAX_METADATA {
+        let size = metadata.len();
+        return Err(format!(
+            "it has {size} bytes, and Cognito takes {MAX_METADATA}"
+        ));
+    }
+    std::fs::read_to_string(path).map_err(|error| error.to_string())
 }
 
 /// An https URL; plain http to this machine, for tests against a provider of one's own.
@@ -276,7 +298,13 @@ fn complete(provider: &mut Provider, attributes: &BTreeMap<Name, Attribute>) {
     }
     for &(ours, theirs) in kind.known_attributes() {
         let writable = |attribute: &Attribute| attribute.mutable;
-        let there = ours == EMAIL_VERIFIED || attributes.get(ours).is_some_and(writable);
+        // What the provider verified is the address it calls `email`, whatever else is taken for one.
+        let its_own = |theirs: &At<String>| *theirs == "email";
+        let there = if ours == EMAIL_VERIFIED {
+            provider.attributes.get("email").is_some_and(its_own)
+        } else {
+            attributes.get(ours).is_some_and(writable)
+        };
         if there && !provider.attributes.contains_key(ours) {
             let (ours, theirs) = (At::from(ours.to_owned()), At::from(theirs.to_owned()));
             provider.attributes.insert(ours, theirs);
@@ -291,6 +319,13 @@ fn check_mapping(
     report: &mut Report<'_>,
 ) {
     for (ours, theirs) in &provider.attributes {
+        if theirs.trim().is_empty() {
+            report.add(
+                theirs.span(),
+                format!("nothing fills `{ours}`"),
+                "write what the provider calls it, such as `email`",
+            );
+        }
         let Some(attribute) = attributes.get(ours) else {
             if ours != EMAIL_VERIFIED {
                 let known = attributes.keys().map(|name| name.as_str());
@@ -302,13 +337,6 @@ fn check_mapping(
             }
             continue;
         };
-        if theirs.trim().is_empty() {
-            report.add(
-                theirs.span(),
-                format!("nothing fills `{ours}`"),
-                "write what the provider calls it, such as `email`",
-            );
-        }
         if !attribute.mutable {
             report.add(
                 ours.span().or(name.span()),
