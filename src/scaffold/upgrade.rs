@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tempfile::NamedTempFile;
 use toml_edit::{Array, DocumentMut};
 
 use super::library::{
@@ -52,6 +53,9 @@ pub struct Change {
     /// For a file of ours that somebody edited: where such a change belongs now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edited: Option<&'static str>,
+    /// The digest of what the change was planned from.
+    #[serde(skip)]
+    found: Option<String>,
     #[serde(skip)]
     text: Option<Cow<'static, str>>,
 }
@@ -212,21 +216,19 @@ fn plan_folder(root: &Path, layout: Layout) -> Result<Upgrade> {
     for folder in folders {
         for path in list(root, folder)? {
             if !before.contains_key(&path) && !after.contains_key(path.as_str()) {
-                upgrade.kept.push(Note {
-                    path,
-                    note: "not ours, so it stays, and nothing uses it",
-                });
+                let note = stranger(&path);
+                upgrade.kept.push(Note { path, note });
             }
         }
     }
     workspace(root, &mut upgrade)?;
     let manifest = current.text()?;
-    if state(root, MANIFEST)?.is_none_or(|found| found != digest(manifest.as_bytes())) {
-        let action = match state(root, MANIFEST)? {
-            Some(_) => Action::Update,
-            None => Action::Create,
-        };
-        upgrade.changes.push(Change::to(MANIFEST, action, manifest));
+    let found = state(root, MANIFEST)?;
+    if found
+        .as_ref()
+        .is_none_or(|found| *found != digest(manifest.as_bytes()))
+    {
+        upgrade.changes.push(Change::to(MANIFEST, found, manifest));
     }
     upgrade
         .changes
@@ -236,6 +238,38 @@ fn plan_folder(root: &Path, layout: Layout) -> Result<Upgrade> {
 
 fn first(path: &str) -> &str {
     path.split('/').next().unwrap_or_default()
+}
+
+/// What is said of a file that is not ours, though in a crate that is: most lie there unused, but some
+/// Cargo takes up by where they lie.
+fn stranger(path: &str) -> &'static str {
+    const RUN: &str =
+        "not ours, so it stays, and dangerous: Cargo runs it whenever the triggers are built";
+    const LED: &str =
+        "not ours, so it stays, and dangerous: Cargo and rustup obey it in this folder";
+    const COMPILED: &str =
+        "not ours, so it stays, and dangerous: Cargo compiles it as a program of this crate";
+    const UNUSED: &str = "not ours, so it stays, and nothing uses it";
+    // In a crate of the project's own, such a file is nothing to be warned of.
+    const OF_THEIRS: &str = "not ours, so it stays, and Cargo uses it";
+    let within: Vec<&str> = path.split('/').skip(1).collect();
+    let danger = match within.as_slice() {
+        ["build.rs"] => RUN,
+        // A link in the place of a folder counts as what may be behind it.
+        [".cargo", ..] | ["rust-toolchain" | "rust-toolchain.toml"] => LED,
+        ["src", "main.rs"] | ["src", "bin", ..] | ["tests" | "examples" | "benches", ..] => {
+            COMPILED
+        }
+        _ => return UNUSED,
+    };
+    let folder = first(path);
+    if FOLDERS.contains(&folder) {
+        danger
+    } else if OWN.contains(&folder) {
+        OF_THEIRS
+    } else {
+        UNUSED
+    }
 }
 
 fn legacy(wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = (String, String)> {
@@ -280,6 +314,7 @@ fn decide(
         action,
         path: path.to_owned(),
         edited: (!untouched).then(|| advice(path)),
+        found,
         text: after.map(Cow::Borrowed),
     }))
 }
@@ -315,11 +350,16 @@ fn advice(path: &str) -> &'static str {
 }
 
 impl Change {
-    fn to(path: &str, action: Action, text: String) -> Self {
+    /// To `text`, of a file whose digest is `found` if it is there.
+    fn to(path: &str, found: Option<String>, text: String) -> Self {
         Self {
-            action,
+            action: match found {
+                Some(_) => Action::Update,
+                None => Action::Create,
+            },
             path: path.to_owned(),
             edited: None,
+            found,
             text: Some(text.into()),
         }
     }
@@ -378,9 +418,12 @@ fn state(root: &Path, path: &str) -> Result<Option<String>> {
             );
         }
     }
-    fs::read(&whole)
-        .map(|bytes| Some(digest(&bytes)))
-        .map_err(|error| unreadable(&whole, &error))
+    match fs::read(&whole) {
+        Ok(bytes) => Ok(Some(digest(&bytes))),
+        // Another upgrade of the same folder has just removed it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(&whole, &error)),
+    }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
@@ -437,9 +480,10 @@ fn workspace(root: &Path, upgrade: &mut Upgrade) -> Result<()> {
             .any(|change| change.action == Action::Delete && change.path == forerunner);
     match with_members(&text, goes) {
         Ok(edited) if edited == text => {}
-        Ok(edited) => upgrade
-            .changes
-            .push(Change::to(NAME, Action::Update, edited)),
+        Ok(edited) => {
+            let found = Some(digest(text.as_bytes()));
+            upgrade.changes.push(Change::to(NAME, found, edited));
+        }
         Err(why) => by_hand(upgrade, &why),
     }
     Ok(())
@@ -517,14 +561,24 @@ fn workflow(project: &Project) -> Option<String> {
 /// Carries the plan out, and gives the folder into which edited files were copied before they were overwritten.
 ///
 /// # Errors
-/// [`ErrorKind::System`](saasauth_model::error::ErrorKind::System) when a file can't be written. What was
-/// done stays, and the next upgrade does the rest.
+/// [`ErrorKind::Refused`](saasauth_model::error::ErrorKind::Refused) when a file is no longer what the plan
+/// was made from, and [`ErrorKind::System`](saasauth_model::error::ErrorKind::System) when one can't be
+/// written. What was done stays, and the next upgrade does the rest.
 pub fn carry_out(upgrade: &Upgrade) -> Result<Option<PathBuf>> {
     let root = &upgrade.root;
+    // All of them before the first is touched, so that a refusal seldom leaves half an upgrade.
+    for change in &upgrade.changes {
+        is_due(upgrade, change)?;
+    }
+    // Earlier versions wrote under this one name; a run of theirs that was killed left it behind.
+    let _ = fs::remove_file(root.join(".saasauth-upgrade.tmp"));
     let copies = keep(upgrade)?;
     for change in &upgrade.changes {
-        // Looked at again: what was a folder while we planned may be a link by now.
-        state(root, &change.path)?;
+        // Looked at again: what was a folder while we planned may be a link by now, and what nobody had
+        // edited may be edited.
+        if !is_due(upgrade, change)? {
+            continue;
+        }
         let path = root.join(&change.path);
         match &change.text {
             Some(text) => write(root, &path, text.as_bytes())?,
@@ -534,24 +588,80 @@ pub fn carry_out(upgrade: &Upgrade) -> Result<Option<PathBuf>> {
     Ok(copies.map(|name| upgrade.folder.join(name)))
 }
 
+/// Whether the change is still to be made: another upgrade may have made it since it was planned.
+///
+/// # Errors
+/// [`ErrorKind::Refused`](saasauth_model::error::ErrorKind::Refused) when the file is neither what the change
+/// was planned from nor what it leads to.
+fn is_due(upgrade: &Upgrade, change: &Change) -> Result<bool> {
+    let now = state(&upgrade.root, &change.path)?;
+    let wanted = change.text.as_ref().map(|text| digest(text.as_bytes()));
+    if now == change.found {
+        Ok(true)
+    } else if now == wanted {
+        Ok(false)
+    } else {
+        Err(overtaken(upgrade, change))
+    }
+}
+
+/// The refusal to lose what somebody wrote after the plan was made.
+fn overtaken(upgrade: &Upgrade, change: &Change) -> Error {
+    let verb = match change.text {
+        Some(_) => "overwrite",
+        None => "delete",
+    };
+    let path = upgrade.folder.join(&change.path);
+    Error::refused(format!(
+        "refused to {verb} `{}`, which changed meanwhile",
+        path.display()
+    ))
+    .with_cause("it is no longer the file that the upgrade was planned from")
+    .with_hint("run `saasauth upgrade` again")
+}
+
 /// Copies what was edited into a folder of its own, whose name is returned.
 fn keep(upgrade: &Upgrade) -> Result<Option<String>> {
     if upgrade.edited().next().is_none() {
         return Ok(None);
     }
     let root = &upgrade.root;
-    let mut name = "edited".to_owned();
-    let mut number = 1;
-    while root.join(&name).symlink_metadata().is_ok() {
-        number += 1;
-        name = format!("edited-{number}");
-    }
+    let name = folder_for_copies(root)?;
     for change in upgrade.edited() {
+        // Otherwise whoever made the change has the copy.
+        if !is_due(upgrade, change)? {
+            continue;
+        }
         let source = root.join(&change.path);
         let bytes = fs::read(&source).map_err(|error| unreadable(&source, &error))?;
+        if Some(digest(&bytes)) != change.found {
+            return Err(overtaken(upgrade, change));
+        }
         write(root, &root.join(&name).join(&change.path), &bytes)?;
     }
     Ok(Some(name))
+}
+
+/// Makes a folder that nobody else puts copies into, and gives its name.
+fn folder_for_copies(root: &Path) -> Result<String> {
+    let mut name = "edited".to_owned();
+    let mut number = 1;
+    loop {
+        let path = root.join(&name);
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(name),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                number += 1;
+                name = format!("edited-{number}");
+            }
+            Err(error) => {
+                return Err(Error::io(
+                    format!("could not create `{}`", path.display()),
+                    &error,
+                ));
+            }
+        }
+    }
 }
 
 /// Writes a file so that whoever reads it, we included after a crash, sees the old one or the new one.
@@ -560,13 +670,25 @@ fn write(root: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
         |error: &io::Error| Error::io(format!("could not write `{}`", path.display()), error);
     let parent = path.parent().unwrap_or(root);
     fs::create_dir_all(parent).map_err(|error| failed(&error))?;
-    // Always the same name: one that a crash left behind is overwritten.
-    let unfinished = root.join(".saasauth-upgrade.tmp");
-    let _ = fs::remove_file(&unfinished);
-    fs::File::create_new(&unfinished)
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| fs::rename(&unfinished, path))
+    // A name of its own each time: what another upgrade is writing must never be renamed into place.
+    unfinished(root)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.persist(path).map_err(|error| error.error)
+        })
+        .map(drop)
         .map_err(|error| failed(&error))
+}
+
+/// A file that is yet to get its name, and is removed if it never does. It lies in the folder itself and
+/// not beside where it goes, so that one which a killed run left behind is in none of our crates.
+fn unfinished(root: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".saasauth-upgrade.").suffix(".tmp");
+    // As any other file is made: a temporary one is its owner's alone.
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    builder.permissions(permissions);
+    builder.tempfile_in(root)
 }
 
 /// Removes a file, and each folder that is empty without it.

@@ -1,4 +1,6 @@
 use std::io::{Cursor, Read};
+use std::sync::Barrier;
+use std::thread;
 
 use tempfile::TempDir;
 
@@ -250,6 +252,138 @@ fn an_upgrade_that_was_broken_off_anywhere_is_finished_by_the_next() {
             carry_out(&rest).expect("finishes");
             assert!(folder.lambdas() == wanted, "after {done} of {steps}");
         }
+    }
+}
+
+#[test]
+fn what_is_edited_after_the_plan_was_made_is_not_lost() {
+    for (path, verb, edit_first) in [
+        ("triggers/src/log.rs", "overwrite", false),
+        ("triggers/src/log.rs", "overwrite", true),
+        ("triggers/src/old/gone.rs", "delete", false),
+        ("triggers/src/old/gone.rs", "delete", true),
+        ("contract/src/keys.rs", "overwrite", false),
+        (MANIFEST, "overwrite", false),
+    ] {
+        let folder = Folder::older();
+        if edit_first {
+            folder.write(path, "edited");
+        }
+        let upgrade = folder.plan().expect("plans");
+        folder.write(path, "edited meanwhile");
+        let before = folder.files();
+        let error = carry_out(&upgrade).expect_err("refused");
+        assert_eq!(error.kind, ErrorKind::Refused);
+        assert_eq!(
+            error.message,
+            format!("refused to {verb} `lambdas/{path}`, which changed meanwhile")
+        );
+        assert_eq!(error.hints, ["run `saasauth upgrade` again"]);
+        assert!(folder.files() == before, "{path}: nothing is touched");
+    }
+
+    // The workspace's manifest is the project's own.
+    let folder = Folder::legacy();
+    let upgrade = folder.plan().expect("plans");
+    let manifest = folder.read("Cargo.toml") + "\n[profile.dev]\ndebug = false\n";
+    folder.write("Cargo.toml", &manifest);
+    carry_out(&upgrade).expect_err("refused");
+    assert_eq!(folder.read("Cargo.toml"), manifest);
+    carry_out(&folder.plan().expect("plans")).expect("done");
+    assert_eq!(
+        folder.read("Cargo.toml"),
+        manifest.replace("\"common\"", "\"contract\", \"triggers\"")
+    );
+}
+
+#[test]
+fn upgrades_at_the_same_time_write_what_one_would() {
+    let wanted = Folder::new().lambdas();
+    for round in 0..12 {
+        let folder = Folder::legacy();
+        let start = Barrier::new(3);
+        let errors: Vec<Error> = thread::scope(|scope| {
+            let runs: Vec<_> = (0..3)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let upgrade = folder.plan().expect("plans");
+                        start.wait();
+                        carry_out(&upgrade)
+                    })
+                })
+                .collect();
+            runs.into_iter()
+                .filter_map(|run| run.join().expect("no panic").err())
+                .collect()
+        });
+        assert!(errors.is_empty(), "round {round}: {errors:?}");
+        assert!(folder.lambdas() == wanted, "round {round}");
+    }
+}
+
+#[test]
+fn what_is_written_may_be_read_by_whom_other_files_may() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::older();
+    let mode = |path: &str| {
+        let found = folder.path(path).metadata().expect("there");
+        found.permissions().mode()
+    };
+    let made_plainly = mode("triggers/src/log.rs");
+    carry_out(&folder.plan().expect("plans")).expect("done");
+    assert_eq!(mode("triggers/src/log.rs"), made_plainly);
+}
+
+#[test]
+fn a_file_that_cargo_takes_up_by_itself_is_told_as_dangerous() {
+    let folder = Folder::new();
+    let dangerous = [
+        "contract/.cargo/config.toml",
+        "contract/build.rs",
+        "triggers/.cargo/config",
+        "triggers/benches/mine.rs",
+        "triggers/build.rs",
+        "triggers/examples/mine.rs",
+        "triggers/rust-toolchain.toml",
+        "triggers/src/bin/mine.rs",
+        "triggers/src/main.rs",
+        "triggers/tests/mine.rs",
+    ];
+    let unused = ["contract/src/build.rs", "triggers/notes.md"];
+    for path in dangerous.iter().chain(&unused) {
+        folder.write(path, "mine");
+    }
+    let upgrade = folder.plan().expect("plans");
+    let (told, rest): (Vec<_>, Vec<_>) = upgrade
+        .kept
+        .iter()
+        .partition(|note| note.note.contains("dangerous"));
+    let paths =
+        |notes: &[&Note]| -> Vec<String> { notes.iter().map(|note| note.path.clone()).collect() };
+    assert_eq!(paths(&told), dangerous);
+    assert_eq!(paths(&rest), unused);
+    assert!(
+        rest.iter()
+            .all(|note| note.note.ends_with("nothing uses it"))
+    );
+
+    // Those of the project's own crates are its own matter.
+    for (path, note) in [
+        (
+            "confirm-user/build.rs",
+            "not ours, so it stays, and Cargo uses it",
+        ),
+        (
+            "common/build.rs",
+            "not ours, so it stays, and nothing uses it",
+        ),
+    ] {
+        let folder = Folder::legacy();
+        folder.write(path, "mine");
+        let kept = folder.plan().expect("plans").kept;
+        let path = path.to_owned();
+        assert_eq!(kept, [Note { path, note }]);
     }
 }
 
