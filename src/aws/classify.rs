@@ -106,6 +106,13 @@ impl Fault {
         ) {
             return Some("check the credentials, or choose others with `--profile`".to_owned());
         }
+        // Cognito gives an identifier to one provider at a time, and deletions come last in a deploy.
+        if code == "DuplicateProviderException" {
+            return Some(
+                "if an identifier moves between providers, take it from the one in a deploy of its own first"
+                    .to_owned(),
+            );
+        }
         if self.class == Class::Denied {
             return Some(
                 "give these credentials the right to do that, or use others with `--profile`"

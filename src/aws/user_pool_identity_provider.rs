@@ -286,6 +286,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_identifier_that_another_provider_has_is_an_error_that_says_what_to_do() {
+        let duplicate = error(
+            400,
+            "DuplicateProviderException",
+            "IdpIdentifier acme.com is already in use",
+        );
+        let absent = error(404, "ResourceNotFoundException", "no such provider");
+        let (aws, replay) = replay::aws([parameter("hush"), duplicate, absent]);
+        let resource = Resource::UserPoolIdentityProvider(google());
+        let refused = aws.create("ProviderGoogle", &resource, UNWATCHED).await;
+        let error = refused.expect_err("it is taken").while_doing("x");
+        assert!(
+            error.hints[0].contains("in a deploy of its own"),
+            "{error:?}"
+        );
+        replay.finish();
+    }
+
+    #[tokio::test]
     async fn another_issuer_keeps_nothing_of_the_one_before() {
         let okta = |issuer: &str| UserPoolIdentityProvider {
             provider_name: "okta".to_owned(),
