@@ -67,15 +67,19 @@ pub(super) async fn each_or_look_for(
     read: impl AsyncFn(&str) -> Result<Option<Live>>,
     look_for: impl AsyncFn(&Wanted) -> Result<Option<Live>>,
 ) -> Result<Vec<(LogicalId, Live)>> {
-    let reads = wanted.iter().map(|one| {
-        let (read, look_for) = (&read, &look_for);
-        trace::beside(async move {
-            match one.known_id() {
-                Some(physical_id) => read(&physical_id).await,
-                None => look_for(one).await,
-            }
-        })
-    });
+    each_wanted(wanted, async |one| match one.known_id() {
+        Some(physical_id) => read(&physical_id).await,
+        None => look_for(one).await,
+    })
+    .await
+}
+
+/// As [`each`], for a read that needs more than the physical ID.
+pub(super) async fn each_wanted(
+    wanted: &[&Wanted],
+    read: impl AsyncFn(&Wanted) -> Result<Option<Live>>,
+) -> Result<Vec<(LogicalId, Live)>> {
+    let reads = wanted.iter().map(|one| trace::beside(read(one)));
     let mut found = Vec::new();
     for (one, read) in wanted.iter().zip(join_all(reads).await) {
         if let Some(live) = read? {

@@ -7,13 +7,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_cognitoidentityprovider::types::{IdentityProviderType, IdentityProviderTypeType};
-use futures::future::join_all;
 use serde_json::{Value, json};
 
 use super::classify::{Class, found, gone};
-use super::lifecycle::{Change, Lifecycle};
+use super::lifecycle::{Change, Lifecycle, each_wanted};
 use super::wait::PROPAGATION;
-use super::{Aws, Fault, Result, Waiting, Wanted, live, parts, trace};
+use super::{Aws, Fault, Result, Waiting, Wanted, live, parts};
 use saasauth_model::resource::user_pool_identity_provider::SECRETS;
 use saasauth_model::resource::{Kind, Live, LogicalId, UserPoolIdentityProvider};
 
@@ -30,21 +29,11 @@ type Details = HashMap<String, String>;
 
 impl Lifecycle for UserPoolIdentityProvider<String> {
     async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
-        let reads = wanted.iter().map(|one| {
-            trace::beside(async move {
-                match one.known_id() {
-                    Some(id) => aws.read_identity_provider(&id, &one.declared).await,
-                    None => Ok(None),
-                }
-            })
-        });
-        let mut found = Vec::new();
-        for (one, read) in wanted.iter().zip(join_all(reads).await) {
-            if let Some(live) = read? {
-                found.push((one.id.clone(), live));
-            }
-        }
-        Ok(found)
+        each_wanted(wanted, async |one| match one.known_id() {
+            Some(id) => aws.read_identity_provider(&id, &one.declared).await,
+            None => Ok(None),
+        })
+        .await
     }
 
     async fn create(&self, aws: &Aws, _id: &str, waiting: Waiting<'_>) -> Result<Live> {
