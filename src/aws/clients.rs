@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use tokio::sync::OnceCell;
 
+use super::attempts::{self, AnyError, Attempts};
 use super::classify::Result;
 use super::trace::Calls;
 use saasauth_model::resource::{LogicalId, Owner};
@@ -54,22 +54,18 @@ pub struct Aws {
     pub(super) packages: BTreeMap<LogicalId, Package>,
     /// How waiting passes the time.
     pub(super) sleep: super::wait::Sleep,
+    pub(super) paces: Arc<super::wait::Paces>,
     caller: Arc<OnceCell<Caller>>,
     owner: Owner,
     region: String,
     endpoint_url: Option<String>,
 }
 
-/// Throttling is retried by the SDK, slowing down by itself; Cognito's quotas are per account and
-/// shared with the live application, so patience beats failing.
-const MAX_ATTEMPTS: u32 = 8;
-
 impl Aws {
     /// Makes the clients. Sends nothing yet.
     pub async fn connect(settings: &Settings, owner: Owner) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(settings.region.clone()))
-            .retry_config(RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS))
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(5))
@@ -97,6 +93,10 @@ impl Aws {
                 $service::Client::from_conf(
                     $service::config::Builder::from(config)
                         .interceptor(settings.calls.clone())
+                        .interceptor(Attempts)
+                        .retry_classifier(AnyError)
+                        .retry_config(attempts::settings())
+                        .retry_partition(attempts::unlimited())
                         .build(),
                 )
             };
@@ -114,6 +114,7 @@ impl Aws {
             tagging: client!(aws_sdk_resourcegroupstagging),
             packages: BTreeMap::new(),
             sleep: super::wait::sleep,
+            paces: Arc::default(),
             caller: Arc::default(),
             owner,
             region: settings.region.clone(),

@@ -25,6 +25,7 @@ mod providers;
 mod requests;
 mod synth;
 mod terminal;
+mod trouble;
 mod upgrade;
 mod users;
 mod verify;

@@ -6,6 +6,8 @@
 
 pub mod diff;
 pub mod graph;
+mod handover;
+mod memory;
 pub mod schedule;
 mod steps;
 
@@ -16,9 +18,13 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::project::stage::Engine;
-use crate::resource::{Answers, Kind, Live, LogicalId, Mutability, Replacement};
+use crate::resource::{
+    Answers, Compare, Kind, Live, LogicalId, Mutability, Replacement, Rules,
+};
 use crate::topology::Topology;
 use graph::Graph;
+use handover::Holder;
+pub use memory::Memory;
 use steps::{Planner, Written};
 
 /// What happens to a resource.
@@ -212,6 +218,8 @@ pub struct Recorded {
     pub kind: Kind,
     /// AWS's name; unknown when a deploy was cut off while making it.
     pub physical_id: Option<String>,
+    /// What the last deploy left in it.
+    pub memory: Memory,
 }
 
 /// The difference between a topology and what is live.
@@ -281,18 +289,43 @@ pub fn plan(
         let resource = &topology.resources[&id].resource;
         let kind = resource.kind();
         let declared = resource.properties();
-        let live = live_resources.remove(&id);
+        let mut live = live_resources.remove(&id);
         let resolved = planner.answers.resolve(&declared);
+        let memory = observed.recorded.get(&id).map(|recorded| &recorded.memory);
+        let memory = memory.cloned().unwrap_or_default();
+        if let Some(live) = &mut live {
+            let properties = &mut live.properties;
+            memory::forget_tags_of_others(kind.rules(), &resolved, &memory, properties);
+        }
         let change = match judge(&id, kind, &resolved, live.as_ref(), permissions) {
             Err(refusal) => {
                 refusals.push(refusal);
                 continue;
             }
-            Ok(None) => {
+            Ok(change) => change,
+        };
+        let handed = live.as_ref().and_then(|live| {
+            let holder = Holder {
+                id: &id,
+                kind,
+                declared: &declared,
+                live,
+                memory: &memory,
+            };
+            holder.hand_over(topology, &changes, &planner.answers)
+        });
+        let (change, detour) = match (change, handed) {
+            (None, None) => {
                 unchanged.push(id);
                 continue;
             }
-            Ok(Some(change)) => change,
+            // What is replaced gets everything anew.
+            (Some(change), None) => (change, None),
+            (Some(change), Some(_)) if change.action != Action::Update => (change, None),
+            (change, Some(handed)) => {
+                let (change, detour) = handed.over(change);
+                (change, Some(detour))
+            }
         };
         let written = Written {
             id: &id,
@@ -311,7 +344,11 @@ pub fn plan(
                     old.push((id.clone(), kind, live.physical_id));
                 }
             }
-            Some(live) => planner.update(written, live, change.top_level_names()),
+            Some(live) => {
+                let changed = change.top_level_names();
+                let detour = detour.map(|detour| planner.detour(&written, &live, detour));
+                planner.update(written, live, changed, detour);
+            }
         }
         changes.push(change);
     }
@@ -442,6 +479,20 @@ impl Plan {
         }
         summary
     }
+}
+
+/// Top-level names of the properties in which what is live is not what is declared, and of those that can't be
+/// compared. Tags of others are taken out of `live`.
+pub fn differences(rules: &Rules, declared: &Value, live: &mut Value) -> BTreeSet<String> {
+    memory::forget_tags_of_others(rules, declared, &Memory::default(), live);
+    let top = |path: &str| path.split(['.', '[']).next().map(str::to_owned);
+    let changed = diff::compare(rules, declared, live).into_iter();
+    let changed = changed.filter_map(|change| top(&change.path));
+    let unknown = rules.compare.iter();
+    let unknown = unknown.filter(|(_, compare)| *compare == Compare::Never);
+    let unknown = unknown.filter_map(|(path, _)| top(path));
+    let unknown = unknown.filter(|name| declared.get(name).is_some());
+    changed.chain(unknown).collect()
 }
 
 /// What happens to one declared resource: nothing, a change, or a refusal.

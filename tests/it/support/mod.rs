@@ -13,6 +13,7 @@ mod platforms;
 mod project;
 mod python;
 mod terminal;
+mod trouble;
 
 pub(crate) use cloud::Cloud;
 pub(crate) use command::{Output, Started, run, saasauth, signal, start};
@@ -24,3 +25,4 @@ pub(crate) use platforms::{PLATFORMS, Platforms, ask, key, start_with_input};
 pub(crate) use project::{Calls, LAMBDAS, Project, RESOURCES};
 pub(crate) use python::{python, python_tool, script};
 pub(crate) use terminal::{answered_after, on_a_terminal};
+pub(crate) use trouble::{Trouble, Troubled};
