@@ -10,6 +10,7 @@ mod support;
 mod build;
 mod claims;
 mod crash;
+mod delays;
 mod deliveries;
 mod faults;
 mod hooks;

@@ -1,9 +1,11 @@
 //! What the tests stand on: the binary in a clean environment, project folders, the shared local cloud
 //! and the third-party clients. Whatever is started here ends with the test process.
 
+mod between;
 mod cloud;
 #[path = "../../support/command.rs"]
 mod command;
+mod delays;
 mod emulator;
 #[path = "../../support/folders.rs"]
 mod folders;
@@ -16,6 +18,7 @@ mod terminal;
 
 pub(crate) use cloud::Cloud;
 pub(crate) use command::{Output, Started, run, saasauth, signal, start};
+pub(crate) use delays::{DELAYS, Delay, Delayed};
 pub(crate) use emulator::Emulator;
 pub(crate) use folders::{copy, files, folder, guard, repository, until};
 pub(crate) use fresh::{Fresh, build_here};
