@@ -19,6 +19,7 @@ mod journey;
 mod lifecycle;
 mod local;
 mod locks;
+mod lost_answers;
 mod moto;
 mod neighbours;
 mod permissions;

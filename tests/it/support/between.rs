@@ -201,7 +201,8 @@ impl Asked {
             .find_map(|key| self.body.get(*key).and_then(Value::as_str));
         named.or_else(|| {
             let at = self.segments.iter();
-            let mut after = at.skip_while(|part| !["functions", "templates"].contains(&part.as_str()));
+            let mut after =
+                at.skip_while(|part| !["functions", "templates"].contains(&part.as_str()));
             after.nth(1).map(String::as_str)
         })
     }

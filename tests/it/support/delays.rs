@@ -115,7 +115,9 @@ pub(crate) const DELAYS: &[Delay] = &[
                 refused: &["CreateUserPool", "UpdateUserPool", "SetUserPoolMfaConfig"],
                 status: 400,
                 code: "InvalidSmsRoleTrustRelationshipException",
-                messages: &["Role does not have a trust relationship allowing Cognito to assume the role"],
+                messages: &[
+                    "Role does not have a trust relationship allowing Cognito to assume the role",
+                ],
             },
             Effect::Refused {
                 since: &["PutRolePolicy"],
@@ -150,7 +152,11 @@ pub(crate) const DELAYS: &[Delay] = &[
                     "UpdateFunctionCode",
                     "UpdateFunctionConfiguration",
                 ],
-                refused: &["UpdateFunctionCode", "UpdateFunctionConfiguration", "Invoke"],
+                refused: &[
+                    "UpdateFunctionCode",
+                    "UpdateFunctionConfiguration",
+                    "Invoke",
+                ],
                 status: 409,
                 code: "ResourceConflictException",
                 messages: &[
@@ -185,7 +191,9 @@ pub(crate) const DELAYS: &[Delay] = &[
                 refused: &["UpdateTable", "DeleteTable", "UpdateTimeToLive"],
                 status: 400,
                 code: "ResourceInUseException",
-                messages: &["Attempt to change a resource which is still in use: Table is being created"],
+                messages: &[
+                    "Attempt to change a resource which is still in use: Table is being created",
+                ],
             },
             Effect::Refused {
                 since: &["CreateTable"],
@@ -366,7 +374,9 @@ impl Hook for Lagging {
                     memory.felt += 1;
                     answer = match before {
                         Some(before) => before,
-                        None => answer.edited(|answer| answer["ResourceTagMappingList"] = json!([])),
+                        None => {
+                            answer.edited(|answer| answer["ResourceTagMappingList"] = json!([]))
+                        }
                     };
                 }
                 Effect::Lost => {

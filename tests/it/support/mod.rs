@@ -7,6 +7,7 @@ mod cloud;
 mod command;
 mod delays;
 mod emulator;
+mod examples;
 #[path = "../../support/folders.rs"]
 mod folders;
 mod fresh;
@@ -16,10 +17,12 @@ mod project;
 mod python;
 mod terminal;
 
+pub(crate) use between::{Answer, Asked, Between, Hook};
 pub(crate) use cloud::Cloud;
 pub(crate) use command::{Output, Started, run, saasauth, signal, start};
 pub(crate) use delays::{DELAYS, Delay, Delayed};
 pub(crate) use emulator::Emulator;
+pub(crate) use examples::{EXAMPLES, Example, nothing_is_left};
 pub(crate) use folders::{copy, files, folder, guard, repository, until};
 pub(crate) use fresh::{Fresh, build_here};
 pub(crate) use gate::{Gate, Moment};

@@ -85,7 +85,10 @@ impl Project {
 
     fn copied(name: &str) -> Self {
         let project = Self::at(folder(name));
-        copy(&repository().join("examples").join(name), &project.directory);
+        copy(
+            &repository().join("examples").join(name),
+            &project.directory,
+        );
         project.edit(LAMBDAS, &format!("{}/lambdas/", repository().display()));
         // A prefix belongs to one user pool in the whole region, whatever the account.
         let text = fs::read_to_string(project.file()).unwrap();
