@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ResourceType;
+use super::{Kind, ResourceType};
 use super::expr::{Expr, Phase};
 use super::rules::{Compare, Identity, Mutability, Replacement, Rules};
 
@@ -141,20 +141,25 @@ pub struct PasswordPolicy {
     pub password_history_size: Option<u32>,
 }
 
-/// The message with the code or link.
+/// The message with the code or link. Cognito takes the pair of the chosen option and refuses both pairs at once
+/// (the reference of UpdateUserPool), so the other two are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct VerificationMessageTemplate {
     /// `CONFIRM_WITH_CODE` or `CONFIRM_WITH_LINK`.
     pub default_email_option: String,
     /// Subject of the message with a code.
-    pub email_subject: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_subject: Option<String>,
     /// Message with a code; `{####}` stands for it.
-    pub email_message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_message: Option<String>,
     /// Subject of the message with a link.
-    pub email_subject_by_link: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_subject_by_link: Option<String>,
     /// Message with a link; `{##text##}` stands for it.
-    pub email_message_by_link: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_message_by_link: Option<String>,
     /// Text message; `{####}` stands for the code.
     pub sms_message: String,
 }
@@ -286,6 +291,9 @@ impl<S: Phase> ResourceType for UserPool<S> {
         deferred: &["LambdaConfig"],
         identity: Identity::Assigned { within: None },
         holds_data: true,
+        // Once the role for text messages is gone every UpdateUserPool is refused, the one that lifts the deletion
+        // protection included (awslabs/nx-plugin-for-aws#631).
+        deleted_before: &[Kind::RolePolicy, Kind::Role],
         ..Rules::of("AWS::Cognito::UserPool")
     };
 }

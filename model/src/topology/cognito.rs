@@ -90,7 +90,6 @@ fn user_pool(builder: &Builder<'_>) -> UserPool {
         VerifyBy::Email => "email",
         VerifyBy::Sms => "phone_number",
     };
-    let verification = builder.stage.project.as_str();
     UserPool {
         user_pool_name: builder.name("users"),
         user_pool_tier: match *sign_in.plan {
@@ -122,20 +121,7 @@ fn user_pool(builder: &Builder<'_>) -> UserPool {
                 password_history_size: sign_in.password.history.as_deref().copied(),
             },
         },
-        verification_message_template: VerificationMessageTemplate {
-            default_email_option: match *sign_in.verify.how {
-                VerifyHow::Code => "CONFIRM_WITH_CODE",
-                VerifyHow::Link => "CONFIRM_WITH_LINK",
-            }
-            .to_owned(),
-            email_subject: format!("Your {verification} code"),
-            email_message: format!("Your {verification} code is {{####}}."),
-            email_subject_by_link: format!("Confirm your {verification} account"),
-            email_message_by_link: format!(
-                "Confirm your {verification} account: {{##confirm my address##}}"
-            ),
-            sms_message: format!("Your {verification} code is {{####}}."),
-        },
+        verification_message_template: verification_message_template(stage),
         mfa_configuration: match *sign_in.mfa.mode {
             MfaMode::Off => "OFF",
             MfaMode::Optional => "OPTIONAL",
@@ -194,6 +180,24 @@ fn user_pool(builder: &Builder<'_>) -> UserPool {
             .into_iter()
             .map(|tag| (tag.key, tag.value))
             .collect::<BTreeMap<_, _>>(),
+    }
+}
+
+fn verification_message_template(stage: &Stage) -> VerificationMessageTemplate {
+    let project = &stage.project;
+    let code = *stage.sign_in.verify.how == VerifyHow::Code;
+    VerificationMessageTemplate {
+        default_email_option: match *stage.sign_in.verify.how {
+            VerifyHow::Code => "CONFIRM_WITH_CODE",
+            VerifyHow::Link => "CONFIRM_WITH_LINK",
+        }
+        .to_owned(),
+        email_subject: code.then(|| format!("Your {project} code")),
+        email_message: code.then(|| format!("Your {project} code is {{####}}.")),
+        email_subject_by_link: (!code).then(|| format!("Confirm your {project} account")),
+        email_message_by_link: (!code)
+            .then(|| format!("Confirm your {project} account: {{##confirm my address##}}")),
+        sms_message: format!("Your {project} code is {{####}}."),
     }
 }
 
