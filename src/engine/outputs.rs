@@ -31,6 +31,9 @@ pub struct Outputs {
     pub clients: BTreeMap<String, ClientOutputs>,
     /// Base URL of the hosted sign-in pages.
     pub hosted_ui: Option<String>,
+    /// Where the DNS record of the pages' own domain has to point to; absent where they are at one of Cognito's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hosted_ui_target: Option<String>,
     /// The Permissions table's name.
     pub permissions_table: Option<String>,
     /// The Domains table's name.
@@ -132,6 +135,8 @@ impl Outputs {
             issuer,
             clients,
             hosted_ui,
+            // Not in the ledger.
+            hosted_ui_target: None,
             permissions_table: physical(topology::PERMISSIONS_TABLE),
             domains_table: physical(topology::DOMAINS_TABLE),
             functions: Functions {
@@ -158,6 +163,10 @@ impl Outputs {
         }
         lines.extend([
             ("HOSTED_UI".to_owned(), self.hosted_ui.clone()),
+            (
+                "HOSTED_UI_TARGET".to_owned(),
+                self.hosted_ui_target.clone(),
+            ),
             (PERMISSIONS_TABLE.to_owned(), self.permissions_table.clone()),
             (DOMAINS_TABLE.to_owned(), self.domains_table.clone()),
             (

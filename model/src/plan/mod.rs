@@ -6,6 +6,7 @@
 
 pub mod diff;
 pub mod graph;
+mod keep;
 pub mod schedule;
 mod steps;
 

@@ -142,20 +142,25 @@ pub struct PasswordPolicy {
     pub password_history_size: Option<u32>,
 }
 
-/// The message with the code or link.
+/// The message with the code or link. Cognito takes the pair of the chosen option and refuses both pairs at once
+/// (the reference of UpdateUserPool), so the other two are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct VerificationMessageTemplate {
     /// `CONFIRM_WITH_CODE` or `CONFIRM_WITH_LINK`.
     pub default_email_option: String,
     /// Subject of the message with a code.
-    pub email_subject: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_subject: Option<String>,
     /// Message with a code; `{####}` stands for it.
-    pub email_message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_message: Option<String>,
     /// Subject of the message with a link.
-    pub email_subject_by_link: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_subject_by_link: Option<String>,
     /// Message with a link; `{##text##}` stands for it.
-    pub email_message_by_link: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_message_by_link: Option<String>,
     /// Text message; `{####}` stands for the code.
     pub sms_message: String,
 }

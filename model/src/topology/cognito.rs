@@ -87,7 +87,6 @@ fn user_pool(builder: &Builder<'_>, sends_sms: bool) -> UserPool {
         VerifyBy::Email => "email",
         VerifyBy::Sms => "phone_number",
     };
-    let verification = builder.stage.project.as_str();
     let (mfa_configuration, enabled_mfas) = sign_in::second_factors(builder);
     UserPool {
         user_pool_name: builder.name("users"),
@@ -120,20 +119,7 @@ fn user_pool(builder: &Builder<'_>, sends_sms: bool) -> UserPool {
                 password_history_size: settings.password.history.as_deref().copied(),
             },
         },
-        verification_message_template: VerificationMessageTemplate {
-            default_email_option: match *settings.verify.how {
-                VerifyHow::Code => "CONFIRM_WITH_CODE",
-                VerifyHow::Link => "CONFIRM_WITH_LINK",
-            }
-            .to_owned(),
-            email_subject: format!("Your {verification} code"),
-            email_message: format!("Your {verification} code is {{####}}."),
-            email_subject_by_link: format!("Confirm your {verification} account"),
-            email_message_by_link: format!(
-                "Confirm your {verification} account: {{##confirm my address##}}"
-            ),
-            sms_message: format!("Your {verification} code is {{####}}."),
-        },
+        verification_message_template: verification_message_template(builder.stage),
         mfa_configuration,
         enabled_mfas,
         account_recovery_setting: sign_in::account_recovery(settings),
@@ -169,6 +155,24 @@ fn user_pool(builder: &Builder<'_>, sends_sms: bool) -> UserPool {
             .into_iter()
             .map(|tag| (tag.key, tag.value))
             .collect::<BTreeMap<_, _>>(),
+    }
+}
+
+fn verification_message_template(stage: &Stage) -> VerificationMessageTemplate {
+    let project = &stage.project;
+    let code = *stage.sign_in.verify.how == VerifyHow::Code;
+    VerificationMessageTemplate {
+        default_email_option: match *stage.sign_in.verify.how {
+            VerifyHow::Code => "CONFIRM_WITH_CODE",
+            VerifyHow::Link => "CONFIRM_WITH_LINK",
+        }
+        .to_owned(),
+        email_subject: code.then(|| format!("Your {project} code")),
+        email_message: code.then(|| format!("Your {project} code is {{####}}.")),
+        email_subject_by_link: (!code).then(|| format!("Confirm your {project} account")),
+        email_message_by_link: (!code)
+            .then(|| format!("Confirm your {project} account: {{##confirm my address##}}")),
+        sms_message: format!("Your {project} code is {{####}}."),
     }
 }
 
