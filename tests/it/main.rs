@@ -8,6 +8,7 @@
 mod support;
 
 mod build;
+mod build_settings;
 mod claims;
 mod crash;
 mod deliveries;
