@@ -29,3 +29,4 @@ mod terminal;
 mod upgrade;
 mod users;
 mod verify;
+mod welcome_later;
