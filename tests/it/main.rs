@@ -8,6 +8,7 @@
 mod support;
 
 mod build;
+mod build_settings;
 mod claims;
 mod crash;
 mod delays;
@@ -30,3 +31,4 @@ mod terminal;
 mod upgrade;
 mod users;
 mod verify;
+mod welcome_later;
