@@ -9,6 +9,7 @@ mod alarm;
 pub mod classify;
 mod clients;
 mod configuration_set;
+pub mod connect;
 mod counts;
 mod email_identity;
 mod event_invoke_config;
@@ -16,6 +17,7 @@ mod function;
 mod item;
 mod lifecycle;
 mod log_group;
+pub mod partition;
 mod permission;
 #[cfg(test)]
 pub(crate) mod replay;
@@ -44,7 +46,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use classify::{Class, Fault, Result};
-pub use clients::{Aws, Caller, Package, Settings};
+pub use clients::{Aws, Caller, Package};
+pub use connect::Settings;
 pub use email_identity::IdentityState;
 use saasauth_model::resource::{Kind, Live, LogicalId, Owner, REF, Resolved};
 
