@@ -9,6 +9,7 @@ mod alarm;
 pub mod classify;
 mod clients;
 mod configuration_set;
+pub mod connect;
 mod counts;
 mod document;
 mod email_identity;
@@ -18,6 +19,7 @@ mod item;
 mod lifecycle;
 mod log_group;
 mod once;
+pub mod partition;
 mod permission;
 #[cfg(test)]
 pub(crate) mod replay;
@@ -48,7 +50,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use classify::{Class, Fault, Result};
-pub use clients::{Aws, Caller, Package, Settings};
+pub use clients::{Aws, Caller, Package};
+pub use connect::Settings;
 pub use email_identity::IdentityState;
 use saasauth_model::resource::{Kind, Live, LogicalId, Owner, REF, Resolved};
 

@@ -716,14 +716,6 @@ impl HostedUi {
         let name = self.prefix.as_ref().or(self.domain.as_ref());
         name.map_or("", |name| name.as_str())
     }
-
-    /// The host the pages live at.
-    pub fn host(&self, region: &str) -> String {
-        match &self.prefix {
-            Some(prefix) => format!("{prefix}.auth.{region}.amazoncognito.com"),
-            None => self.name().to_owned(),
-        }
-    }
 }
 
 /// Roles and their permissions.

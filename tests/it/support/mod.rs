@@ -15,6 +15,12 @@ mod gate;
 mod platforms;
 mod project;
 mod python;
+#[path = "../../support/server.rs"]
+#[expect(
+    dead_code,
+    reason = "only tests of the program alone answer with headers of their own"
+)]
+mod server;
 mod terminal;
 
 pub(crate) use between::{Answer, Asked, Between, Hook};
@@ -29,4 +35,5 @@ pub(crate) use gate::{Gate, Moment};
 pub(crate) use platforms::{PLATFORMS, Platforms, ask, key, start_with_input};
 pub(crate) use project::{Calls, LAMBDAS, Project, RESOURCES};
 pub(crate) use python::{python, python_tool, script};
+pub(crate) use server::{Asked, Server};
 pub(crate) use terminal::{answered_after, on_a_terminal};
