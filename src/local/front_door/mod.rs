@@ -14,6 +14,7 @@ mod ses;
 mod trace;
 mod trigger;
 mod upstream;
+mod users;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -85,6 +86,7 @@ struct Door {
     upstream: Upstream,
     scopes: Scopes,
     codes: Codes,
+    users: users::State,
     mailbox: Mailbox,
     trace: Trace,
     /// As in [`Settings`].
@@ -102,6 +104,7 @@ impl FrontDoor {
             upstream: Upstream::new(emulator_url)?,
             scopes: Scopes::default(),
             codes: Codes::default(),
+            users: users::State::default(),
             mailbox: Mailbox::default(),
             trace: Trace::to(settings.trace.as_deref()),
             strict: settings.strict,
@@ -142,6 +145,7 @@ impl Drop for FrontDoor {
 impl Door {
     fn forget(&self) {
         self.codes.clear();
+        self.users.clear();
         self.mailbox.clear();
         self.scopes.clear();
     }
