@@ -142,7 +142,9 @@ impl Context {
             (Some(url), _) => Some(url),
             (None, Target::Local) => {
                 let say = |line| events(Event::Note(line));
-                local::start(&project.directory, &say).await?.endpoint_url
+                local::start(&project.directory, local::Strictness::Kept, &say)
+                    .await?
+                    .endpoint_url
             }
             (None, Target::Aws) => None,
         };
