@@ -90,17 +90,29 @@ impl Fault {
 
     fn hint(&self) -> Option<String> {
         let code = self.code.as_deref().unwrap_or_default();
-        if matches!(
-            code,
-            "ExpiredToken" | "ExpiredTokenException" | "RequestExpired"
-        ) {
-            return Some("sign in to AWS again, for example with `aws sso login`".to_owned());
+        // Before all else that is said of signatures and tokens: with a wrong clock they are all wrong. The SDK corrects a
+        // difference it learns of and tries again, so this is left when it could not.
+        if self.is_clock_skew() {
+            return Some(
+                "set this machine's clock: it and AWS's differ by more than signatures allow"
+                    .to_owned(),
+            );
         }
         if matches!(
             code,
-            "UnrecognizedClientException" | "InvalidClientTokenId" | "SignatureDoesNotMatch"
+            "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired"
         ) {
-            return Some("check the credentials, or choose others with `--profile`".to_owned());
+            return Some(
+                "these temporary credentials are over: sign in again with `aws sso login` or `aws login`, or put new ones where they came from"
+                    .to_owned(),
+            );
+        }
+        if code == "SignatureDoesNotMatch" {
+            return Some("check the secret key, or choose others with `--profile`".to_owned());
+        }
+        // A region that isn't enabled for the account doesn't know its keys.
+        if matches!(code, "UnrecognizedClientException" | "InvalidClientTokenId") {
+            return Some("check the credentials, or choose others with `--profile`; and whether the account has the region enabled".to_owned());
         }
         // Cognito gives an identifier to one provider at a time, and deletions come last in a deploy.
         if code == "DuplicateProviderException" {
@@ -134,6 +146,24 @@ impl Fault {
             return Some("sign in to AWS, or choose a profile with `--profile`; `--stage local` needs no account".to_owned());
         }
         None
+    }
+}
+
+impl Fault {
+    /// Whether AWS refused a signature for its time. The codes tell it or are shared with wrong keys; then the words do
+    /// ("Signature not yet current: …", "Signature expired: …"; IAM User Guide, "Troubleshoot Signature Version 4").
+    pub fn is_clock_skew(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default();
+        let shared = matches!(
+            code,
+            "InvalidSignatureException"
+                | "SignatureDoesNotMatch"
+                | "AuthFailure"
+                | "AccessDeniedException"
+        );
+        let words = ["Signature expired", "Signature not yet current"];
+        matches!(code, "RequestTimeTooSkewed" | "RequestInTheFuture")
+            || (shared && words.iter().any(|words| self.message.contains(words)))
     }
 }
 
@@ -257,6 +287,38 @@ mod tests {
             ..Fault::ours("bad")
         };
         assert_eq!(fault.causes(), ["ValidationException: bad (request 1-2)"]);
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told_from_wrong_and_from_expired_credentials() {
+        let hint = |code: &str, message: &str| {
+            let fault = Fault {
+                code: Some(code.to_owned()),
+                ..Fault::ours(message)
+            };
+            fault.while_doing("could not look").hints.join("")
+        };
+        for (code, message) in [
+            (
+                "SignatureDoesNotMatch",
+                "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z (20260101T001500Z - 5 min.)",
+            ),
+            (
+                "InvalidSignatureException",
+                "Signature not yet current: 20260101T001500Z is still later than 20260101T000500Z",
+            ),
+            (
+                "RequestTimeTooSkewed",
+                "The difference between the request time and the current time is too large.",
+            ),
+        ] {
+            assert!(hint(code, message).contains("clock"), "{code}");
+        }
+        let wrong =
+            "The request signature we calculated does not match the signature you provided.";
+        assert!(hint("SignatureDoesNotMatch", wrong).starts_with("check the secret key"));
+        let over = "The security token included in the request is expired";
+        assert!(hint("ExpiredTokenException", over).contains("aws sso login"));
     }
 
     #[tokio::test]

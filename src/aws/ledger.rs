@@ -455,7 +455,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::aws::replay::{self, error, ok};
+    use crate::aws::replay::{self, ok};
 
     fn lock(token: &str) -> Lock {
         Lock {
@@ -546,7 +546,7 @@ mod tests {
             .await
             .expect("begun");
         let written = replay.finish()[0].body["TransactItems"][1]["Put"]["Item"].clone();
-        let read = |item: Value| async {
+        let read = |item: Value| async move {
             let (aws, _) = replay::aws([ok(json!({ "Items": [item] }))]);
             aws.read_ledger().await.expect("read").records["F"].clone()
         };

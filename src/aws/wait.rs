@@ -37,6 +37,8 @@ pub(super) const DISTRIBUTION: Patience = Patience::new(2_000, 10_000, 900);
 
 /// What was made a moment ago is missing from a list or a read for some seconds.
 pub(super) const LAG: Patience = Patience::new(500, 2_000, 15);
+/// Putting one up takes 15 to 20 minutes by what people report, and the guide speaks of up to an hour.
+pub(super) const CREATION: Patience = Patience::new(2_000, 15_000, 3_600);
 
 impl Patience {
     pub(super) const fn new(first_millis: u64, longest_millis: u64, limit_seconds: u64) -> Self {

@@ -7,6 +7,7 @@
 pub mod diff;
 pub mod graph;
 mod handover;
+mod keep;
 mod memory;
 pub mod schedule;
 mod steps;
@@ -283,7 +284,22 @@ pub fn plan(
     let mut planner = Planner::new(&graph, answers);
     let (mut changes, mut unchanged, mut refusals) = (Vec::new(), Vec::new(), Vec::new());
     let mut live_resources = observed.live;
-    let mut old = Vec::new();
+    let mut old = BTreeMap::new();
+    let memories = observed.recorded.iter();
+    let mut memories: BTreeMap<LogicalId, Memory> = memories
+        .map(|(id, recorded)| (id.clone(), recorded.memory.clone()))
+        .collect();
+    let gone: BTreeMap<LogicalId, Recorded> = observed
+        .recorded
+        .into_iter()
+        .filter(|(id, _)| !topology.resources.contains_key(id))
+        .collect();
+    // What is about to go, or went with a deploy that was cut off.
+    let leaves = |name: &str| {
+        gone.values()
+            .any(|recorded| recorded.physical_id.as_deref() == Some(name))
+            || topology.is_named_like_ours(name)
+    };
 
     for id in graph.in_order()? {
         let resource = &topology.resources[&id].resource;
@@ -291,13 +307,17 @@ pub fn plan(
         let declared = resource.properties();
         let mut live = live_resources.remove(&id);
         let resolved = planner.answers.resolve(&declared);
-        let memory = observed.recorded.get(&id).map(|recorded| &recorded.memory);
-        let memory = memory.cloned().unwrap_or_default();
+        let memory = memories.remove(&id).unwrap_or_default();
         if let Some(live) = &mut live {
             let properties = &mut live.properties;
             memory::forget_tags_of_others(kind.rules(), &resolved, &memory, properties);
         }
-        let change = match judge(&id, kind, &resolved, live.as_ref(), permissions) {
+        let wanted = Wanted {
+            id: &id,
+            kind,
+            desired: &resolved,
+        };
+        let change = match judge(wanted, live.as_ref(), permissions, leaves) {
             Err(refusal) => {
                 refusals.push(refusal);
                 continue;
@@ -341,7 +361,12 @@ pub fn plan(
                     planner.create(written, Some(delete));
                 } else {
                     planner.create(written, None);
-                    old.push((id.clone(), kind, live.physical_id));
+                    let replaced = Recorded {
+                        kind,
+                        physical_id: Some(live.physical_id),
+                        memory,
+                    };
+                    old.insert(id.clone(), replaced);
                 }
             }
             Some(live) => {
@@ -356,11 +381,6 @@ pub fn plan(
         return Err(error);
     }
 
-    let gone: BTreeMap<LogicalId, Recorded> = observed
-        .recorded
-        .into_iter()
-        .filter(|(id, _)| !topology.resources.contains_key(id))
-        .collect();
     for (id, recorded) in &gone {
         if recorded.kind.rules().holds_data {
             return Err(Error::refused(format!(
@@ -374,10 +394,9 @@ pub fn plan(
     }
     // Deletes come last: until everything new stands, what is there may still be in use.
     let all: Vec<usize> = (0..planner.len()).collect();
-    for (id, kind, physical_id) in old {
-        planner.delete(&id, kind, physical_id, all.clone());
-    }
-    planner.delete_all(&gone, &all);
+    // What was replaced goes in the same order as what left the file: the policies of a role before it.
+    old.extend(gone);
+    planner.delete_all(&old, &all);
 
     let (steps, gone_with, answers) = planner.finish()?;
     changes.sort_by_key(|change| (change.kind, change.logical_id.clone()));
@@ -495,14 +514,23 @@ pub fn differences(rules: &Rules, declared: &Value, live: &mut Value) -> BTreeSe
     changed.chain(unknown).collect()
 }
 
-/// What happens to one declared resource: nothing, a change, or a refusal.
-fn judge(
-    id: &str,
+/// A declared resource, as far as its references can be answered.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    id: &'a str,
     kind: Kind,
-    desired: &Value,
+    desired: &'a Value,
+}
+
+/// What happens to one declared resource: nothing, a change, or a refusal. `leaves` says of a name whether
+/// what it stands for is this stage's, and nothing declares it.
+fn judge(
+    wanted: Wanted<'_>,
     live: Option<&Live>,
     permissions: &Permissions,
+    leaves: impl Fn(&str) -> bool,
 ) -> Result<Option<Change>> {
+    let Wanted { id, kind, desired } = wanted;
     let rules = kind.rules();
     let change = |action, properties, reason| Change {
         logical_id: id.to_owned(),
@@ -520,7 +548,8 @@ fn judge(
             None,
         )));
     };
-    let properties = diff::compare(rules, desired, &live.properties);
+    let mut properties = diff::compare(rules, desired, &live.properties);
+    properties.extend(diff::cleared(rules, desired, &live.properties, leaves));
     if properties.is_empty() {
         return Ok(None);
     }
@@ -609,4 +638,6 @@ fn deletion(id: &str, recorded: &Recorded, reason: &str) -> Change {
 }
 
 #[cfg(test)]
-mod tests;
+mod matrix;
+#[cfg(test)]
+pub(crate) mod tests;

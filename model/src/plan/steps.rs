@@ -138,8 +138,8 @@ impl<'a> Planner<'a> {
         self.provided.insert(id.to_owned(), update);
     }
 
-    /// Gives every step that sends deferred properties the edges to what those refer to, now that all
-    /// of that is planned.
+    /// Gives every step that sends deferred properties the edges to what those refer to, and every update the
+    /// edges to what completes what it refers to, now that all of that is planned.
     fn connect(&mut self) {
         for position in 0..self.steps.len() {
             let Some(member) = self.steps[position].members.first() else {
@@ -151,10 +151,15 @@ impl<'a> Planner<'a> {
                 Work::Update { .. } => self.graph.is_finished_later(id),
                 Work::Create { .. } | Work::Settle | Work::Delete { .. } => false,
             };
+            let mut needs = Vec::new();
             if deferred {
-                let needs = self.steps_of(self.graph.needs(id));
-                self.steps[position].after.extend(needs);
+                needs.extend(self.steps_of(self.graph.needs(id)));
             }
+            // What is made now is used later, but a function that runs moves to another role at once.
+            if matches!(member.work, Work::Update { .. }) {
+                needs.extend(self.steps_of(self.graph.needs_to_work(id)));
+            }
+            self.steps[position].after.extend(needs);
         }
     }
 

@@ -7,7 +7,7 @@ use crate::resource::{REF, Resource};
 use crate::topology::tests::{example, whole};
 
 /// Everything the topology declares, as AWS would return it after a deploy.
-fn deployed(topology: &Topology) -> Observed {
+pub(super) fn deployed(topology: &Topology) -> Observed {
     let graph = Graph::of(topology);
     let mut observed = Observed {
         answers: account(),
@@ -15,7 +15,7 @@ fn deployed(topology: &Topology) -> Observed {
     };
     let mut answers = account();
     for id in graph.in_order().expect("no circle") {
-        answers.attribute(&id, "Arn", format!("arn:{id}"));
+        answers.attribute(&id, "Arn", format!("arn:x/physical-{id}"));
         answers.reference(&id, format!("physical-{id}"));
     }
     for (id, node) in &topology.resources {
@@ -25,7 +25,7 @@ fn deployed(topology: &Topology) -> Observed {
             properties: answers.resolve(&node.resource.properties()),
             attributes: BTreeMap::from([
                 (REF.to_owned(), format!("physical-{id}")),
-                ("Arn".to_owned(), format!("arn:{id}")),
+                ("Arn".to_owned(), format!("arn:x/physical-{id}")),
             ]),
             owner: None,
         };
@@ -42,7 +42,7 @@ fn deployed(topology: &Topology) -> Observed {
     observed
 }
 
-fn account() -> Answers {
+pub(super) fn account() -> Answers {
     let mut answers = Answers::default();
     answers.reference("AWS::Partition", "aws");
     answers.reference("AWS::Region", "eu-west-1");
@@ -245,7 +245,7 @@ fn destroying_leaves_children_to_their_parents_and_orders_the_rest() {
         !kinds.contains(&Kind::Permission),
         "permissions go with the function"
     );
-    assert_eq!(depth(&plan), 2);
+    assert_eq!(depth(&plan), 4, "domain, pool, policies, roles");
     let pool = plan.steps_of("UserPool").next();
     let client = plan
         .changes
@@ -352,7 +352,7 @@ fn items_share_a_request_and_the_ledger_knows_what_each_will_be_called() {
         .map(|(id, _, physical_id)| (id.as_str(), physical_id.map(String::as_str)))
         .collect();
     assert_eq!(intents.len(), topology.resources.len());
-    assert_eq!(intents["ConfirmUserRole"], Some("full-prod-confirm-user"));
+    assert_eq!(intents["ConfirmUserRole"], Some("full-prod-confirm-user-euw1"));
     assert_eq!(intents["UserPool"], None, "AWS makes that up");
 }
 

@@ -14,10 +14,11 @@ mod ses;
 mod trace;
 mod trigger;
 mod upstream;
+mod users;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -53,6 +54,24 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// How a front door behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where every call is traced; nowhere without.
+    pub trace: Option<PathBuf>,
+    /// Whether it refuses what AWS refuses, or only adds what the emulator lacks.
+    pub strict: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            trace: None,
+            strict: true,
+        }
+    }
+}
+
 /// A front door in operation. Closed when dropped.
 #[derive(Debug)]
 pub struct FrontDoor {
@@ -67,14 +86,16 @@ struct Door {
     upstream: Upstream,
     scopes: Scopes,
     codes: Codes,
+    users: users::State,
     mailbox: Mailbox,
     trace: Trace,
+    /// As in [`Settings`].
+    strict: bool,
 }
 
 impl FrontDoor {
     /// Opens a door on `listener` before the emulator at `emulator_url`, which need not be up yet.
-    /// Calls are traced into `trace`.
-    pub fn open(listener: TcpListener, emulator_url: &str, trace: Option<&Path>) -> Result<Self> {
+    pub fn open(listener: TcpListener, emulator_url: &str, settings: Settings) -> Result<Self> {
         let address = listener
             .local_addr()
             .map_err(|error| Error::io("could not open the local cloud's front door", &error))?;
@@ -83,8 +104,10 @@ impl FrontDoor {
             upstream: Upstream::new(emulator_url)?,
             scopes: Scopes::default(),
             codes: Codes::default(),
+            users: users::State::default(),
             mailbox: Mailbox::default(),
-            trace: Trace::to(trace),
+            trace: Trace::to(settings.trace.as_deref()),
+            strict: settings.strict,
         });
         let app = axum::Router::new()
             .fallback(serve)
@@ -122,6 +145,7 @@ impl Drop for FrontDoor {
 impl Door {
     fn forget(&self) {
         self.codes.clear();
+        self.users.clear();
         self.mailbox.clear();
         self.scopes.clear();
     }
@@ -250,7 +274,8 @@ mod tests {
     #[tokio::test]
     async fn links_are_encoded() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let front = FrontDoor::open(listener, "http://127.0.0.1:0", None).expect("opens");
+        let front =
+            FrontDoor::open(listener, "http://127.0.0.1:0", Settings::default()).expect("opens");
         let link = front
             .door
             .link("/confirm", &[("user", "a+b@c.d e"), ("code", "1-_~é")]);
