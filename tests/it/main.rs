@@ -21,6 +21,7 @@ mod locks;
 mod moto;
 mod neighbours;
 mod permissions;
+mod pool_bodies;
 mod providers;
 mod requests;
 mod synth;

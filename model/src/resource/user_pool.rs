@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, ResourceType};
 use super::expr::{Expr, Phase};
 use super::rules::{Compare, Identity, Mutability, Replacement, Rules};
+use super::{Kind, ResourceType};
 
 /// `AWS::Cognito::UserPool`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

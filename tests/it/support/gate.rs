@@ -1,5 +1,5 @@
-//! Where a command finds the local cloud when it is to be killed at a certain request: everything passes but
-//! that one.
+//! Where a command finds the local cloud when it is to be killed at a certain request, or is to lose its answer:
+//! everything passes but that one.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,6 +16,8 @@ pub(crate) enum Moment {
     Before,
     /// AWS has done it: the command never hears of it.
     After,
+    /// As `After`, and the command learns that it won't: the answer breaks off.
+    Lost,
 }
 
 /// A proxy of a test's own before the local cloud. Ends when dropped.
@@ -110,11 +112,22 @@ async fn pass(
             response
         }
     };
+    if is_first && state.moment == Moment::Lost {
+        *state.caught.lock().unwrap() = true;
+        return broken_off();
+    }
     if is_first {
         state.hold().await;
     }
     response.headers_mut().remove("connection");
     response
+}
+
+/// An answer whose connection ends in its middle.
+fn broken_off() -> Response<Body> {
+    let end = std::io::Error::other("the connection broke");
+    let body = futures::stream::iter([Ok(Bytes::from_static(b"{")), Err(end)]);
+    Response::new(Body::from_stream(body))
 }
 
 impl Held {
