@@ -121,13 +121,10 @@ impl Fault {
                     .to_owned(),
             );
         }
-        if self.class == Class::OverQuota {
-            let quota = match self.quota {
-                Some(name) => format!("the quota is `{name}`: "),
-                None => String::new(),
-            };
+        // Where it isn't known, it isn't one of things that can be deleted: sign-ins have such a limit, too.
+        if let (Class::OverQuota, Some(quota)) = (self.class, self.quota) {
             return Some(format!(
-                "{quota}delete what nobody needs any more, or ask for more in Service Quotas"
+                "the quota is `{quota}`: delete what nobody needs any more, or ask for more in Service Quotas"
             ));
         }
         if self.class == Class::Denied {

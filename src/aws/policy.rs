@@ -567,6 +567,7 @@ pub(super) fn judge(asked: &Asked, answer: &Answer) -> Verdict {
         },
         code if DENIED.contains(&code) => verdict(Class::Denied),
         "ConditionalCheckFailedException" => verdict(Class::ConditionFailed),
+        _ if answer.status == 429 => waiting(Class::Throttled, service.throttled, THROTTLED),
         // What the SDKs count as a service that is in trouble.
         _ if matches!(answer.status, 500 | 502..=504) => unanswered(asked),
         "RequestTimeout" | "RequestTimeoutException" => unanswered(asked),

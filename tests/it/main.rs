@@ -30,6 +30,7 @@ mod providers;
 mod requests;
 mod second_factor;
 mod synth;
+mod tags;
 mod terminal;
 mod trouble;
 mod upgrade;
