@@ -23,6 +23,7 @@ mod neighbours;
 mod permissions;
 mod providers;
 mod requests;
+mod strict;
 mod synth;
 mod terminal;
 mod upgrade;

@@ -1,14 +1,19 @@
 //! The front door: a reverse proxy before the emulator that adds what the emulator lacks of Cognito
-//! (codes, the PostConfirmation trigger, some of federated sign-in), keeps the mailbox, and traces every
-//! call.
+//! (codes, the PostConfirmation trigger, some of federated sign-in), refuses what AWS refuses unless it is lenient,
+//! keeps the mailbox, and traces every call.
 //!
 //! It owns nothing of AWS's state: every pool, user and function is the emulator's.
 
 mod call;
+mod cbor;
 mod codes;
 mod cognito;
 mod federation;
 mod message;
+mod models;
+mod pools;
+mod request;
+mod rules;
 mod scope;
 mod ses;
 mod trace;
@@ -225,10 +230,17 @@ async fn route(door: &Door, call: Call) -> Reply {
         (&Method::POST, federation::TOKEN_PATH) => return federation::token(door, call).await,
         _ => {}
     }
+    if door.strict
+        && let Some(request) = request::Request::read(&call)
+        && let Some(refusal) = rules::refusal(door, &request).await
+    {
+        return request.refused(&refusal);
+    }
     if let Some(identity) = ses::asked_identity(&call) {
         return ses::identity(&door.upstream, &call, identity).await;
     }
     match call.operation_of(COGNITO).map(str::to_owned) {
+        Some(action) if door.strict => pools::answer(door, call, &action).await,
         Some(action) => cognito::answer(door, call, &action).await,
         None => door.upstream.forward(&call).await,
     }
