@@ -216,13 +216,18 @@ fn an_update_resets_what_it_leaves_out_and_a_pool_is_described_as_aws_does() {
             "AccessTokenValidity": 15,
             "TokenValidityUnits": { "AccessToken": "minutes" },
         }],
-        ["cognito-idp", "update_user_pool_client", { "UserPoolId": pool, "ClientId": client }],
+        ["cognito-idp", "update_user_pool_client", {
+            "UserPoolId": pool,
+            "ClientId": client,
+            "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"],
+            "RefreshTokenRotation": { "Feature": "ENABLED" },
+        }],
         ["cognito-idp", "describe_user_pool_client", { "UserPoolId": pool, "ClientId": client }],
         ["cognito-idp", "delete_user_pool", { "UserPoolId": pool }],
     ]));
     assert_eq!(
-        answers[0]["UserPool"]["AdminCreateUserConfig"]["UnusedAccountValidityDays"], 3,
-        "as the temporary passwords, unasked: {}",
+        answers[0]["UserPool"]["AdminCreateUserConfig"]["UnusedAccountValidityDays"], 7,
+        "unasked: {}",
         answers[0]
     );
     assert_eq!(answers[1]["code"], "InvalidParameterException", "protected");
@@ -243,6 +248,7 @@ fn an_update_resets_what_it_leaves_out_and_a_pool_is_described_as_aws_does() {
     let client = &answers[7]["UserPoolClient"];
     assert_eq!(client["CallbackURLs"], json!([]));
     assert_eq!(client.get("AccessTokenValidity"), None, "{client}");
+    assert_eq!(client["RefreshTokenRotation"]["Feature"], "ENABLED");
     assert_eq!(answers[8], json!({}));
 }
 

@@ -18,6 +18,7 @@ mod scope;
 mod ses;
 mod trace;
 mod trigger;
+mod unkept;
 mod upstream;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ use self::call::{BODY_LIMIT, Call, Reply};
 use self::codes::Codes;
 use self::scope::{Scope, Scopes};
 use self::trace::{Trace, TraceLine};
+use self::unkept::Unkept;
 use self::upstream::{COGNITO, Upstream};
 use super::mailbox::{Mail, Mailbox};
 use saasauth_model::error::{Error, ErrorKind, Result};
@@ -90,6 +92,7 @@ struct Door {
     upstream: Upstream,
     scopes: Scopes,
     codes: Codes,
+    unkept: Unkept,
     mailbox: Mailbox,
     trace: Trace,
     /// As in [`Settings`].
@@ -107,6 +110,7 @@ impl FrontDoor {
             upstream: Upstream::new(emulator_url)?,
             scopes: Scopes::default(),
             codes: Codes::default(),
+            unkept: Unkept::default(),
             mailbox: Mailbox::default(),
             trace: Trace::to(settings.trace.as_deref()),
             strict: settings.strict,
@@ -147,6 +151,7 @@ impl Drop for FrontDoor {
 impl Door {
     fn forget(&self) {
         self.codes.clear();
+        self.unkept.clear();
         self.mailbox.clear();
         self.scopes.clear();
     }

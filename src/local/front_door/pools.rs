@@ -71,7 +71,7 @@ const FACTORS: [&str; 4] = [
     "WebAuthnConfiguration",
 ];
 
-/// For how long an invitation is good, unasked.
+/// For how many days an invitation is good, unasked.
 const INVITATION_DAYS: i64 = 7;
 
 /// Answers a Cognito operation as AWS does.
@@ -87,31 +87,21 @@ pub(super) async fn answer(door: &Door, mut call: Call, action: &str) -> Reply {
         call.body = whole.to_string().into();
     }
     let reply = cognito::answer(door, call, action).await;
-    if !reply.is_success() {
+    let Some(mut answer) = reply.is_success().then(|| reply.json()).flatten() else {
         return reply;
-    }
-    match (action, reply.json()) {
-        ("CreateUserPool" | "DescribeUserPool", Some(mut answer)) => {
-            described_pool(&mut answer["UserPool"]);
-            reply.with_json(&answer)
-        }
-        (
-            "CreateUserPoolClient" | "DescribeUserPoolClient" | "UpdateUserPoolClient",
-            Some(mut answer),
-        ) => {
+    };
+    match action {
+        "CreateUserPool" | "DescribeUserPool" => described_pool(&mut answer["UserPool"]),
+        "CreateUserPoolClient" | "DescribeUserPoolClient" | "UpdateUserPoolClient" => {
             drop_unset(&mut answer["UserPoolClient"]);
-            reply.with_json(&answer)
         }
-        ("SetUserPoolMfaConfig", _) => {
-            pools.adopt_text_messages(&input).await;
-            reply
-        }
-        ("GetUserPoolMfaConfig", Some(mut answer)) => {
-            pools.show_text_messages(&mut answer).await;
-            reply.with_json(&answer)
-        }
-        _ => reply,
+        "SetUserPoolMfaConfig" => pools.adopt_text_messages(&input).await,
+        "GetUserPoolMfaConfig" => pools.show_text_messages(&mut answer).await,
+        "UpdateUserPool" | "DeleteUserPool" | "DeleteUserPoolClient" => {}
+        _ => return reply,
     }
+    door.unkept.apply(action, &input, &mut answer);
+    reply.with_json(&answer)
 }
 
 /// One request's pool.
@@ -216,33 +206,25 @@ fn described_pool(pool: &mut Value) {
     if !pool.is_object() {
         return;
     }
-    let days = pool
-        .pointer("/Policies/PasswordPolicy/TemporaryPasswordValidityDays")
-        .and_then(Value::as_i64)
-        .filter(|days| *days != 0);
-    if let Some(admin) = pool
-        .pointer_mut("/AdminCreateUserConfig")
-        .and_then(Value::as_object_mut)
-    {
-        fill(admin, "AllowAdminCreateUserOnly", json!(false));
-        let unset = admin
-            .get("UnusedAccountValidityDays")
-            .and_then(Value::as_i64)
-            .unwrap_or_default()
-            == 0;
-        // Answered unasked: pulumi/pulumi-aws-native#1256.
-        if unset {
-            let days = days.unwrap_or(INVITATION_DAYS);
-            admin.insert("UnusedAccountValidityDays".to_owned(), json!(days));
+    // Both are answered unasked: pulumi/pulumi-aws-native#1256.
+    for (at, name) in [
+        ("/AdminCreateUserConfig", "UnusedAccountValidityDays"),
+        ("/Policies/PasswordPolicy", "TemporaryPasswordValidityDays"),
+    ] {
+        if let Some(members) = pool.pointer_mut(at).and_then(Value::as_object_mut) {
+            // Zero counts as nothing said.
+            if members
+                .get(name)
+                .and_then(Value::as_i64)
+                .unwrap_or_default()
+                == 0
+            {
+                members.insert(name.to_owned(), json!(INVITATION_DAYS));
+            }
         }
     }
-    if let Some(policy) = pool
-        .pointer_mut("/Policies/PasswordPolicy")
-        .and_then(Value::as_object_mut)
-        && days.is_none()
-    {
-        let days = json!(INVITATION_DAYS);
-        policy.insert("TemporaryPasswordValidityDays".to_owned(), days);
+    if let Some(admin) = pool["AdminCreateUserConfig"].as_object_mut() {
+        fill(admin, "AllowAdminCreateUserOnly", json!(false));
     }
     drop_unset(pool);
 }
@@ -279,7 +261,7 @@ mod tests {
             pool,
             json!({
                 "Id": "eu-west-1_Abc",
-                "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true, "UnusedAccountValidityDays": 3 },
+                "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true, "UnusedAccountValidityDays": 7 },
                 "Policies": { "PasswordPolicy": { "TemporaryPasswordValidityDays": 3 } },
                 "LambdaConfig": {},
             })

@@ -67,11 +67,6 @@ impl Request {
         })
     }
 
-    /// Whether it is one of these operations of a service.
-    pub(super) fn is(&self, service: &str, operations: &[&str]) -> bool {
-        self.service.name == service && operations.contains(&self.operation)
-    }
-
     /// The refusal of a request that doesn't fit its model.
     pub(super) fn misfit(&self) -> Option<Refusal> {
         let violation = models::violations(self.service, self.operation, &self.input)?;

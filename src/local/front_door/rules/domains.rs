@@ -88,6 +88,23 @@ pub(super) const RULES: &[Rule] = &[
         }),
         source: "model, ManagedLoginVersion: any feature plan other than Lite",
     },
+    Rule {
+        name: "deleting a domain that isn't there",
+        service: "cognito-idp",
+        operations: &["DeleteUserPoolDomain"],
+        code: INVALID,
+        when: When::Facts(|facts| {
+            Box::pin(async {
+                let domain = facts.domain(text(facts.input, "/Domain")?).await?;
+                refuse_if(
+                    domain["UserPoolId"] != facts.input["UserPoolId"],
+                    "No such domain or user pool exists.",
+                )
+            })
+        }),
+        source: "hashicorp/terraform-provider-aws, internal/service/cognitoidp/user_pool_domain.go, which takes it for \
+                 gone",
+    },
 ];
 
 /// Whether a text may stand between the dots of a domain name.

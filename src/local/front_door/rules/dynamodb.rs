@@ -39,6 +39,26 @@ pub(super) const RULES: &[Rule] = &[
         source: "guide, Using deletion protection to protect your table",
     },
     Rule {
+        name: "an expiry that is on already",
+        service: "dynamodb",
+        operations: &["UpdateTimeToLive"],
+        code: INVALID,
+        when: When::Facts(|facts| {
+            Box::pin(async {
+                let name = table_name(text(facts.input, "/TableName")?);
+                let live = facts.time_to_live(name).await?;
+                let wanted = facts.input.pointer("/TimeToLiveSpecification/Enabled")?;
+                let is_on = live["TimeToLiveStatus"] == "ENABLED";
+                match (wanted.as_bool()?, is_on) {
+                    (true, true) => Some("TimeToLive is already enabled".into()),
+                    (false, false) => Some("TimeToLive is already disabled".into()),
+                    _ => None,
+                }
+            })
+        }),
+        source: "localstack/localstack, snapshots of its DynamoDB tests; API reference, UpdateTimeToLive",
+    },
+    Rule {
         name: "capacity for a table that is paid by the request",
         service: "dynamodb",
         operations: &["CreateTable", "UpdateTable"],

@@ -199,17 +199,36 @@ impl<'a> Facts<'a> {
 
     /// A table as it is described; nothing when there is none.
     pub(super) async fn table(&self, name: &str) -> Option<Value> {
+        self.dynamodb("DescribeTable", name, "Table").await
+    }
+
+    /// How a table's items expire; nothing when there is no such table.
+    pub(super) async fn time_to_live(&self, name: &str) -> Option<Value> {
+        self.dynamodb("DescribeTimeToLive", name, "TimeToLiveDescription")
+            .await
+    }
+
+    async fn dynamodb(&self, action: &str, name: &str, member: &str) -> Option<Value> {
         match self.world {
             World::Emulator(upstream) => {
                 let input = json!({ "TableName": name });
-                let mut answer = upstream
-                    .dynamodb(&self.scope, "DescribeTable", &input)
-                    .await?;
-                Some(answer["Table"].take())
+                let mut answer = upstream.dynamodb(&self.scope, action, &input).await?;
+                Some(answer[member].take())
             }
             #[cfg(test)]
-            World::Given(world) => world["tables"].get(name).cloned(),
+            World::Given(world) => {
+                let _ = action;
+                let table = world["tables"].get(name)?;
+                Some(table.get(member).unwrap_or(table).clone())
+            }
         }
+    }
+
+    /// A domain of a pool: what is known of it, which may be nothing.
+    pub(super) async fn domain(&self, name: &str) -> Option<Value> {
+        let input = json!({ "Domain": name });
+        let mut answer = self.cognito("DescribeUserPoolDomain", &input).await?;
+        Some(answer["DomainDescription"].take())
     }
 }
 

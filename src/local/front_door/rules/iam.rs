@@ -70,6 +70,56 @@ pub(super) const RULES: &[Rule] = &[
         source: "IAM guide, Troubleshooting IAM policies",
     },
     Rule {
+        name: "a role's own policy that names a principal",
+        service: "iam",
+        operations: &["PutRolePolicy"],
+        code: "MalformedPolicyDocument",
+        when: When::Input(|input| {
+            let policy: Value = serde_json::from_str(text(input, "/PolicyDocument")?).ok()?;
+            refuse_if(
+                statements(&policy)
+                    .iter()
+                    .any(|one| given(one, "/Principal") || given(one, "/NotPrincipal")),
+                "Policy document should not specify a principal.",
+            )
+        }),
+        source: "IAM guide, AWS JSON policy elements: Principal",
+    },
+    Rule {
+        name: "an action of no service",
+        service: "iam",
+        operations: &["PutRolePolicy"],
+        code: "MalformedPolicyDocument",
+        when: When::Input(|input| {
+            let policy: Value = serde_json::from_str(text(input, "/PolicyDocument")?).ok()?;
+            let statements = statements(&policy);
+            let mut actions = statements
+                .iter()
+                .flat_map(|one| each(&one["Action"]).chain(each(&one["NotAction"])));
+            refuse_if(
+                actions.any(|action| action != "*" && !action.contains(':')),
+                "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
+            )
+        }),
+        source: "IAM guide, AWS JSON policy elements: Action; localstack/localstack, snapshots of its IAM tests",
+    },
+    Rule {
+        name: "a resource that is no ARN",
+        service: "iam",
+        operations: &["PutRolePolicy"],
+        code: "MalformedPolicyDocument",
+        when: When::Input(|input| {
+            let policy: Value = serde_json::from_str(text(input, "/PolicyDocument")?).ok()?;
+            let statements = statements(&policy);
+            let mut resources = statements
+                .iter()
+                .flat_map(|one| each(&one["Resource"]).chain(each(&one["NotResource"])));
+            let wrong = resources.find(|one| *one != "*" && !one.starts_with("arn:"))?;
+            Some(format!("Resource {wrong} must be in ARN format or \"*\"."))
+        }),
+        source: "IAM guide, AWS JSON policy elements: Resource; localstack/localstack, snapshots of its IAM tests",
+    },
+    Rule {
         name: "more inline policy than a role may have",
         service: "iam",
         operations: &["PutRolePolicy"],

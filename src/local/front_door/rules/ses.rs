@@ -29,6 +29,48 @@ pub(super) const RULES: &[Rule] = &[
         source: "API reference, SendEmail, errors",
     },
     Rule {
+        name: "an identity that is there already",
+        service: "sesv2",
+        operations: &["CreateEmailIdentity"],
+        code: "AlreadyExistsException",
+        when: When::Facts(|facts| {
+            Box::pin(async {
+                let name = text(facts.input, "/EmailIdentity")?;
+                facts.identity(&facts.scope, name).await?;
+                Some(format!("Email identity {name} already exist."))
+            })
+        }),
+        source: "API reference, CreateEmailIdentity, errors",
+    },
+    Rule {
+        name: "deleting an identity that isn't there",
+        service: "sesv2",
+        operations: &["DeleteEmailIdentity"],
+        code: "NotFoundException",
+        when: When::Facts(|facts| {
+            Box::pin(async {
+                let name = text(facts.input, "/EmailIdentity")?;
+                let there = facts.identity(&facts.scope, name).await.is_some();
+                (!there).then(|| format!("Email identity {name} does not exist."))
+            })
+        }),
+        source: "API reference, DeleteEmailIdentity, errors",
+    },
+    Rule {
+        name: "deleting a configuration set that isn't there",
+        service: "sesv2",
+        operations: &["DeleteConfigurationSet"],
+        code: "NotFoundException",
+        when: When::Facts(|facts| {
+            Box::pin(async {
+                let name = text(facts.input, "/ConfigurationSetName")?;
+                let there = facts.configuration_set(name).await.is_some();
+                (!there).then(|| format!("Configuration set <{name}> does not exist."))
+            })
+        }),
+        source: "API reference, DeleteConfigurationSet, errors",
+    },
+    Rule {
         name: "a configuration set by a name that none can have",
         service: "sesv2",
         operations: &["CreateConfigurationSet"],

@@ -93,6 +93,7 @@ fn account() -> Value {
         "tables": {
             "users": { "DeletionProtectionEnabled": true },
             "scratch": {},
+            "expiring": { "TimeToLiveDescription": { "TimeToLiveStatus": "ENABLED" } },
         },
     })
 }
@@ -657,6 +658,13 @@ fn domain_and_provider_cases() -> Vec<Case> {
             world(),
         ),
         case(
+            "deleting a domain that isn't there",
+            "DeleteUserPoolDomain",
+            domain("gone", json!({})),
+            json!({ "UserPoolId": "eu-west-1_Other", "Domain": "acme" }),
+            json!({ "DescribeUserPoolDomain": { "DomainDescription": { "UserPoolId": "eu-west-1_Other" } } }),
+        ),
+        case(
             "a social provider by another name than its own",
             "CreateIdentityProvider",
             google("MyGoogle", details()),
@@ -697,6 +705,17 @@ fn other_cases() -> Vec<Case> {
     };
     let role =
         |policy: Value| json!({ "RoleName": "r", "AssumeRolePolicyDocument": policy.to_string() });
+    let inline = |more: Value| {
+        let mut statement = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            statement[name] = value.clone();
+        }
+        json!({
+            "RoleName": "r",
+            "PolicyName": "p",
+            "PolicyDocument": json!({ "Version": "2012-10-17", "Statement": statement }).to_string(),
+        })
+    };
     let good = || role(statement(json!({})));
     let function = |more: Value| {
         let mut input = json!({
@@ -758,6 +777,24 @@ fn other_cases() -> Vec<Case> {
             json!({ "RoleName": "r", "PolicyDocument": statement(json!({})).to_string() }),
         ),
         in_account(
+            "a role's own policy that names a principal",
+            "PutRolePolicy",
+            inline(json!({ "Principal": "*" })),
+            inline(json!({})),
+        ),
+        in_account(
+            "an action of no service",
+            "PutRolePolicy",
+            inline(json!({ "Action": "Publish" })),
+            inline(json!({ "Action": ["sns:Publish"] })),
+        ),
+        in_account(
+            "a resource that is no ARN",
+            "PutRolePolicy",
+            inline(json!({ "Resource": ["*", "topic"] })),
+            inline(json!({ "Resource": "arn:aws:sns:*:*:*" })),
+        ),
+        in_account(
             "more inline policy than a role may have",
             "PutRolePolicy",
             json!({ "RoleName": "r", "PolicyName": "p", "PolicyDocument": "x".repeat(10_241) }),
@@ -817,6 +854,12 @@ fn other_cases() -> Vec<Case> {
             json!({ "TableName": "scratch" }),
         ),
         in_account(
+            "an expiry that is on already",
+            "UpdateTimeToLive",
+            json!({ "TableName": "expiring", "TimeToLiveSpecification": { "Enabled": true } }),
+            json!({ "TableName": "expiring", "TimeToLiveSpecification": { "Enabled": false } }),
+        ),
+        in_account(
             "capacity for a table that is paid by the request",
             "CreateTable",
             table(
@@ -848,6 +891,24 @@ fn other_cases() -> Vec<Case> {
         in_account(
             "mail with a configuration set that isn't there",
             "SendEmail",
+            json!({ "ConfigurationSetName": "gone" }),
+            json!({ "ConfigurationSetName": "set" }),
+        ),
+        in_account(
+            "an identity that is there already",
+            "CreateEmailIdentity",
+            json!({ "EmailIdentity": "acme.com" }),
+            json!({ "EmailIdentity": "other.com" }),
+        ),
+        in_account(
+            "deleting an identity that isn't there",
+            "DeleteEmailIdentity",
+            json!({ "EmailIdentity": "other.com" }),
+            json!({ "EmailIdentity": "acme.com" }),
+        ),
+        in_account(
+            "deleting a configuration set that isn't there",
+            "DeleteConfigurationSet",
             json!({ "ConfigurationSetName": "gone" }),
             json!({ "ConfigurationSetName": "set" }),
         ),
