@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::facts::Facts;
-use super::pools::{INVALID, NOT_IN_TIER, lacks};
+use super::pools::INVALID;
+use super::tiers::{NOT_IN_TIER, lacks};
 use super::{Rule, When, given, list, refuse_if, text, texts};
 
 const BOTH: &[&str] = &["CreateUserPoolClient", "UpdateUserPoolClient"];

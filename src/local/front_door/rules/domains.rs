@@ -1,6 +1,7 @@
 //! Domains of user pools: CreateUserPoolDomain, UpdateUserPoolDomain.
 
-use super::pools::{INVALID, NOT_IN_TIER, lacks};
+use super::pools::INVALID;
+use super::tiers::{NOT_IN_TIER, lacks};
 use super::{Rule, When, given, refuse_if, text};
 
 const BOTH: &[&str] = &["CreateUserPoolDomain", "UpdateUserPoolDomain"];

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::pools::{
-    INVALID, MAIL_RECOVERY, MAIL_SENDER, NOT_IN_TIER, PHONE_RECOVERY, PUBLISH, TRUST, is_trusted,
-    may_publish, on_lite, recovers_only_by,
+    INVALID, MAIL_RECOVERY, MAIL_SENDER, PHONE_RECOVERY, PUBLISH, TRUST, is_trusted, may_publish,
+    recovers_only_by,
 };
+use super::tiers::{NOT_IN_TIER, on_lite};
 use super::{Rule, When, given, refuse_if, texts};
 
 const SET: &[&str] = &["SetUserPoolMfaConfig"];
@@ -79,6 +80,56 @@ pub(super) const RULES: &[Rule] = &[
             })
         }),
         source: "aws-amplify/amplify-backend#1481, #1523; awslabs/nx-plugin-for-aws#1108",
+    },
+    Rule {
+        name: "MFA required where a code alone signs in",
+        service: "cognito-idp",
+        operations: SET,
+        code: INVALID,
+        when: When::Facts(|facts| {
+            Box::pin(async {
+                let required = facts.input["MfaConfiguration"] == "ON";
+                refuse_if(
+                    required && signs_in_by(facts.pool().await?, &CODES),
+                    ONLY_PASSWORD,
+                )
+            })
+        }),
+        source: "go-to-k/cdkd#1975, #2069, measured: EMAIL_OTP and SMS_OTP alike, and OPTIONAL is taken",
+    },
+    Rule {
+        name: "MFA required where a passkey alone signs in",
+        service: "cognito-idp",
+        operations: SET,
+        code: INVALID,
+        when: When::Facts(|facts| {
+            Box::pin(async {
+                let required = facts.input["MfaConfiguration"] == "ON";
+                let counts_as_two = facts.input["WebAuthnConfiguration"]["FactorConfiguration"]
+                    == "MULTI_FACTOR_WITH_USER_VERIFICATION";
+                refuse_if(
+                    required && !counts_as_two && signs_in_by(facts.pool().await?, &[PASSKEY]),
+                    "Cannot set WebAuthn factor configuration to SINGLE_FACTOR if MFA is required and WebAuthn is an \
+                     allowed first auth factor",
+                )
+            })
+        }),
+        source: "go-to-k/cdkd#2064, measured: with no word of passkeys, too",
+    },
+    Rule {
+        name: "passkeys on Lite",
+        service: "cognito-idp",
+        operations: SET,
+        code: NOT_IN_TIER,
+        when: When::Facts(|facts| {
+            Box::pin(async {
+                if !given(facts.input, "/WebAuthnConfiguration") {
+                    return None;
+                }
+                on_lite(facts, "Passkey Sign-In").await
+            })
+        }),
+        source: "guide, User pool feature plans; model, WebAuthnConfigurationType",
     },
     Rule {
         name: "a factor's role that Cognito can't assume",
@@ -171,6 +222,16 @@ pub(super) const RULES: &[Rule] = &[
         source: "model, EmailMfaConfigType: Essentials or higher",
     },
 ];
+
+/// First factors that are a code, by mail or by text message.
+pub(super) const CODES: [&str; 2] = ["EMAIL_OTP", "SMS_OTP"];
+pub(super) const PASSKEY: &str = "WEB_AUTHN";
+pub(super) const ONLY_PASSWORD: &str = "Only PASSWORD and WEB_AUTHN (if configured) can be enabled as an auth factor if MFA is enabled";
+
+/// Whether people may sign in to a pool by one of these first factors.
+pub(super) fn signs_in_by(pool: &Value, factors: &[&str]) -> bool {
+    texts(pool, "/Policies/SignInPolicy/AllowedFirstAuthFactors").any(|one| factors.contains(&one))
+}
 
 fn is_on(input: &Value) -> bool {
     input["MfaConfiguration"] == "ON" || input["MfaConfiguration"] == "OPTIONAL"

@@ -22,6 +22,7 @@ mod ses;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod tiers;
 
 use std::pin::Pin;
 
@@ -61,6 +62,7 @@ fn all() -> impl Iterator<Item = &'static Rule> {
     [
         tags::RULES,
         pools::RULES,
+        tiers::RULES,
         factors::RULES,
         clients::RULES,
         domains::RULES,

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::factors::{CODES, ONLY_PASSWORD, PASSKEY, signs_in_by};
 use super::facts::Facts;
 use super::iam::{allows, lets_assume};
 use super::{Rule, When, given, list, refuse_if, text, texts};
@@ -12,7 +13,6 @@ const UPDATE: &[&str] = &["UpdateUserPool"];
 const BOTH: &[&str] = &["CreateUserPool", "UpdateUserPool"];
 
 pub(super) const INVALID: &str = "InvalidParameterException";
-pub(super) const NOT_IN_TIER: &str = "FeatureUnavailableInTierException";
 
 /// What Cognito may be asked to do with a role before it counts as usable.
 pub(super) const TRUST: &str =
@@ -206,83 +206,39 @@ pub(super) const RULES: &[Rule] = &[
         source: "hashicorp/terraform-provider-aws#41049; lgallard/terraform-aws-cognito-user-pool#172",
     },
     Rule {
-        name: "threat protection below Plus",
-        service: "cognito-idp",
-        operations: BOTH,
-        code: NOT_IN_TIER,
-        when: When::Facts(|facts| {
-            Box::pin(async {
-                let mode = text(facts.input, "/UserPoolAddOns/AdvancedSecurityMode")?;
-                let tier = tier(facts).await?;
-                (mode != "OFF" && tier != "PLUS").then(|| lacks(&tier, "Threat Protection"))
-            })
-        }),
-        source: "hashicorp/terraform-provider-aws#40734; aws/aws-cdk#33565",
-    },
-    Rule {
-        name: "claims in access tokens on Lite",
-        service: "cognito-idp",
-        operations: BOTH,
-        code: NOT_IN_TIER,
-        when: When::Facts(|facts| {
-            Box::pin(async {
-                let version = "/LambdaConfig/PreTokenGenerationConfig/LambdaVersion";
-                let version = text(facts.input, version)?;
-                if version == "V1_0" {
-                    return None;
-                }
-                on_lite(facts, "Access Token Customization").await
-            })
-        }),
-        source: "guide, Pre token generation Lambda trigger: V2_0 and V3_0 need Essentials or Plus",
-    },
-    Rule {
-        name: "sign-in without a password on Lite",
-        service: "cognito-idp",
-        operations: BOTH,
-        code: NOT_IN_TIER,
-        when: When::Facts(|facts| {
-            Box::pin(async {
-                let allowed = "/Policies/SignInPolicy/AllowedFirstAuthFactors";
-                if texts(facts.input, allowed).all(|factor| factor == "PASSWORD") {
-                    return None;
-                }
-                on_lite(facts, "Passwordless Sign-In").await
-            })
-        }),
-        source: "model, SignInPolicyType: Essentials or higher",
-    },
-    Rule {
-        name: "password history on Lite",
-        service: "cognito-idp",
-        operations: BOTH,
-        code: NOT_IN_TIER,
-        when: When::Facts(|facts| {
-            Box::pin(async {
-                let size = "/Policies/PasswordPolicy/PasswordHistorySize";
-                if facts.input.pointer(size)?.as_i64()? == 0 {
-                    return None;
-                }
-                on_lite(facts, "Password History").await
-            })
-        }),
-        source: "guide, User pool feature plans",
-    },
-    Rule {
-        name: "down to Lite with codes by mail as a second factor",
+        name: "a code that alone signs in where MFA is required",
         service: "cognito-idp",
         operations: UPDATE,
-        code: NOT_IN_TIER,
+        code: INVALID,
         when: When::Facts(|facts| {
             Box::pin(async {
-                if facts.input["UserPoolTier"] != "LITE" {
+                refuse_if(
+                    signs_in_by(facts.input, &CODES) && is_required(facts).await?,
+                    ONLY_PASSWORD,
+                )
+            })
+        }),
+        source: "go-to-k/cdkd#1975, measured from the other side: SetUserPoolMfaConfig",
+    },
+    Rule {
+        name: "a passkey that alone signs in where MFA is required",
+        service: "cognito-idp",
+        operations: UPDATE,
+        code: INVALID,
+        when: When::Facts(|facts| {
+            Box::pin(async {
+                if !signs_in_by(facts.input, &[PASSKEY]) || !is_required(facts).await? {
                     return None;
                 }
                 let factors = facts.factors().await?;
-                given(factors, "/EmailMfaConfiguration").then(|| lacks("LITE", "Email MFA"))
+                refuse_if(
+                    factors["WebAuthnConfiguration"]["FactorConfiguration"]
+                        != "MULTI_FACTOR_WITH_USER_VERIFICATION",
+                    "WEB_AUTHN cannot be used as an auth factor when MFA is enabled if not configured for MFA.",
+                )
             })
         }),
-        source: "model, EmailMfaConfigType: Essentials or higher",
+        source: "hashicorp/terraform-provider-aws#50110",
     },
     Rule {
         name: "a code's mail and a link's mail at once",
@@ -426,33 +382,10 @@ pub(super) fn recovers_only_by(pool: &Value, way: &str) -> bool {
     !ways.is_empty() && ways.iter().all(|mechanism| mechanism["Name"] == way)
 }
 
-/// The tier that a request leaves the pool with.
-async fn tier(facts: &Facts<'_>) -> Option<String> {
-    if let Some(tier) = facts.input["UserPoolTier"].as_str() {
-        return Some(tier.to_owned());
-    }
-    if !given(facts.input, "/UserPoolId") {
-        return Some("ESSENTIALS".to_owned());
-    }
-    let pool = facts.pool().await?;
-    Some(
-        pool["UserPoolTier"]
-            .as_str()
-            .unwrap_or("ESSENTIALS")
-            .to_owned(),
-    )
-}
-
-/// The refusal of a feature on the smallest tier; nothing on another.
-pub(super) async fn on_lite(facts: &Facts<'_>, feature: &str) -> Option<String> {
-    let tier = tier(facts).await?;
-    (tier == "LITE").then(|| lacks(&tier, feature))
-}
-
-pub(super) fn lacks(tier: &str, feature: &str) -> String {
-    format!(
-        "The following features need to be disabled for the {tier} pricing tier configured: {feature}"
-    )
+/// Whether a second factor is required after the request: an update that says nothing of it changes nothing of it.
+async fn is_required(facts: &Facts<'_>) -> Option<bool> {
+    let told = &facts.input["MfaConfiguration"];
+    Some(told == "ON" || (told.is_null() && facts.pool().await?["MfaConfiguration"] == "ON"))
 }
 
 async fn verified_before_update(facts: &Facts<'_>) -> Option<String> {
