@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Asked, Between, Cloud, EXAMPLES, Example, Hook, Project, nothing_is_left,
+    Answer, Between, Cloud, EXAMPLES, Example, Hook, Project, Question, nothing_is_left,
 };
 
 /// Loses one answer of each command.
@@ -34,11 +34,11 @@ struct State {
 }
 
 impl Hook for Losing {
-    async fn before(&self, _asked: &Asked) -> Option<Answer> {
+    async fn before(&self, _asked: &Question) -> Option<Answer> {
         None
     }
 
-    async fn after(&self, asked: &Asked, answer: Answer) -> Option<Answer> {
+    async fn after(&self, asked: &Question, answer: Answer) -> Option<Answer> {
         let mut state = self.state.lock().unwrap();
         let position = state.seen;
         state.seen += 1;

@@ -28,6 +28,7 @@ mod permissions;
 mod providers;
 mod requests;
 mod second_factor;
+mod sign_in_matrix;
 mod synth;
 mod terminal;
 mod upgrade;

@@ -122,7 +122,9 @@ impl Combination {
             recovery => format!("  recovery: {recovery}\n"),
         };
         let email = if *sender {
-            format!("email: {{ from: \"{project} <hello@{project}.example>\", identity: {project}.example }}\n")
+            format!(
+                "email: {{ from: \"{project} <hello@{project}.example>\", identity: {project}.example }}\n"
+            )
         } else {
             String::new()
         };

@@ -85,7 +85,8 @@ mod tests {
             one("TokenRole", Kind::Role, "acme-token"),
             one("TokenPolicy", Kind::RolePolicy, "acme|acme-token"),
         ]);
-        let mut plan = destroy("dev", Engine::Direct, recorded, &[Kind::UserPool]).expect("planned");
+        let mut plan =
+            destroy("dev", Engine::Direct, recorded, &[Kind::UserPool]).expect("planned");
         let live = Live {
             physical_id: "p".to_owned(),
             properties: json!({ "LambdaConfig": { "PostConfirmation": "arn" } }),
@@ -107,6 +108,9 @@ mod tests {
         assert!(role.after.contains(&position("TokenPolicy")), "{role:?}");
         assert_eq!(position("TokenPermission"), position("Token"));
         let summary = plan.summary();
-        assert_eq!((summary.update, summary.delete, summary.unchanged), (1, 4, 0));
+        assert_eq!(
+            (summary.update, summary.delete, summary.unchanged),
+            (1, 4, 0)
+        );
     }
 }

@@ -65,14 +65,23 @@ fn pool(topology: &Topology) -> &UserPool<Expr> {
 }
 
 /// What Cognito refuses, or takes and can't do: true where a pool is right. Each with where it is from.
-type Rule = (&'static str, &'static str, fn(&Topology, &UserPool<Expr>) -> bool);
+type Rule = (
+    &'static str,
+    &'static str,
+    fn(&Topology, &UserPool<Expr>) -> bool,
+);
 
 fn has_factor(pool: &UserPool<Expr>, name: &str) -> bool {
-    pool.enabled_mfas.iter().flatten().any(|factor| factor == name)
+    pool.enabled_mfas
+        .iter()
+        .flatten()
+        .any(|factor| factor == name)
 }
 
 fn verifies(pool: &UserPool<Expr>, name: &str) -> bool {
-    pool.auto_verified_attributes.iter().any(|known| known == name)
+    pool.auto_verified_attributes
+        .iter()
+        .any(|known| known == name)
 }
 
 fn recovers_by(pool: &UserPool<Expr>) -> Vec<&str> {
@@ -110,7 +119,10 @@ const RULES: [Rule; 21] = [
         "anomalyco/sst#5177",
         |_, pool| {
             pool.mfa_configuration == "OFF"
-                || pool.enabled_mfas.as_ref().is_some_and(|factors| !factors.is_empty())
+                || pool
+                    .enabled_mfas
+                    .as_ref()
+                    .is_some_and(|factors| !factors.is_empty())
         },
     ),
     (
@@ -261,7 +273,9 @@ fn check(topology: &Topology, what: &dyn std::fmt::Debug) {
         assert!(
             holds(topology, pool(topology)),
             "{what:?}: {rule} ({source})\n{:#}",
-            topology.resources[topology::USER_POOL].resource.properties()
+            topology.resources[topology::USER_POOL]
+                .resource
+                .properties()
         );
     }
 }
@@ -270,7 +284,11 @@ fn check(topology: &Topology, what: &dyn std::fmt::Debug) {
 #[track_caller]
 fn check_refusal(error: &Error, combination: &Combination) {
     for one in std::iter::once(error).chain(&error.others) {
-        assert_eq!(one.kind, crate::error::ErrorKind::Project, "{combination:?}");
+        assert_eq!(
+            one.kind,
+            crate::error::ErrorKind::Project,
+            "{combination:?}"
+        );
         assert!(one.place.is_some(), "{combination:?}: {}", one.message);
         assert!(!one.hints.is_empty(), "{combination:?}: {}", one.message);
     }
@@ -299,7 +317,9 @@ fn every_combination_is_refused_with_the_reason_or_right_for_cognito() {
         for facts in facts {
             let topology = built(&stage, facts);
             check(&topology, &(&combination, facts));
-            let pool = topology.resources[topology::USER_POOL].resource.properties();
+            let pool = topology.resources[topology::USER_POOL]
+                .resource
+                .properties();
             let same_names = pools.entry(combination.with).or_default();
             same_names.insert(pool.to_string(), topology);
         }
@@ -314,7 +334,10 @@ fn every_combination_is_refused_with_the_reason_or_right_for_cognito() {
         refused + accepted
     );
     assert!(refused > 0 && accepted > 500, "{refused} and {accepted}");
-    assert!(pools.len() == 4, "every way to sign in has one that is right");
+    assert!(
+        pools.len() == 4,
+        "every way to sign in has one that is right"
+    );
 }
 
 /// Plans the change of each into each, as far as the pool and its text messages go. Gives how many.
@@ -333,7 +356,12 @@ fn every_change<'a>(topologies: impl Iterator<Item = &'a Topology>) -> usize {
             }
             let rules = Kind::UserPool.rules();
             for change in diff::compare(rules, &answers.resolve(&after), before) {
-                assert_eq!(rules.mutability(&change.path), Mutability::Update, "{}", change.path);
+                assert_eq!(
+                    rules.mutability(&change.path),
+                    Mutability::Update,
+                    "{}",
+                    change.path
+                );
             }
             changes += 1;
             // Where the text messages come and go the order matters; the rest of the plan is the pool's update.
@@ -357,16 +385,28 @@ fn check_order(from: &Topology, to: &Topology, observed: &Observed) {
     let at = |id: &str| plan.steps_of(id).last();
     let pool_at = at(topology::USER_POOL).expect("the pool changes");
     let waits = |later: usize, earlier: usize| plan.steps[later].after.contains(&earlier);
-    let (role, policy) = (at("SmsRole").expect("a role"), at("SmsPolicy").expect("a policy"));
+    let (role, policy) = (
+        at("SmsRole").expect("a role"),
+        at("SmsPolicy").expect("a policy"),
+    );
     if pool(to).sms_configuration.is_some() {
         assert!(waits(pool_at, role) && waits(pool_at, policy), "{plan:#?}");
     } else {
         assert!(waits(role, pool_at) && waits(policy, pool_at), "{plan:#?}");
         assert!(waits(role, policy), "{plan:#?}");
-        let pool = plan.changes.iter().find(|change| change.logical_id == topology::USER_POOL);
+        let pool = plan
+            .changes
+            .iter()
+            .find(|change| change.logical_id == topology::USER_POOL);
         let pool = pool.expect("the pool changes");
-        let gone = pool.properties.iter().find(|change| change.path == "SmsConfiguration");
-        assert!(gone.is_some_and(|change| change.after.is_none()), "{pool:#?}");
+        let gone = pool
+            .properties
+            .iter()
+            .find(|change| change.path == "SmsConfiguration");
+        assert!(
+            gone.is_some_and(|change| change.after.is_none()),
+            "{pool:#?}"
+        );
     }
     assert_eq!(from.stage, to.stage);
 }
@@ -391,12 +431,23 @@ fn a_pool_in_seoul_sends_its_text_messages_from_tokyo() {
         ("ap-northeast-2", Some("ap-northeast-1")),
         ("eu-west-1", None),
     ] {
-        let stage = folder.load(&text.replace("eu-west-1", region)).expect("it is right");
+        let stage = folder
+            .load(&text.replace("eu-west-1", region))
+            .expect("it is right");
         let topology = built(&stage, &VERIFIED);
-        let sms = pool(&topology).sms_configuration.as_ref().expect("it sends some");
+        let sms = pool(&topology)
+            .sms_configuration
+            .as_ref()
+            .expect("it sends some");
         assert_eq!(sms.sns_region.as_deref(), sns_region);
-        assert_eq!(topology.sms_region.as_deref(), Some(sns_region.unwrap_or(region)));
-        let told = topology.notes.iter().any(|note| note.contains("ap-northeast-1"));
+        assert_eq!(
+            topology.sms_region.as_deref(),
+            Some(sns_region.unwrap_or(region))
+        );
+        let told = topology
+            .notes
+            .iter()
+            .any(|note| note.contains("ap-northeast-1"));
         assert_eq!(told, sns_region.is_some(), "{:?}", topology.notes);
     }
 }
@@ -405,23 +456,45 @@ fn a_pool_in_seoul_sends_its_text_messages_from_tokyo() {
 #[test]
 fn email_as_a_second_factor_waits_for_the_sender() {
     let folder = Folder::new();
-    for (methods, meanwhile) in [("[email]", None), ("[totp, email]", Some("SOFTWARE_TOKEN_MFA"))] {
+    for (methods, meanwhile) in [
+        ("[email]", None),
+        ("[totp, email]", Some("SOFTWARE_TOKEN_MFA")),
+    ] {
         let mut all = combinations::all().into_iter();
         let combination = all.find(|one| {
             one.methods == methods && one.mode == "required" && one.sender && one.plan == "plus"
         });
-        let stage = folder.stage(&combination.expect("it is there")).expect("it is right");
+        let stage = folder
+            .stage(&combination.expect("it is there"))
+            .expect("it is right");
         let waiting = built(&stage, &UNVERIFIED);
-        let factors: Vec<&str> = pool(&waiting).enabled_mfas.iter().flatten().map(String::as_str).collect();
+        let factors: Vec<&str> = pool(&waiting)
+            .enabled_mfas
+            .iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
         assert_eq!(factors, Vec::from_iter(meanwhile));
         let mode = if meanwhile.is_some() { "ON" } else { "OFF" };
         assert_eq!(pool(&waiting).mfa_configuration, mode);
-        let note = waiting.notes.iter().find(|note| note.starts_with("MFA by email waits"));
+        let note = waiting
+            .notes
+            .iter()
+            .find(|note| note.starts_with("MFA by email waits"));
         let note = note.expect("it is said");
-        assert_eq!(note.contains("without a second factor"), meanwhile.is_none(), "{note}");
+        assert_eq!(
+            note.contains("without a second factor"),
+            meanwhile.is_none(),
+            "{note}"
+        );
 
         let ready = built(&stage, &VERIFIED);
         assert!(has_factor(pool(&ready), "EMAIL_OTP"));
-        assert!(!ready.notes.iter().any(|note| note.starts_with("MFA by email waits")));
+        assert!(
+            !ready
+                .notes
+                .iter()
+                .any(|note| note.starts_with("MFA by email waits"))
+        );
     }
 }

@@ -350,7 +350,10 @@ fn items_share_a_request_and_the_ledger_knows_what_each_will_be_called() {
         .map(|(id, _, physical_id)| (id.as_str(), physical_id.map(String::as_str)))
         .collect();
     assert_eq!(intents.len(), topology.resources.len());
-    assert_eq!(intents["ConfirmUserRole"], Some("full-prod-confirm-user-euw1"));
+    assert_eq!(
+        intents["ConfirmUserRole"],
+        Some("full-prod-confirm-user-euw1")
+    );
     assert_eq!(intents["UserPool"], None, "AWS makes that up");
 }
 

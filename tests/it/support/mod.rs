@@ -23,7 +23,7 @@ mod python;
 mod server;
 mod terminal;
 
-pub(crate) use between::{Answer, Asked, Between, Hook};
+pub(crate) use between::{Answer, Between, Hook, Question};
 pub(crate) use cloud::Cloud;
 pub(crate) use command::{Output, Started, run, saasauth, signal, start};
 pub(crate) use delays::{DELAYS, Delay, Delayed};
