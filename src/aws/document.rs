@@ -145,7 +145,9 @@ pub(super) fn members_of(operation: &str) -> std::collections::BTreeSet<String> 
     );
     let text = std::fs::read_to_string(path).expect("it is there");
     let model: Value = serde_json::from_str(&text).expect("it is JSON");
-    let members = model["requests"][operation].as_array().expect("it is listed");
+    let members = model["requests"][operation]
+        .as_array()
+        .expect("it is listed");
     members
         .iter()
         .map(|name| name.as_str().expect("a name").to_owned())
@@ -159,7 +161,9 @@ pub(super) fn members_of(operation: &str) -> std::collections::BTreeSet<String> 
 pub(super) fn members_of_sdk(input: &impl fmt::Debug) -> std::collections::BTreeSet<String> {
     let shown = format!("{input:?}");
     let (_, fields) = shown.split_once('{').expect("it has fields");
-    let names = fields.split(", ").filter_map(|field| field.split_once(": "));
+    let names = fields
+        .split(", ")
+        .filter_map(|field| field.split_once(": "));
     names
         .map(|(name, _)| {
             let name = name.trim();

@@ -43,12 +43,18 @@ impl<T> Answer<T> {
         let lost = match &error {
             SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
             // A request that never left, for want of credentials for one, made nothing.
-            SdkError::DispatchFailure(failure) => !failure.is_user() && failure.is_io() || failure.is_timeout(),
+            SdkError::DispatchFailure(failure) => {
+                !failure.is_user() && failure.is_io() || failure.is_timeout()
+            }
             SdkError::ServiceError(answer) => answer.raw().status().is_server_error(),
             _ => false,
         };
         let fault = Fault::from(error);
-        if lost { Self::Lost(fault) } else { Self::Refused(fault) }
+        if lost {
+            Self::Lost(fault)
+        } else {
+            Self::Refused(fault)
+        }
     }
 }
 

@@ -203,7 +203,9 @@ impl Aws {
         };
         // Which steps lie between two sets of factors isn't written down anywhere. With none at all nothing can
         // disagree, so that is the way left where Cognito refuses the one that always keeps one.
-        let of_factors = ["MFA", "SMS"].iter().any(|word| fault.message.contains(word));
+        let of_factors = ["MFA", "SMS"]
+            .iter()
+            .any(|word| fault.message.contains(word));
         let refused = fault.code.as_deref() == Some("InvalidParameterException") && of_factors;
         if !(refused && mfa::concerns(changed) && mfa::is_on(Some(&pool.mfa_configuration))) {
             return Err(fault);
@@ -376,12 +378,7 @@ impl Aws {
         classify::gone(deleted.await)
     }
 
-    async fn lift_protection(
-        &self,
-        id: &str,
-        now: &Document,
-        waiting: Waiting<'_>,
-    ) -> Result<()> {
+    async fn lift_protection(&self, id: &str, now: &Document, waiting: Waiting<'_>) -> Result<()> {
         let lifted = |mut body: Document| {
             body.insert("DeletionProtection".to_owned(), json!("INACTIVE"));
             Request::Pool(body)
@@ -427,7 +424,10 @@ impl Aws {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::replay::{self, ok};
+    use crate::aws::live;
+    use crate::aws::replay::{self, error, ok};
+    use crate::aws::wait::UNWATCHED;
+    use saasauth_model::resource::Kind;
 
     fn declared() -> UserPool<String> {
         let pool = json!({
@@ -478,7 +478,7 @@ mod tests {
         let (aws, replay) = replay::aws([ok(planned), ok(now), ok(json!({}))]);
         let live = aws.read_user_pool("p").await.expect("answered");
         let live = live.expect("it is there");
-        aws.update_user_pool(&declared(), &live, &changed(["Policies"]))
+        aws.update_user_pool(&declared(), &live, &changed(["Policies"]), UNWATCHED)
             .await
             .expect("updated");
         let sent = replay.finish();
@@ -502,8 +502,11 @@ mod tests {
             "Policies": { "SignInPolicy": { "AllowedFirstAuthFactors": ["PASSWORD"] } },
         } });
         let (aws, replay) = replay::aws([ok(made), ok(json!({})), ok(now), ok(json!({}))]);
-        let live = aws.create_user_pool(&declared()).await.expect("made");
-        aws.update_user_pool(&declared(), &live, &changed(["LambdaConfig"]))
+        let live = aws
+            .create_user_pool(&declared(), UNWATCHED)
+            .await
+            .expect("made");
+        aws.update_user_pool(&declared(), &live, &changed(["LambdaConfig"]), UNWATCHED)
             .await
             .expect("updated");
         let sent = replay.finish();
@@ -518,20 +521,29 @@ mod tests {
     async fn switching_a_factor_keeps_passkeys_and_messages_of_others() {
         let passkeys = json!({ "RelyingPartyId": "acme.com", "UserVerification": "required" });
         let email = json!({ "Subject": "Theirs", "Message": "{####} is it" });
+        let pool = json!({ "UserPool": {
+            "Id": "p", "Name": "acme-dev-users", "MfaConfiguration": "ON",
+        } });
         let now = json!({
             "MfaConfiguration": "ON",
             "EmailMfaConfiguration": email,
             "WebAuthnConfiguration": passkeys,
         });
-        let (aws, replay) = replay::aws([ok(now), ok(json!({}))]);
+        let (aws, replay) = replay::aws([ok(pool), ok(now), ok(json!({}))]);
         let live = live(Kind::UserPool, "p", json!({}));
-        aws.update_user_pool(&declared(), &live, &changed(["MfaConfiguration"]))
-            .await
-            .expect("updated");
+        aws.update_user_pool(
+            &declared(),
+            &live,
+            &changed(["MfaConfiguration"]),
+            UNWATCHED,
+        )
+        .await
+        .expect("updated");
         let sent = replay.finish();
-        assert_eq!(sent[1].body["MfaConfiguration"], "OPTIONAL");
-        assert_eq!(sent[1].body["WebAuthnConfiguration"], passkeys);
-        assert_eq!(sent[1].body["EmailMfaConfiguration"], email);
+        assert_eq!(sent[2].what, "SetUserPoolMfaConfig");
+        assert_eq!(sent[2].body["MfaConfiguration"], "OPTIONAL");
+        assert_eq!(sent[2].body["WebAuthnConfiguration"], passkeys);
+        assert_eq!(sent[2].body["EmailMfaConfiguration"], email);
     }
 
     #[tokio::test]
@@ -544,10 +556,299 @@ mod tests {
         let (aws, replay) = replay::aws([gone]);
         let live = live(Kind::UserPool, "p", json!({}));
         let fault = aws
-            .update_user_pool(&declared(), &live, &changed(["Policies"]))
+            .update_user_pool(&declared(), &live, &changed(["Policies"]), UNWATCHED)
             .await
             .expect_err("there is nothing to update");
         assert_eq!(fault.message, "user pool `p` is gone");
         assert_eq!(replay.operations(), ["DescribeUserPool"]);
+    }
+
+    fn ours(id: &str) -> (u16, String) {
+        ok(json!({ "UserPool": {
+            "Id": id,
+            "Name": "acme-dev-users",
+            "UserPoolTags": { "saasauth:project": "acme", "saasauth:stage": "dev" },
+        } }))
+    }
+
+    fn listed(ids: &[&str]) -> (u16, String) {
+        let pools: Vec<Value> = ids
+            .iter()
+            .map(|id| json!({ "Id": id, "Name": "acme-dev-users" }))
+            .collect();
+        ok(json!({ "UserPools": pools }))
+    }
+
+    fn gone() -> (u16, String) {
+        error(
+            400,
+            "ResourceNotFoundException",
+            "User pool does not exist.",
+        )
+    }
+
+    fn lost() -> (u16, String) {
+        error(500, "InternalErrorException", "an answer that says nothing")
+    }
+
+    fn without_mfa() -> UserPool<String> {
+        UserPool {
+            mfa_configuration: "OFF".to_owned(),
+            enabled_mfas: None,
+            ..declared()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pool_whose_answer_was_lost_is_found_and_not_made_twice() {
+        // The list lags, and names are not unique.
+        let (aws, replay) = replay::aws([
+            lost(),
+            listed(&[]),
+            listed(&["theirs", "p"]),
+            ok(json!({ "UserPool": { "Id": "theirs", "Name": "acme-dev-users" } })),
+            ours("p"),
+            ours("p"),
+        ]);
+        let made = aws.create_user_pool(&without_mfa(), UNWATCHED).await;
+        assert_eq!(made.expect("found").physical_id, "p");
+        let creates = replay.operations();
+        let creates = creates.iter().filter(|what| *what == "CreateUserPool");
+        assert_eq!(creates.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_pool_that_was_not_made_is_made_once_that_is_known() {
+        let not_there = std::iter::repeat_with(|| listed(&[])).take(4);
+        let answers = std::iter::once(lost()).chain(not_there).chain([ours("p")]);
+        let (aws, replay) = replay::aws(answers);
+        let made = aws.create_user_pool(&without_mfa(), UNWATCHED).await;
+        assert_eq!(made.expect("made").physical_id, "p");
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn a_pool_waits_for_the_role_it_sends_text_messages_through() {
+        let unknown = error(
+            400,
+            "InvalidSmsRoleTrustRelationshipException",
+            "Role does not have a trust relationship allowing Cognito to assume the role",
+        );
+        let slow = error(400, "TooManyRequestsException", "Too many requests");
+        let (aws, replay) = replay::aws([unknown, slow, ours("p")]);
+        let made = aws.create_user_pool(&without_mfa(), UNWATCHED).await;
+        assert_eq!(made.expect("made").physical_id, "p");
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn a_refused_pool_is_said_at_once() {
+        let refused = error(400, "InvalidParameterException", "no");
+        let (aws, replay) = replay::aws([refused]);
+        let made = aws.create_user_pool(&without_mfa(), UNWATCHED).await;
+        assert_eq!(made.expect_err("refused").message, "no");
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn the_word_of_the_tagging_api_is_looked_into() {
+        // Listed by tag: one that is gone, and one that lost its tags.
+        let untagged = ok(json!({ "UserPool": { "Id": "other", "Name": "x" } }));
+        let (aws, replay) = replay::aws([listed(&["p"]), ours("p"), gone(), untagged]);
+        let candidates = ["stale".to_owned(), "other".to_owned(), "p".to_owned()];
+        let found = aws.stages_user_pool("acme-dev-users", &candidates).await;
+        assert_eq!(found.expect("looked").expect("there").physical_id, "p");
+        replay.finish();
+
+        let (aws, replay) = replay::aws([listed(&["p", "q"]), ours("p"), ours("q")]);
+        let found = aws.stages_user_pool("acme-dev-users", &[]).await;
+        let message = found.expect_err("which?").message;
+        assert!(message.contains("`p`, `q`"), "{message}");
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn attributes_go_in_lots_and_a_lost_answer_is_no_failure() {
+        let mut pool = without_mfa();
+        pool.schema = (0..30)
+            .map(|number| {
+                let attribute = json!({
+                    "Name": format!("a{number}"), "AttributeDataType": "String",
+                    "Mutable": true, "Required": false,
+                });
+                serde_json::from_value(attribute).expect("an attribute")
+            })
+            .collect();
+        let exists = error(
+            400,
+            "InvalidParameterException",
+            "custom:a25: Attribute already exists",
+        );
+        let there: Vec<Value> = (0..30)
+            .map(|n| json!({ "Name": format!("custom:a{n}") }))
+            .collect();
+        let described = ok(json!({ "UserPool": { "SchemaAttributes": there } }));
+        let (aws, replay) = replay::aws([ok(json!({})), exists.clone(), described]);
+        let live = live(Kind::UserPool, "p", json!({ "Schema": [] }));
+        aws.update_user_pool(&pool, &live, &changed(["Schema"]), UNWATCHED)
+            .await
+            .expect("they are there");
+        let sent = replay.finish();
+        let lots = |at: usize| sent[at].body["CustomAttributes"].as_array().map(Vec::len);
+        assert_eq!((lots(0), lots(1)), (Some(25), Some(5)));
+
+        let absent = ok(json!({ "UserPool": { "SchemaAttributes": [] } }));
+        let (aws, replay) = replay::aws([exists, absent]);
+        let refused = aws
+            .update_user_pool(&pool, &live, &changed(["Schema"]), UNWATCHED)
+            .await;
+        refused.expect_err("they are not there");
+        replay.finish();
+    }
+
+    fn protected(more: Value) -> (u16, String) {
+        let mut pool = json!({
+            "Id": "p", "Name": "acme-dev-users", "DeletionProtection": "ACTIVE",
+            "LambdaConfig": { "CustomMessage": "arn:theirs" },
+            "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true, "UnusedAccountValidityDays": 7 },
+        });
+        for (name, value) in more.as_object().expect("members") {
+            pool[name] = value.clone();
+        }
+        ok(json!({ "UserPool": pool }))
+    }
+
+    #[tokio::test]
+    async fn the_protection_is_lifted_by_a_whole_body() {
+        let (aws, replay) = replay::aws([protected(json!({})), ok(json!({})), ok(json!({}))]);
+        aws.delete_user_pool("p", UNWATCHED).await.expect("deleted");
+        let sent = replay.finish();
+        let body = &sent[1].body;
+        assert_eq!(body["DeletionProtection"], "INACTIVE");
+        assert_eq!(body["LambdaConfig"]["CustomMessage"], "arn:theirs");
+        let admin = json!({ "AllowAdminCreateUserOnly": true });
+        assert_eq!(body["AdminCreateUserConfig"], admin);
+        assert_eq!(sent[2].what, "DeleteUserPool");
+    }
+
+    #[tokio::test]
+    async fn a_pool_whose_role_for_text_messages_is_gone_is_deleted_all_the_same() {
+        let role_is_gone = || {
+            error(
+                400,
+                "InvalidSmsRoleAccessPolicyException",
+                "Role does not have permission to publish with SNS",
+            )
+        };
+        let sms = json!({ "SnsCallerArn": "arn:aws:iam::1:role/gone", "ExternalId": "x" });
+        let by_phone = protected(json!({
+            "SmsConfiguration": sms, "MfaConfiguration": "ON",
+            "AutoVerifiedAttributes": ["phone_number"],
+        }));
+        let done = || ok(json!({}));
+        let (aws, replay) = replay::aws([by_phone, role_is_gone(), done(), done()]);
+        aws.delete_user_pool("p", UNWATCHED).await.expect("deleted");
+        let sent = replay.finish();
+        let body = &sent[2].body;
+        assert_eq!(body["DeletionProtection"], "INACTIVE");
+        assert_eq!(body["MfaConfiguration"], "OFF");
+        assert_eq!(body["SmsConfiguration"], Value::Null);
+        assert_eq!(body["AutoVerifiedAttributes"], json!([]));
+
+        // Where no phone is verified, the second factor goes by itself first.
+        let by_mail = protected(json!({ "SmsConfiguration": sms, "MfaConfiguration": "ON" }));
+        let (aws, replay) = replay::aws([by_mail, role_is_gone(), done(), done(), done()]);
+        aws.delete_user_pool("p", UNWATCHED).await.expect("deleted");
+        let sent = replay.finish();
+        assert_eq!(sent[2].what, "SetUserPoolMfaConfig");
+        assert_eq!(
+            sent[2].body,
+            json!({ "UserPoolId": "p", "MfaConfiguration": "OFF" })
+        );
+    }
+
+    #[tokio::test]
+    async fn a_pool_waits_for_a_domain_that_is_on_its_way_out() {
+        let unprotected =
+            || ok(json!({ "UserPool": { "Id": "p", "CustomDomain": "auth.acme.com" } }));
+        let refused = || {
+            error(
+                400,
+                "InvalidParameterException",
+                "User pool cannot be deleted. It has a domain configured that should be deleted first.",
+            )
+        };
+        let domain = |status: &str| {
+            ok(json!({ "DomainDescription": {
+                "Domain": "auth.acme.com", "UserPoolId": "p", "Status": status,
+            } }))
+        };
+        let (aws, replay) = replay::aws([
+            unprotected(),
+            refused(),
+            unprotected(),
+            domain("DELETING"),
+            refused(),
+            unprotected(),
+            domain("DELETING"),
+            ok(json!({})),
+        ]);
+        aws.delete_user_pool("p", UNWATCHED).await.expect("deleted");
+        replay.finish();
+
+        let (aws, replay) =
+            replay::aws([unprotected(), refused(), unprotected(), domain("ACTIVE")]);
+        let kept = aws.delete_user_pool("p", UNWATCHED).await;
+        let kept = kept.expect_err("somebody else's domain");
+        assert!(kept.message.contains("should be deleted first"), "{kept}");
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn a_second_factor_does_not_stay_off_because_a_change_is_refused() {
+        let pool = || ok(json!({ "UserPool": { "Id": "p", "MfaConfiguration": "ON" } }));
+        let before = || {
+            ok(json!({
+                "MfaConfiguration": "ON",
+                "SoftwareTokenMfaConfiguration": { "Enabled": true },
+            }))
+        };
+        let refused = || {
+            error(
+                400,
+                "InvalidParameterException",
+                "Invalid MFA configuration given",
+            )
+        };
+        let done = || ok(json!({}));
+        let off = ok(json!({ "UserPool": { "Id": "p", "MfaConfiguration": "OFF" } }));
+        let (aws, replay) = replay::aws([
+            pool(),
+            before(),
+            refused(),
+            // Around by way of none, which is refused as well,
+            before(),
+            pool(),
+            before(),
+            done(),
+            off,
+            ok(json!({ "MfaConfiguration": "OFF" })),
+            refused(),
+            // so it is as it was.
+            done(),
+        ]);
+        let live = live(Kind::UserPool, "p", json!({}));
+        let result = aws
+            .update_user_pool(&declared(), &live, &changed(["EnabledMfas"]), UNWATCHED)
+            .await;
+        assert_eq!(
+            result.expect_err("refused").message,
+            "Invalid MFA configuration given"
+        );
+        let sent = replay.finish();
+        let last = &sent[sent.len() - 1];
+        assert_eq!(last.what, "SetUserPoolMfaConfig");
+        assert_eq!(last.body["MfaConfiguration"], "ON");
+        assert_eq!(last.body["SoftwareTokenMfaConfiguration"]["Enabled"], true);
     }
 }

@@ -355,3 +355,277 @@ pub(super) fn as_live(id: &str, now: &Document, factors: Option<Vec<&'static str
     found.owner = owner;
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use aws_sdk_cognitoidentityprovider::operation::create_user_pool::CreateUserPoolInput;
+    use aws_sdk_cognitoidentityprovider::operation::update_user_pool::UpdateUserPoolInput;
+
+    use super::super::document::{members_of, members_of_sdk};
+    use super::*;
+
+    fn owner() -> Owner {
+        Owner {
+            project: "acme".to_owned(),
+            stage: "dev".to_owned(),
+        }
+    }
+
+    fn declared(changes: Value) -> UserPool<String> {
+        let pool = json!({
+            "UserPoolName": "acme-dev-users",
+            "UserPoolTier": "ESSENTIALS",
+            "DeletionProtection": "ACTIVE",
+            "UsernameAttributes": ["email"],
+            "UsernameConfiguration": { "CaseSensitive": false },
+            "AutoVerifiedAttributes": ["email"],
+            "Schema": [],
+            "Policies": { "PasswordPolicy": {
+                "MinimumLength": 14, "RequireLowercase": true, "RequireUppercase": true,
+                "RequireNumbers": true, "RequireSymbols": false, "TemporaryPasswordValidityDays": 7,
+            } },
+            "VerificationMessageTemplate": {
+                "DefaultEmailOption": "CONFIRM_WITH_CODE", "EmailSubject": "Your code",
+                "EmailMessage": "{####}", "SmsMessage": "{####}",
+            },
+            "MfaConfiguration": "OFF",
+            "AccountRecoverySetting": { "RecoveryMechanisms": [{ "Name": "verified_email", "Priority": 1 }] },
+            "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": false },
+            "UserAttributeUpdateSettings": { "AttributesRequireVerificationBeforeUpdate": ["email"] },
+            "EmailConfiguration": { "EmailSendingAccount": "COGNITO_DEFAULT" },
+            "LambdaConfig": {
+                "PostConfirmation": "arn:confirm",
+                "PreTokenGenerationConfig": { "LambdaArn": "arn:token", "LambdaVersion": "V2_0" },
+            },
+            "UserPoolTags": { "team": "identity" },
+        });
+        serde_json::from_value(laid_over(pool, changes)).expect("it is a pool")
+    }
+
+    fn document(value: Value) -> Document {
+        match value {
+            Value::Object(members) => members,
+            other => panic!("{other}"),
+        }
+    }
+
+    /// A pool as DescribeUserPool answers on AWS, with what it fills in by itself.
+    fn described(changes: Value) -> Document {
+        let pool = json!({
+            "Id": "p",
+            "Arn": "arn:aws:cognito-idp:eu-west-1:1:userpool/p",
+            "Name": "acme-dev-users",
+            "Status": "Enabled",
+            "CreationDate": 1.5,
+            "EstimatedNumberOfUsers": 3,
+            "Domain": "acme",
+            "SchemaAttributes": [{ "Name": "sub", "AttributeDataType": "String", "Required": true }],
+            "UserPoolTier": "ESSENTIALS",
+            "DeletionProtection": "ACTIVE",
+            "UsernameAttributes": ["email"],
+            "UsernameConfiguration": { "CaseSensitive": false },
+            "AutoVerifiedAttributes": ["email"],
+            "MfaConfiguration": "OFF",
+            "EmailVerificationMessage": "{####}",
+            "EmailVerificationSubject": "Your code",
+            "SmsVerificationMessage": "{####}",
+            "SmsAuthenticationMessage": "",
+            "VerificationMessageTemplate": {
+                "DefaultEmailOption": "CONFIRM_WITH_CODE", "EmailSubject": "Your code",
+                "EmailMessage": "{####}", "EmailMessageByLink": "{##here##}",
+                "EmailSubjectByLink": "Your link", "SmsMessage": "{####}",
+            },
+            "AdminCreateUserConfig": {
+                "AllowAdminCreateUserOnly": false, "UnusedAccountValidityDays": 7,
+            },
+            "Policies": { "PasswordPolicy": {
+                "MinimumLength": 8, "TemporaryPasswordValidityDays": 7,
+            } },
+            "EmailConfiguration": { "EmailSendingAccount": "COGNITO_DEFAULT" },
+            "LambdaConfig": {},
+            "SmsConfiguration": {},
+            "UserPoolTags": { "team": "identity", "aws:cloudformation:stack-name": "x" },
+        });
+        document(laid_over(pool, changes))
+    }
+
+    /// Whatever others may have set, or a later Cognito may answer.
+    fn of_others() -> Value {
+        json!({
+            "Policies": { "SignInPolicy": { "AllowedFirstAuthFactors": ["PASSWORD", "WEB_AUTHN"] } },
+            "AdminCreateUserConfig": { "InviteMessageTemplate": { "EmailMessage": "Come in: {####}" } },
+            "EmailConfiguration": { "ReplyToEmailAddress": "help@acme.com" },
+            "LambdaConfig": {
+                "CustomMessage": "arn:theirs",
+                "CustomEmailSender": { "LambdaArn": "arn:theirs", "LambdaVersion": "V1_0" },
+                "KMSKeyID": "arn:key",
+                "ATriggerOfTomorrow": "arn:theirs",
+            },
+            "SmsConfiguration": { "SnsCallerArn": "arn:aws:iam::1:role/theirs", "SnsRegion": "us-east-1" },
+            "SmsAuthenticationMessage": "{####} it is",
+            "DeviceConfiguration": { "ChallengeRequiredOnNewDevice": true },
+            "KeyConfiguration": { "KeyType": "CUSTOMER_MANAGED_KEY", "KmsKeyArn": "arn:key" },
+            "IssuerConfiguration": { "Type": "UPDATED" },
+            "AcrConfiguration": { "high": { "Factors": ["x"] } },
+            "UserPoolTags": { "cost-centre": "12" },
+        })
+    }
+
+    #[test]
+    fn every_member_of_the_requests_is_accounted_for() {
+        let named = |of: fn(&Member) -> bool| -> BTreeSet<String> {
+            let members = MEMBERS.iter().filter(|member| of(member));
+            members.map(|member| member.name.to_owned()).collect()
+        };
+        let mut update = named(|member| member.update);
+        update.insert("UserPoolId".to_owned());
+        assert_eq!(named(|member| member.create), members_of("CreateUserPool"));
+        assert_eq!(update, members_of("UpdateUserPool"));
+        let create = CreateUserPoolInput::builder().build().expect("it is built");
+        let known = members_of_sdk(&create);
+        let all = named(|member| member.create);
+        assert!(known.is_subset(&all), "{:?}", known.difference(&all));
+        let request = UpdateUserPoolInput::builder().build().expect("it is built");
+        let known = members_of_sdk(&request);
+        assert!(known.is_subset(&update), "{:?}", known.difference(&update));
+        assert!(known.contains("UserPoolTags"), "{known:?}");
+    }
+
+    #[test]
+    fn what_aws_fills_in_is_not_sent_back() {
+        let now = described(json!({}));
+        let bodies = [
+            as_it_is("p", &now),
+            to_update("p", &declared(json!({})), &now, &json!({}), &owner()),
+        ];
+        for body in bodies {
+            let members = members_of("UpdateUserPool");
+            assert!(body.keys().all(|name| members.contains(name)), "{body:?}");
+            assert_eq!(
+                body["AdminCreateUserConfig"],
+                json!({ "AllowAdminCreateUserOnly": false })
+            );
+            let template = &body["VerificationMessageTemplate"];
+            assert_eq!(template["EmailMessage"], "{####}");
+            assert!(template.get("EmailMessageByLink").is_none(), "{template}");
+            assert!(template.get("EmailSubjectByLink").is_none(), "{template}");
+            for name in [
+                "MfaConfiguration",
+                "SmsConfiguration",
+                "SmsAuthenticationMessage",
+                "EmailVerificationMessage",
+            ] {
+                assert!(!body.contains_key(name), "{name}: {body:?}");
+            }
+            assert_eq!(body["UserPoolTags"], json!({ "team": "identity" }));
+        }
+        let by_link =
+            json!({ "VerificationMessageTemplate": { "DefaultEmailOption": "CONFIRM_WITH_LINK" } });
+        let body = as_it_is("p", &described(by_link));
+        let template = &body["VerificationMessageTemplate"];
+        assert_eq!(template["EmailMessageByLink"], "{##here##}");
+        assert!(template.get("EmailMessage").is_none(), "{template}");
+    }
+
+    #[test]
+    fn what_others_set_is_sent_back_under_ours() {
+        let now = described(of_others());
+        let untouched = as_it_is("p", &now);
+        let body = to_update("p", &declared(json!({})), &now, &json!({}), &owner());
+        for body in [&untouched, &body] {
+            for (name, value) in document(of_others()) {
+                let there = body[&name].clone();
+                assert_eq!(laid_over(there.clone(), value), there, "{name}");
+            }
+        }
+        assert_eq!(body["Policies"]["PasswordPolicy"]["MinimumLength"], 14);
+        assert_eq!(body["LambdaConfig"]["PostConfirmation"], "arn:confirm");
+        assert_eq!(body["LambdaConfig"]["PreTokenGeneration"], "arn:token");
+        assert_eq!(
+            body["EmailConfiguration"]["EmailSendingAccount"],
+            "COGNITO_DEFAULT"
+        );
+    }
+
+    #[test]
+    fn a_tag_that_left_the_file_goes_and_one_of_others_stays() {
+        let tags = json!({ "UserPoolTags": { "old": "x", "cost-centre": "12" } });
+        let planned = json!({ "UserPoolTags": { "old": "x", "team": "identity" } });
+        let now = described(tags);
+        let body = to_update("p", &declared(json!({})), &now, &planned, &owner());
+        assert_eq!(
+            body["UserPoolTags"],
+            json!({ "team": "identity", "cost-centre": "12" })
+        );
+    }
+
+    #[test]
+    fn what_an_earlier_declaration_left_does_not_stay() {
+        let now = described(json!({
+            "EmailConfiguration": {
+                "EmailSendingAccount": "DEVELOPER", "From": "a@acme.com", "SourceArn": "arn:identity",
+                "ConfigurationSet": "set", "ReplyToEmailAddress": "help@acme.com",
+            },
+            "SmsConfiguration": { "SnsCallerArn": "arn:aws:iam::1:role/acme-dev-sms", "ExternalId": "acme-dev-sms" },
+            "UserPoolTier": "PLUS",
+            "UserPoolAddOns": { "AdvancedSecurityMode": "ENFORCED" },
+        }));
+        let body = to_update("p", &declared(json!({})), &now, &json!({}), &owner());
+        assert_eq!(
+            body["EmailConfiguration"],
+            json!({ "EmailSendingAccount": "COGNITO_DEFAULT", "ReplyToEmailAddress": "help@acme.com" })
+        );
+        assert!(!body.contains_key("SmsConfiguration"), "{body:?}");
+        assert_eq!(
+            body["UserPoolAddOns"],
+            json!({ "AdvancedSecurityMode": "OFF" })
+        );
+        // Lifting the protection changes none of it.
+        let whole = as_it_is("p", &now);
+        assert_eq!(whole["SmsConfiguration"]["ExternalId"], "acme-dev-sms");
+        assert_eq!(whole["UserPoolAddOns"]["AdvancedSecurityMode"], "ENFORCED");
+    }
+
+    #[test]
+    fn a_pool_lets_go_of_our_triggers_alone() {
+        let arn = |name: &str| format!("arn:aws:lambda:eu-west-1:1:function:{name}");
+        let now = described(json!({ "LambdaConfig": {
+            "PostConfirmation": arn("acme-dev-confirm-user"),
+            "PreTokenGeneration": arn("acme-dev-generate-token"),
+            "PreTokenGenerationConfig": { "LambdaArn": arn("acme-dev-generate-token") },
+            "CustomMessage": arn("acme-dev-confirm-user-of-others"),
+            "KMSKeyID": "arn:aws:kms:eu-west-1:1:key/acme-dev-confirm-user",
+        } }));
+        let mut body = as_it_is("p", &now);
+        let_go_of_triggers(&mut body, &owner());
+        let left = document(body["LambdaConfig"].clone());
+        assert_eq!(
+            left.keys().collect::<Vec<_>>(),
+            ["CustomMessage", "KMSKeyID"]
+        );
+    }
+
+    #[test]
+    fn a_read_is_in_the_spelling_of_a_declaration() {
+        let pool = declared(json!({ "LambdaConfig": null }));
+        let body = to_create(&pool);
+        assert!(!body.contains_key("UserPoolName") && body["PoolName"] == "acme-dev-users");
+        let mut now = body;
+        now.insert("Name".to_owned(), now["PoolName"].clone());
+        now.insert("Arn".to_owned(), json!("arn"));
+        let found = as_live("p", &now, None);
+        let properties = serde_json::to_value(&pool).expect("it serialises");
+        for (name, value) in document(properties) {
+            assert!(
+                is_empty(&value)
+                    || found.properties[&name]
+                        == laid_over(found.properties[&name].clone(), value.clone()),
+                "{name}: {value}"
+            );
+        }
+        assert_eq!(found.attributes["Arn"], "arn");
+        assert_eq!(found.owner, None);
+    }
+}

@@ -131,7 +131,8 @@ impl Aws {
         waiting: Waiting<'_>,
     ) -> Result<Live> {
         let body = to_create(client);
-        let declared = json!({ "UserPoolId": client.user_pool_id, "ClientName": client.client_name });
+        let declared =
+            json!({ "UserPoolId": client.user_pool_id, "ClientName": client.client_name });
         let send = async || {
             let heard = Hears::default();
             let request = self.cognito.create_user_pool_client();
@@ -286,7 +287,12 @@ fn as_live(client: Client) -> Live {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::replay::{self, ok};
+    use aws_sdk_cognitoidentityprovider::operation::create_user_pool_client::CreateUserPoolClientInput;
+    use std::collections::BTreeSet;
+
+    use crate::aws::document::{members_of, members_of_sdk};
+    use crate::aws::replay::{self, error, ok};
+    use crate::aws::wait::UNWATCHED;
 
     fn declared() -> UserPoolClient<String> {
         let client = json!({
@@ -327,12 +333,134 @@ mod tests {
             !format!("{live:?}").contains("hush"),
             "a secret is forgotten"
         );
-        aws.update_user_pool_client(&declared(), &live)
+        aws.update_user_pool_client(&declared(), &live, UNWATCHED)
             .await
             .expect("updated");
         let sent = replay.finish();
         assert_eq!(sent[2].what, "UpdateUserPoolClient");
         assert_eq!(sent[2].body["AuthSessionValidity"], 7);
         assert_eq!(sent[2].body["DefaultRedirectURI"], Value::Null);
+    }
+
+    #[test]
+    fn every_member_of_the_requests_is_accounted_for() {
+        let ours: BTreeSet<String> = [
+            "UserPoolId",
+            "ClientName",
+            "ExplicitAuthFlows",
+            "AllowedOAuthFlowsUserPoolClient",
+            "SupportedIdentityProviders",
+            "AccessTokenValidity",
+            "IdTokenValidity",
+            "RefreshTokenValidity",
+            "TokenValidityUnits",
+            "PreventUserExistenceErrors",
+            "EnableTokenRevocation",
+        ]
+        .into_iter()
+        .chain(NEVER_EMPTY)
+        .map(str::to_owned)
+        .collect();
+        // What is declared is sent.
+        let mut sent: BTreeSet<String> = to_create(&declared())
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert!(sent.remove(AT_CREATION));
+        sent.extend(NEVER_EMPTY.map(str::to_owned));
+        assert_eq!(sent, ours);
+
+        let mut update = ours;
+        update.extend(THEIRS.map(str::to_owned));
+        update.insert(LEFT.to_owned());
+        let mut create = update.clone();
+        update.insert("ClientId".to_owned());
+        // Cognito makes the secrets.
+        create.extend([AT_CREATION.to_owned(), "ClientSecret".to_owned()]);
+        assert_eq!(update, members_of("UpdateUserPoolClient"));
+        assert_eq!(create, members_of("CreateUserPoolClient"));
+        let input = CreateUserPoolClientInput::builder()
+            .build()
+            .expect("it is built");
+        let known = members_of_sdk(&input);
+        assert!(known.is_subset(&create), "{:?}", known.difference(&create));
+    }
+
+    #[test]
+    fn refresh_token_rotation_that_others_switched_on_stays() {
+        let rotation = json!({ "Feature": "ENABLED", "RetryGracePeriodSeconds": 10 });
+        let mut client = declared();
+        client.explicit_auth_flows.push(REFRESH.to_owned());
+        let mut now = Document::new();
+        now.insert("RefreshTokenRotation".to_owned(), rotation.clone());
+        now.insert(
+            "ExplicitAuthFlows".to_owned(),
+            json!(["ALLOW_USER_SRP_AUTH"]),
+        );
+        let body = to_update("c", &client, &now);
+        assert_eq!(body["RefreshTokenRotation"], rotation);
+        assert_eq!(body["ExplicitAuthFlows"], json!(["ALLOW_USER_SRP_AUTH"]));
+
+        let wanted = serde_json::to_value(&client).expect("it serialises");
+        let mut live = Value::Object(now.clone());
+        read_rotation(&mut live, &wanted);
+        assert_eq!(
+            live["ExplicitAuthFlows"],
+            wanted["ExplicitAuthFlows"]
+                .as_array()
+                .map(|flows| { flows.iter().rev().collect::<Vec<_>>() })
+                .map_or(Value::Null, |flows| json!([flows[1], flows[0]]))
+        );
+
+        now.insert(
+            "RefreshTokenRotation".to_owned(),
+            json!({ "Feature": "DISABLED" }),
+        );
+        let body = to_update("c", &client, &now);
+        assert_eq!(
+            body["ExplicitAuthFlows"],
+            json!(["ALLOW_USER_SRP_AUTH", REFRESH])
+        );
+    }
+
+    #[tokio::test]
+    async fn a_client_whose_answer_was_lost_is_found_and_not_made_twice() {
+        let lost = error(500, "InternalErrorException", "");
+        let listed = ok(json!({ "UserPoolClients": [
+            { "ClientId": "other", "ClientName": "else" }, { "ClientId": "c", "ClientName": "web" },
+        ] }));
+        let described = ok(json!({ "UserPoolClient": {
+            "UserPoolId": "p", "ClientId": "c", "ClientName": "web", "ClientSecret": "hush",
+        } }));
+        let nothing = ok(json!({ "UserPoolClients": [] }));
+        let (aws, replay) = replay::aws([lost, nothing, listed, described]);
+        let made = aws.create_user_pool_client(&declared(), UNWATCHED).await;
+        let made = made.expect("found");
+        assert_eq!(made.physical_id, "p|c");
+        assert!(
+            !format!("{made:?}").contains("hush"),
+            "a secret is forgotten"
+        );
+        let sent = replay.finish();
+        assert_eq!(sent[0].body["GenerateSecret"], true);
+        assert!(
+            sent[0].body.get("LogoutURLs").is_none(),
+            "an empty list is refused"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_update_waits_for_another_change_of_the_pool() {
+        let busy = || error(400, "ConcurrentModificationException", "try again");
+        let described = ok(json!({ "UserPoolClient": { "UserPoolId": "p", "ClientId": "c" } }));
+        let (aws, replay) = replay::aws([described, busy(), ok(json!({})), busy(), ok(json!({}))]);
+        let live = live(Kind::UserPoolClient, "p|c", json!({}));
+        aws.update_user_pool_client(&declared(), &live, UNWATCHED)
+            .await
+            .expect("updated");
+        aws.delete_user_pool_client("p|c", UNWATCHED)
+            .await
+            .expect("deleted");
+        replay.finish();
     }
 }

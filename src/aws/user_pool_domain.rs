@@ -129,11 +129,7 @@ impl Aws {
     }
 
     /// Waits until a custom domain answers, which takes some minutes.
-    async fn settle_user_pool_domain(
-        &self,
-        physical_id: &str,
-        waiting: Waiting<'_>,
-    ) -> Result<()> {
+    async fn settle_user_pool_domain(&self, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
         let (pool, domain) = parts(physical_id);
         if !is_custom(domain) {
             return Ok(());
@@ -159,19 +155,13 @@ impl Aws {
             // Said now, since the record can be made in the meantime. Text for the progress lives as long as the
             // program, and this is one line in a deploy.
             Some(target) => {
-                format!("the custom domain to be put up; its DNS record has to point to {target}").leak()
+                format!("the custom domain to be put up; its DNS record has to point to {target}")
+                    .leak()
             }
             None => "the custom domain to be put up",
         };
-        self.until(
-            CREATION,
-            waiting,
-            reason,
-            domain,
-            "become active",
-            look,
-        )
-        .await
+        self.until(CREATION, waiting, reason, domain, "become active", look)
+            .await
     }
 
     /// UpdateUserPoolDomain, whole: the failover to a replica and the certificate's policy are not ours.
@@ -292,7 +282,10 @@ fn as_live(physical_id: &str, description: &Document) -> Live {
         "UserPoolId": pool,
         "ManagedLoginVersion": version.cloned().unwrap_or_else(|| json!(1)),
     });
-    if let Some(config) = description.get("CustomDomainConfig").filter(|config| !is_empty(config)) {
+    if let Some(config) = description
+        .get("CustomDomainConfig")
+        .filter(|config| !is_empty(config))
+    {
         properties["CustomDomainConfig"] = config.clone();
     }
     let mut found = live(Kind::UserPoolDomain, physical_id, properties);
@@ -364,5 +357,146 @@ mod tests {
             .await;
         assert_eq!(fault.expect_err("it is refused").message, "not yours");
         replay.finish();
+    }
+
+    fn domain(changes: Value) -> UserPoolDomain<String> {
+        let domain = json!({ "Domain": "acme", "UserPoolId": "p", "ManagedLoginVersion": 1 });
+        serde_json::from_value(laid_over(domain, changes)).expect("it is a domain")
+    }
+
+    fn custom() -> UserPoolDomain<String> {
+        let config = json!({ "CertificateArn": "arn:certificate" });
+        domain(json!({ "Domain": "auth.acme.com", "CustomDomainConfig": config }))
+    }
+
+    fn described(name: &str, pool: &str, more: Value) -> (u16, String) {
+        let description = json!({ "Domain": name, "UserPoolId": pool, "ManagedLoginVersion": 1 });
+        ok(json!({ "DomainDescription": laid_over(description, more) }))
+    }
+
+    #[test]
+    fn every_member_of_the_requests_is_accounted_for() {
+        let mut all: std::collections::BTreeSet<String> = declared(&custom())
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        all.insert("Routing".to_owned());
+        assert_eq!(
+            all,
+            super::super::document::members_of("UpdateUserPoolDomain")
+        );
+        assert_eq!(
+            all,
+            super::super::document::members_of("CreateUserPoolDomain")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_domain_that_turns_out_to_be_taken_by_our_own_pool_is_made() {
+        let taken = || {
+            error(
+                400,
+                "InvalidParameterException",
+                "Domain acme already exists.",
+            )
+        };
+        let (aws, replay) = replay::aws([taken(), described("acme", "p", json!({}))]);
+        let made = aws
+            .create_user_pool_domain(&domain(json!({})), UNWATCHED)
+            .await;
+        assert_eq!(made.expect("it is ours").physical_id, "p|acme");
+        replay.finish();
+
+        let (aws, replay) = replay::aws([taken(), described("acme", "another", json!({}))]);
+        let made = aws
+            .create_user_pool_domain(&domain(json!({})), UNWATCHED)
+            .await;
+        assert_eq!(
+            made.expect_err("it isn't").message,
+            "Domain acme already exists."
+        );
+        replay.finish();
+
+        // One of another version is brought to what is declared.
+        let old = || described("acme", "p", json!({ "ManagedLoginVersion": 2 }));
+        let (aws, replay) = replay::aws([taken(), old(), old(), ok(json!({}))]);
+        let made = aws
+            .create_user_pool_domain(&domain(json!({})), UNWATCHED)
+            .await;
+        made.expect("it is ours");
+        assert_eq!(replay.operations()[3], "UpdateUserPoolDomain");
+    }
+
+    #[tokio::test]
+    async fn a_custom_domain_is_waited_for_until_it_is_up() {
+        let with = |status: &str| {
+            let target = "d1.cloudfront.net";
+            let more = json!({ "Status": status, "CloudFrontDistribution": target });
+            described("auth.acme.com", "p", more)
+        };
+        let (aws, replay) = replay::aws([
+            with("CREATING"),
+            with("CREATING"),
+            with("CREATING"),
+            with("ACTIVE"),
+        ]);
+        let told = std::sync::Mutex::new(Vec::new());
+        let waiting = |what| told.lock().expect("not poisoned").push(what);
+        aws.settle_user_pool_domain("p|auth.acme.com", &waiting)
+            .await
+            .expect("it comes up");
+        let told = told.lock().expect("not poisoned").join("\n");
+        assert!(told.contains("d1.cloudfront.net"), "{told}");
+        replay.finish();
+
+        let (aws, replay) = replay::aws([with("FAILED")]);
+        let failed = aws
+            .settle_user_pool_domain("p|auth.acme.com", UNWATCHED)
+            .await;
+        assert!(failed.expect_err("failed").message.contains("A record"));
+        replay.finish();
+
+        // One of Cognito's own is there at once.
+        let (aws, replay) = replay::aws([]);
+        aws.settle_user_pool_domain("p|acme", UNWATCHED)
+            .await
+            .expect("there");
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn a_custom_domain_on_its_way_out_is_waited_for_before_it_is_made_again() {
+        let absent = ok(json!({ "DomainDescription": {} }));
+        let (aws, replay) = replay::aws([leaving(), leaving(), leaving(), absent, ok(json!({}))]);
+        let live = aws.read_user_pool_domain("p|auth.acme.com").await;
+        assert!(live.expect("answered").is_none(), "nothing to build on");
+        let made = aws.create_user_pool_domain(&custom(), UNWATCHED).await;
+        assert_eq!(made.expect("made").physical_id, "p|auth.acme.com");
+        assert_eq!(replay.operations()[4], "CreateUserPoolDomain");
+    }
+
+    #[tokio::test]
+    async fn the_failover_and_the_policy_of_others_stay() {
+        let routing = json!({ "Failover": { "SecondaryRegion": "eu-west-2" } });
+        let now = described(
+            "auth.acme.com",
+            "p",
+            json!({
+                "Routing": routing,
+                "CustomDomainConfig": { "CertificateArn": "arn:old", "SecurityPolicy": "TLS_V1_3_2025" },
+            }),
+        );
+        let (aws, replay) = replay::aws([now, ok(json!({}))]);
+        aws.update_user_pool_domain(&custom(), UNWATCHED)
+            .await
+            .expect("updated");
+        let body = &replay.finish()[1].body;
+        assert_eq!(body["Routing"], routing);
+        assert_eq!(
+            body["CustomDomainConfig"],
+            json!({
+                "CertificateArn": "arn:certificate", "SecurityPolicy": "TLS_V1_3_2025",
+            })
+        );
     }
 }

@@ -141,3 +141,38 @@ impl Aws {
         classify::gone(answer.map_err(Fault::from))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::replay::{self, error, ok};
+
+    #[tokio::test]
+    async fn a_group_whose_answer_was_lost_is_not_a_failure() {
+        let exists = || {
+            error(
+                400,
+                "GroupExistsException",
+                "A group already exists with the name.",
+            )
+        };
+        let group = UserPoolGroup {
+            group_name: "admin".to_owned(),
+            user_pool_id: "p".to_owned(),
+            description: "Users with the role admin".to_owned(),
+        };
+        let listed = |description: &str| {
+            ok(json!({ "Groups": [{ "GroupName": "admin", "Description": description }] }))
+        };
+        let (aws, replay) = replay::aws([exists(), listed("Users with the role admin")]);
+        let made = aws.create_user_pool_group(&group).await;
+        assert_eq!(made.expect("it is ours").physical_id, "p|admin");
+        replay.finish();
+
+        // One that differs is taken over by an update.
+        let (aws, replay) = replay::aws([exists(), listed("Somebody else's")]);
+        let made = aws.create_user_pool_group(&group).await;
+        assert_eq!(made.expect_err("it differs").class, Class::AlreadyExists);
+        replay.finish();
+    }
+}

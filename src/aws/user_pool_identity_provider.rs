@@ -410,4 +410,23 @@ mod tests {
             "https://www.googleapis.com/oauth2/v4/token"
         );
     }
+
+    #[test]
+    fn every_member_of_the_requests_is_accounted_for() {
+        let update: std::collections::BTreeSet<String> = [
+            "UserPoolId",
+            "ProviderName",
+            "ProviderDetails",
+            "AttributeMapping",
+            "IdpIdentifiers",
+            "AcrMapping",
+        ]
+        .map(str::to_owned)
+        .into();
+        let mut create = update.clone();
+        create.insert("ProviderType".to_owned());
+        let members = crate::aws::document::members_of;
+        assert_eq!(update, members("UpdateIdentityProvider"));
+        assert_eq!(create, members("CreateIdentityProvider"));
+    }
 }

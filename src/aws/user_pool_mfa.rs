@@ -56,7 +56,9 @@ impl Now<'_> {
     }
 
     fn sends_sms(&self) -> bool {
-        self.pool.get("SmsConfiguration").is_some_and(|sms| !is_empty(sms))
+        self.pool
+            .get("SmsConfiguration")
+            .is_some_and(|sms| !is_empty(sms))
     }
 
     fn factors(&self) -> BTreeSet<&'static str> {
@@ -146,12 +148,7 @@ fn switched_off(now: Now<'_>, mut body: Document, others: bool) -> Vec<Request> 
 }
 
 /// From none, or from other factors.
-fn switched(
-    now: Now<'_>,
-    pool: &UserPool<String>,
-    body: Document,
-    others: bool,
-) -> Vec<Request> {
+fn switched(now: Now<'_>, pool: &UserPool<String>, body: Document, others: bool) -> Vec<Request> {
     let sms = body.get("SmsConfiguration").cloned();
     let (had, wanted) = (now.factors(), wanted(pool, sms.as_ref()));
     let lost: BTreeSet<&str> = had.difference(&wanted).copied().collect();
@@ -257,7 +254,11 @@ fn set(
     sms: Option<&Value>,
     now: Option<&Document>,
 ) -> Document {
-    let found = |name: &str| now.and_then(|now| now.get(name)).cloned().unwrap_or_default();
+    let found = |name: &str| {
+        now.and_then(|now| now.get(name))
+            .cloned()
+            .unwrap_or_default()
+    };
     let mut body = Document::new();
     let mut say = |name: &str, value: Value| body.insert(name.to_owned(), value);
     say("UserPoolId", json!(id));

@@ -92,9 +92,10 @@ pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode
             .ui
             .json(&done_document(context, &plan, None, began)?)?;
     } else if plan.is_empty() && args.keep_data && !plan.unchanged.is_empty() {
-        context
-            .ui
-            .success(&format!("nothing but the data of `{}` is there", stage.name));
+        context.ui.success(&format!(
+            "nothing but the data of `{}` is there",
+            stage.name
+        ));
     } else if plan.is_empty() {
         context
             .ui

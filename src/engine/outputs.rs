@@ -159,10 +159,7 @@ impl Outputs {
         }
         lines.extend([
             ("HOSTED_UI".to_owned(), self.hosted_ui.clone()),
-            (
-                "HOSTED_UI_TARGET".to_owned(),
-                self.hosted_ui_target.clone(),
-            ),
+            ("HOSTED_UI_TARGET".to_owned(), self.hosted_ui_target.clone()),
             (PERMISSIONS_TABLE.to_owned(), self.permissions_table.clone()),
             (DOMAINS_TABLE.to_owned(), self.domains_table.clone()),
             (

@@ -25,6 +25,7 @@ mod lost_answers;
 mod moto;
 mod neighbours;
 mod permissions;
+mod pool_bodies;
 mod providers;
 mod requests;
 mod second_factor;

@@ -180,17 +180,9 @@ async fn look(
             identity: stage.email.as_ref().map(|email| email.identity.as_str()),
             live: sender.map(|state| state.live),
         };
-        read_all(
-            aws,
-            &topology,
-            &ledger,
-            pool,
-            answers.clone(),
-            reads,
-            known,
-        )
-        .await
-        .map_err(|fault| fault.while_doing(doing))?
+        read_all(aws, &topology, &ledger, pool, answers.clone(), reads, known)
+            .await
+            .map_err(|fault| fault.while_doing(doing))?
     };
     let recorded = ledger
         .records

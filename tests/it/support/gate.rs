@@ -1,5 +1,5 @@
-//! Where a command finds the local cloud when it is to be killed at a certain request: everything passes but
-//! that one.
+//! Where a command finds the local cloud when it is to be killed at a certain request, or is to lose its answer:
+//! everything passes but that one.
 
 use std::sync::Mutex;
 
@@ -12,6 +12,8 @@ pub(crate) enum Moment {
     Before,
     /// AWS has done it: the command never hears of it.
     After,
+    /// As `After`, and the command learns that it won't: the answer breaks off.
+    Lost,
 }
 
 /// A proxy that holds one request. Ends when dropped.
@@ -57,6 +59,10 @@ impl Hook for Held {
     async fn after(&self, asked: &Question, answer: Answer) -> Option<Answer> {
         let is_first = asked.action == self.action
             && !std::mem::replace(&mut *self.came.lock().unwrap(), true);
+        if is_first && self.moment == Moment::Lost {
+            *self.caught.lock().unwrap() = true;
+            return None;
+        }
         if is_first {
             self.hold().await;
         }
