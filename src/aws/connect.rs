@@ -222,7 +222,7 @@ fn check_endpoint(name: &str, value: &str) -> Result<()> {
             let bare = value.trim();
             let hint = match Url::parse(&format!("http://{bare}")) {
                 Ok(url)
-                    if !bare.contains("://")
+                    if !bare.contains(":/")
                         && !bare.contains(['@', ' '])
                         && url.host().is_some() =>
                 {
