@@ -30,6 +30,7 @@ mod providers;
 mod requests;
 mod second_factor;
 mod sign_in_matrix;
+mod strict;
 mod synth;
 mod terminal;
 mod upgrade;
