@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use tokio::sync::OnceCell;
 
+use super::attempts::{self, AnyError, Attempts};
 use super::classify::Result;
 use super::connect::Settings;
 use saasauth_model::resource::{LogicalId, Owner};
@@ -36,6 +37,7 @@ pub struct Aws {
     pub(super) packages: BTreeMap<LogicalId, Package>,
     /// How waiting passes the time.
     pub(super) sleep: super::wait::Sleep,
+    pub(super) paces: Arc<super::wait::Paces>,
     caller: Arc<OnceCell<Caller>>,
     owner: Owner,
     region: String,
@@ -49,6 +51,10 @@ impl Aws {
                 $service::Client::from_conf(
                     $service::config::Builder::from(config)
                         .interceptor(settings.calls.clone())
+                        .interceptor(Attempts)
+                        .retry_classifier(AnyError)
+                        .retry_config(attempts::settings())
+                        .retry_partition(attempts::unlimited())
                         .build(),
                 )
             };
@@ -66,6 +72,7 @@ impl Aws {
             tagging: client!(aws_sdk_resourcegroupstagging),
             packages: BTreeMap::new(),
             sleep: super::wait::sleep,
+            paces: Arc::default(),
             caller: Arc::default(),
             owner,
             region: settings.region.clone(),

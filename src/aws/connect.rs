@@ -11,7 +11,6 @@ mod mfa;
 use std::env;
 use std::time::{Duration, SystemTime};
 
-use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -43,10 +42,6 @@ pub struct Settings {
     /// Where every request sent is written down.
     pub calls: Calls,
 }
-
-/// Throttling is retried by the SDK, slowing down by itself; Cognito's quotas are per account and
-/// shared with the live application, so patience beats failing.
-const MAX_ATTEMPTS: u32 = 8;
 
 /// The variable with another endpoint for every service.
 const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
@@ -169,7 +164,6 @@ async fn load(settings: &Settings, here: bool) -> Result<SdkConfig> {
         .region(Region::new(settings.region.clone()))
         .http_client(client)
         .no_credentials()
-        .retry_config(RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS))
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(Duration::from_secs(5))

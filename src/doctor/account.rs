@@ -223,10 +223,10 @@ fn sender_of(identity: &str, state: Option<&IdentityState>) -> Check {
                 .with_hint("open the link that SES sent there, then deploy again")
         }
         Some(state) => {
-            let names: Vec<String> = state
-                .dkim_tokens
+            let names: Vec<&str> = state
+                .dkim_records
                 .iter()
-                .map(|token| format!("{token}._domainkey.{identity}"))
+                .map(|(name, _)| name.as_str())
                 .collect();
             Check::warning(
                 NAME,

@@ -234,6 +234,7 @@ mod tests {
             kind,
             physical_id: Some(physical_id.to_owned()),
             digest: String::new(),
+            memory: Memory::default(),
         };
         let records = BTreeMap::from([
             (

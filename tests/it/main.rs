@@ -33,6 +33,7 @@ mod sign_in_matrix;
 mod strict;
 mod synth;
 mod terminal;
+mod trouble;
 mod upgrade;
 mod users;
 mod verify;

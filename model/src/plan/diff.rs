@@ -172,7 +172,11 @@ fn object(value: &Value) -> BTreeMap<String, Value> {
         .collect()
 }
 
+/// Listed or mapped.
 fn tags(value: &Value) -> BTreeMap<String, Value> {
+    if value.is_object() {
+        return object(value);
+    }
     value
         .as_array()
         .into_iter()

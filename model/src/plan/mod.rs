@@ -6,7 +6,9 @@
 
 pub mod diff;
 pub mod graph;
+mod handover;
 mod keep;
+mod memory;
 pub mod schedule;
 mod steps;
 
@@ -17,9 +19,13 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::project::stage::Engine;
-use crate::resource::{Answers, Kind, Live, LogicalId, Mutability, Replacement};
+use crate::resource::{
+    Answers, Compare, Kind, Live, LogicalId, Mutability, Replacement, Rules,
+};
 use crate::topology::Topology;
 use graph::Graph;
+use handover::Holder;
+pub use memory::Memory;
 use steps::{Planner, Written};
 
 /// What happens to a resource.
@@ -213,6 +219,8 @@ pub struct Recorded {
     pub kind: Kind,
     /// AWS's name; unknown when a deploy was cut off while making it.
     pub physical_id: Option<String>,
+    /// What the last deploy left in it.
+    pub memory: Memory,
 }
 
 /// The difference between a topology and what is live.
@@ -277,6 +285,10 @@ pub fn plan(
     let (mut changes, mut unchanged, mut refusals) = (Vec::new(), Vec::new(), Vec::new());
     let mut live_resources = observed.live;
     let mut old = BTreeMap::new();
+    let memories = observed.recorded.iter();
+    let mut memories: BTreeMap<LogicalId, Memory> = memories
+        .map(|(id, recorded)| (id.clone(), recorded.memory.clone()))
+        .collect();
     let gone: BTreeMap<LogicalId, Recorded> = observed
         .recorded
         .into_iter()
@@ -293,8 +305,13 @@ pub fn plan(
         let resource = &topology.resources[&id].resource;
         let kind = resource.kind();
         let declared = resource.properties();
-        let live = live_resources.remove(&id);
+        let mut live = live_resources.remove(&id);
         let resolved = planner.answers.resolve(&declared);
+        let memory = memories.remove(&id).unwrap_or_default();
+        if let Some(live) = &mut live {
+            let properties = &mut live.properties;
+            memory::forget_tags_of_others(kind.rules(), &resolved, &memory, properties);
+        }
         let wanted = Wanted {
             id: &id,
             kind,
@@ -305,11 +322,30 @@ pub fn plan(
                 refusals.push(refusal);
                 continue;
             }
-            Ok(None) => {
+            Ok(change) => change,
+        };
+        let handed = live.as_ref().and_then(|live| {
+            let holder = Holder {
+                id: &id,
+                kind,
+                declared: &declared,
+                live,
+                memory: &memory,
+            };
+            holder.hand_over(topology, &changes, &planner.answers)
+        });
+        let (change, detour) = match (change, handed) {
+            (None, None) => {
                 unchanged.push(id);
                 continue;
             }
-            Ok(Some(change)) => change,
+            // What is replaced gets everything anew.
+            (Some(change), None) => (change, None),
+            (Some(change), Some(_)) if change.action != Action::Update => (change, None),
+            (change, Some(handed)) => {
+                let (change, detour) = handed.over(change);
+                (change, Some(detour))
+            }
         };
         let written = Written {
             id: &id,
@@ -328,11 +364,16 @@ pub fn plan(
                     let replaced = Recorded {
                         kind,
                         physical_id: Some(live.physical_id),
+                        memory,
                     };
                     old.insert(id.clone(), replaced);
                 }
             }
-            Some(live) => planner.update(written, live, change.top_level_names()),
+            Some(live) => {
+                let changed = change.top_level_names();
+                let detour = detour.map(|detour| planner.detour(&written, &live, detour));
+                planner.update(written, live, changed, detour);
+            }
         }
         changes.push(change);
     }
@@ -457,6 +498,20 @@ impl Plan {
         }
         summary
     }
+}
+
+/// Top-level names of the properties in which what is live is not what is declared, and of those that can't be
+/// compared. Tags of others are taken out of `live`.
+pub fn differences(rules: &Rules, declared: &Value, live: &mut Value) -> BTreeSet<String> {
+    memory::forget_tags_of_others(rules, declared, &Memory::default(), live);
+    let top = |path: &str| path.split(['.', '[']).next().map(str::to_owned);
+    let changed = diff::compare(rules, declared, live).into_iter();
+    let changed = changed.filter_map(|change| top(&change.path));
+    let unknown = rules.compare.iter();
+    let unknown = unknown.filter(|(_, compare)| *compare == Compare::Never);
+    let unknown = unknown.filter_map(|(path, _)| top(path));
+    let unknown = unknown.filter(|name| declared.get(name).is_some());
+    changed.chain(unknown).collect()
 }
 
 /// A declared resource, as far as its references can be answered.

@@ -16,7 +16,8 @@ pub enum Compare {
     Keyed(&'static str),
     /// An object whose keys are all ours: a key that left the file is removed.
     Map,
-    /// A list of `Key`/`Value` tags, all ours but AWS's own.
+    /// Tags, as a list of `Key` and `Value` or as an object. Those that others put on are not ours: they are
+    /// taken out of what was read before anything is compared.
     Tags,
     /// An IAM policy document: one string and a list of one are the same, order means nothing.
     Policy,
@@ -158,6 +159,9 @@ pub struct Rules {
     /// Properties the direct engine leaves out of the create and sends in an update once what they
     /// refer to exists. It takes an edge, and so a wait, out of the middle of the graph.
     pub deferred: &'static [&'static str],
+    /// A property that refers to what this one holds on to, and the attribute that tells that from another one
+    /// of the same name. One that was made anew under its name has to be handed over anew.
+    pub holds: Option<(&'static str, &'static str)>,
     /// Whether deleting it loses what people put there.
     pub holds_data: bool,
     /// Whether it exists, and can be referred to, some time before it can be used.
@@ -192,6 +196,7 @@ impl Rules {
             mutability: &[],
             replacement: Replacement::DeleteFirst,
             deferred: &[],
+            holds: None,
             holds_data: false,
             settles: false,
             goes_with: None,

@@ -274,7 +274,7 @@ impl<S: Phase> ResourceType for UserPool<S> {
                 "UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate",
                 Compare::Set,
             ),
-            ("UserPoolTags", Compare::Map),
+            ("UserPoolTags", Compare::Tags),
         ],
         mutability: &[
             ("UserPoolName", FIXED),

@@ -22,6 +22,7 @@ mod python;
 )]
 mod server;
 mod terminal;
+mod trouble;
 
 pub(crate) use between::{Answer, Between, Hook, Question};
 pub(crate) use cloud::Cloud;
@@ -37,3 +38,4 @@ pub(crate) use project::{Calls, LAMBDAS, Project, RESOURCES};
 pub(crate) use python::{python, python_tool, script};
 pub(crate) use server::{Asked, Server};
 pub(crate) use terminal::{answered_after, on_a_terminal};
+pub(crate) use trouble::{Trouble, Troubled};
