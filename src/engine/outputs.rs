@@ -234,7 +234,7 @@ mod tests {
             kind,
             physical_id: Some(physical_id.to_owned()),
             digest: String::new(),
-            memory: Memory::default(),
+            memory: saasauth_model::plan::Memory::default(),
         };
         let records = BTreeMap::from([
             (

@@ -65,7 +65,7 @@ fn live_through(example: &Example, which: Which) -> Result<usize, String> {
     let between = Between::new(&Cloud::shared().endpoint_url, hook);
     let direct = project.endpoint_url.clone();
     let through = Some(between.endpoint_url.clone());
-    let mut losing = |project: &mut Project, arguments: &[&str], doing: &str| {
+    let losing = |project: &mut Project, arguments: &[&str], doing: &str| {
         {
             let mut state = between.hook.state.lock().unwrap();
             state.seen = 0;

@@ -95,13 +95,14 @@ impl Bench {
     }
 
     async fn carry_out(&self, found: &direct::Found, plan: &Plan, command: &'static str) -> Result<(), String> {
+        let uninterrupted = CancellationToken::new();
         let done = direct::carry_out(
             &self.aws,
             found,
             plan,
             command,
             &|_| {},
-            &CancellationToken::new(),
+            &uninterrupted,
         );
         done.await.map(drop).map_err(|error| format!("{error:?}"))
     }
@@ -110,8 +111,9 @@ impl Bench {
     async fn deploy(&self, stage: &Stage) -> Result<(), String> {
         for _ in 0..3 {
             let found = direct::observe(&self.aws, stage, &self.digests).await;
-            let found = found.map_err(|error| format!("{error:?}"))?;
-            let observed = found.observed.clone();
+            let mut found = found.map_err(|error| format!("{error:?}"))?;
+            let observed = std::mem::take(&mut found.observed);
+            found.observed.live.clone_from(&observed.live);
             let plan = plan::plan(&found.topology, stage.engine, observed, &Permissions::default());
             let plan = plan.map_err(|error| format!("{error:?}"))?;
             if plan.is_empty() {
