@@ -183,6 +183,16 @@ pub async fn mail(project_directory: &Path) -> Result<Vec<Mail>> {
         .map_err(|error: reqwest::Error| Error::new(ErrorKind::Local, doing).with_source(&error))
 }
 
+/// Opens a link that the local cloud mailed, as its reader's browser would: past any proxy.
+pub async fn open(link: &str) -> reqwest::Result<reqwest::Response> {
+    emulator::client()
+        .get(link)
+        .timeout(START_LIMIT)
+        .send()
+        .await?
+        .error_for_status()
+}
+
 /// The endpoint of the running local cloud, or an error that says how to get one.
 async fn running(project_directory: &Path, doing: &str) -> Result<String> {
     status(project_directory)

@@ -20,6 +20,7 @@ mod trace;
 mod trigger;
 mod unkept;
 mod upstream;
+mod users;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -92,6 +93,7 @@ struct Door {
     upstream: Upstream,
     scopes: Scopes,
     codes: Codes,
+    users: users::State,
     unkept: Unkept,
     mailbox: Mailbox,
     trace: Trace,
@@ -110,6 +112,7 @@ impl FrontDoor {
             upstream: Upstream::new(emulator_url)?,
             scopes: Scopes::default(),
             codes: Codes::default(),
+            users: users::State::default(),
             unkept: Unkept::default(),
             mailbox: Mailbox::default(),
             trace: Trace::to(settings.trace.as_deref()),
@@ -151,6 +154,7 @@ impl Drop for FrontDoor {
 impl Door {
     fn forget(&self) {
         self.codes.clear();
+        self.users.clear();
         self.unkept.clear();
         self.mailbox.clear();
         self.scopes.clear();
