@@ -35,11 +35,16 @@ enum Wire {
     Cbor,
 }
 
+/// The header that says why the door refused a request. AWS has none like it.
+const REASON: &str = "x-saasauth-reason";
+
 /// An error to answer with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) code: String,
     pub(super) message: String,
+    /// Why AWS would answer so, and where that can be read.
+    pub(super) reason: String,
 }
 
 impl Request {
@@ -80,12 +85,17 @@ impl Request {
         Some(Refusal {
             code: code.to_owned(),
             message,
+            reason: format!("the service model of {}", self.operation),
         })
     }
 
     /// The refusal in the protocol of the request.
     pub(super) fn refused(&self, refusal: &Refusal) -> Reply {
-        let Refusal { code, message } = refusal;
+        let Refusal {
+            code,
+            message,
+            reason,
+        } = refusal;
         let status =
             StatusCode::from_u16(self.service.status(code)).unwrap_or(StatusCode::BAD_REQUEST);
         let id = Uuid::new_v4().to_string();
@@ -120,6 +130,7 @@ impl Request {
         let headers = [
             (HeaderName::from_static("x-amzn-errortype"), code.as_str()),
             (HeaderName::from_static("x-amzn-requestid"), id.as_str()),
+            (HeaderName::from_static(REASON), reason.as_str()),
         ];
         for (name, value) in headers {
             if let Ok(value) = HeaderValue::try_from(value) {
@@ -494,6 +505,7 @@ mod tests {
         let refusal = |code: &str| Refusal {
             code: code.into(),
             message: "no <way>".into(),
+            reason: "a test".into(),
         };
         let iam = scope.authorization("iam");
         let form = [
@@ -525,6 +537,7 @@ mod tests {
             "ResourceNotFoundException"
         );
         assert_eq!(reply.json().expect("JSON")["message"], "no <way>");
+        assert_eq!(reply.headers[REASON], "a test");
     }
 
     #[test]

@@ -102,8 +102,12 @@ async fn first(
             When::Facts(condition) => condition(facts).await,
         };
         if let Some(message) = message {
-            let code = rule.code.to_owned();
-            return Some((rule, Refusal { code, message }));
+            let refusal = Refusal {
+                code: rule.code.to_owned(),
+                message,
+                reason: format!("{} ({})", rule.name, rule.source),
+            };
+            return Some((rule, refusal));
         }
     }
     None

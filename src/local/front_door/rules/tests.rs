@@ -133,6 +133,8 @@ async fn every_rule_refuses_what_it_is_about_and_nothing_beside_it() {
         assert_eq!(found.name, case.rule, "{what}: {refusal:?}");
         assert_eq!(refusal.code, rule.code, "{what}");
         assert!(!refusal.message.is_empty(), "{what}");
+        // It travels in a header.
+        assert!(refusal.reason.is_ascii(), "{what}: {}", refusal.reason);
         let facts = Facts::given(&case.world, &case.passes);
         let found = first(&facts, rule.service, case.operation).await;
         assert!(

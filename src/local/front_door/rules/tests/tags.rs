@@ -1,6 +1,6 @@
 //! Tags.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Case, account, case};
 
