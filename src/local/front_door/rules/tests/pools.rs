@@ -255,6 +255,24 @@ pub(super) fn cases() -> Vec<Case> {
             account(),
         ),
         case(
+            "a sender that SES hasn't verified",
+            "UpdateUserPool",
+            json!({ "UserPoolId": POOL, "EmailConfiguration": {
+                "SourceArn": "arn:aws:ses:eu-west-1:111122223333:identity/gone.acme.org",
+            }}),
+            // The pool's own, which was verified when it was set.
+            json!({ "UserPoolId": POOL, "EmailConfiguration": {
+                "SourceArn": "arn:aws:ses:eu-west-1:111122223333:identity/new.acme.org",
+            }}),
+            {
+                let mut world = account();
+                world["DescribeUserPool"]["UserPool"]["EmailConfiguration"] = json!({
+                    "SourceArn": "arn:aws:ses:eu-west-1:111122223333:identity/new.acme.org",
+                });
+                world
+            },
+        ),
+        case(
             "a custom attribute that is required",
             "AddCustomAttributes",
             json!({ "UserPoolId": POOL, "CustomAttributes": [{ "Name": "a", "Required": true }] }),
