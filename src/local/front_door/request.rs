@@ -76,7 +76,7 @@ impl Request {
     pub(super) fn misfit(&self) -> Option<Refusal> {
         let violation = models::violations(self.service, self.operation, &self.input)?;
         let (code, message) = match violation {
-            models::Violation::Limits(message) => (validation_code(&self.service.name), message),
+            models::Violation::Limits(message) => (validation_code(self.service.name), message),
             models::Violation::Type(message) if self.wire == Wire::Query => {
                 ("MalformedInput", message)
             }

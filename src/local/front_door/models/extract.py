@@ -1,10 +1,11 @@
-"""Makes `models.json`: what AWS's service models say about the requests that the front door is shown.
+"""Makes the tables beside it, one for each service: what AWS's service models say about the requests that the front door is
+shown.
 
 Run it with the Python of an environment that has exactly this botocore:
 
     python -m pip install botocore==1.44.8
-    python extract.py            # writes models.json beside it
-    python extract.py --check    # fails if that would change it
+    python extract.py            # writes the tables
+    python extract.py --check    # fails if that would change any
 
 Kept of a service: its protocol, and of each operation where its parameters travel, which are required, and
 what their values are held to. Descriptions and answers are left out. Patterns are Java's in the models; they are
@@ -332,50 +333,34 @@ class Service:
         return target
 
 
-def table():
-    loader = Loader()
-    services = {
-        name: Service(name, loader.load_service_model(name, "service-2")) for name in sorted(SERVICES)
-    }
-    return {
-        "botocore": BOTOCORE,
-        # Shapes whose pattern needs look-around: they are held to the rest of their limits only.
-        "skipped": {name: service.skipped for name, service in services.items() if service.skipped},
-        "services": {name: service.table for name, service in services.items()},
-    }
-
-
-def text():
+def text(service):
     """A shape a line: as small as JSON gets without becoming unreadable in a diff."""
-    whole = table()
     small = lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    lines = ["{", f'"botocore":{small(whole["botocore"])},', f'"skipped":{small(whole["skipped"])},', '"services":{']
-    for count, (name, service) in enumerate(whole["services"].items()):
-        lines.append(f"{small(name)}:{{")
-        for key in ("protocol", "target", "namespace", "errors"):
-            if key in service:
-                lines.append(f"{small(key)}:{small(service[key])},")
-        for key in ("operations", "shapes"):
-            lines.append(f"{small(key)}:{{")
-            entries = [f"{small(one)}:{small(value)}" for one, value in service[key].items()]
-            lines.append(",\n".join(entries))
-            lines.append("}," if key == "operations" else "}")
-        lines.append("}" if count + 1 == len(whole["services"]) else "},")
-    lines.extend(["}", "}", ""])
-    return "\n".join(lines)
+    lines = ["{", f'"botocore":{small(BOTOCORE)},']
+    # Shapes whose pattern needs look-around: they are held to the rest of their limits only.
+    lines.append(f'"skipped":{small(service.skipped)},')
+    for key in ("protocol", "target", "namespace", "errors"):
+        if key in service.table:
+            lines.append(f"{small(key)}:{small(service.table[key])},")
+    for key in ("operations", "shapes"):
+        lines.append(f"{small(key)}:{{")
+        lines.append(",\n".join(f"{small(one)}:{small(value)}" for one, value in service.table[key].items()))
+        lines.append("}," if key == "operations" else "}")
+    return "\n".join([*lines, "}", ""])
 
 
 def main():
     if botocore.__version__ != BOTOCORE:
-        sys.exit(f"this is botocore {botocore.__version__}; models.json is made from {BOTOCORE}")
-    file = pathlib.Path(__file__).parent / "models.json"
-    new = text()
-    json.loads(new)
-    if "--check" in sys.argv[1:]:
-        if not file.exists() or file.read_text() != new:
-            sys.exit("models.json is not what this script makes; run it without --check")
-    else:
-        file.write_text(new)
+        sys.exit(f"this is botocore {botocore.__version__}; the tables are made from {BOTOCORE}")
+    loader = Loader()
+    for name in SERVICES:
+        new = text(Service(name, loader.load_service_model(name, "service-2")))
+        json.loads(new)
+        file = pathlib.Path(__file__).parent / f"{name}.json"
+        if "--check" not in sys.argv[1:]:
+            file.write_text(new)
+        elif not file.exists() or file.read_text() != new:
+            sys.exit(f"{file.name} is not what this script makes; run it without --check")
 
 
 if __name__ == "__main__":

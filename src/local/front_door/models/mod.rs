@@ -1,7 +1,7 @@
 //! The service models: what requests AWS's services take, and what their parameters are held to.
 //!
-//! `models.json` is made by `extract.py` from botocore, of the version that both name. It is read once, when the
-//! first request needs it.
+//! The tables are made by `extract.py` from botocore, of the version that all of them name. They are read once, when the
+//! first request needs them.
 
 mod check;
 
@@ -13,27 +13,40 @@ use serde::Deserialize;
 
 pub(super) use self::check::{Violation, violations};
 
-static TABLE: &str = include_str!("models.json");
+/// Each service's table, by its name in botocore.
+const TABLES: [(&str, &str); 10] = [
+    ("cloudwatch", include_str!("cloudwatch.json")),
+    ("cognito-idp", include_str!("cognito-idp.json")),
+    ("dynamodb", include_str!("dynamodb.json")),
+    ("iam", include_str!("iam.json")),
+    ("lambda", include_str!("lambda.json")),
+    ("logs", include_str!("logs.json")),
+    (
+        "resourcegroupstaggingapi",
+        include_str!("resourcegroupstaggingapi.json"),
+    ),
+    ("sesv2", include_str!("sesv2.json")),
+    ("ssm", include_str!("ssm.json")),
+    ("sts", include_str!("sts.json")),
+];
 
-static MODELS: LazyLock<BTreeMap<String, Service>> = LazyLock::new(|| {
-    let mut table: Table = serde_json::from_str(TABLE).unwrap_or_default();
-    for (name, service) in &mut table.services {
-        service.name.clone_from(name);
-    }
-    table.services
+static MODELS: LazyLock<BTreeMap<&str, Service>> = LazyLock::new(|| {
+    let tables = TABLES.into_iter();
+    let read = tables.filter_map(|(name, table)| {
+        // A test reads all of them.
+        let mut service: Service = serde_json::from_str(table).ok()?;
+        service.name = name;
+        Some((name, service))
+    });
+    read.collect()
 });
-
-#[derive(Debug, Default, Deserialize)]
-struct Table {
-    services: BTreeMap<String, Service>,
-}
 
 /// A service.
 #[derive(Debug, Deserialize)]
 pub(super) struct Service {
     /// As a signature names it, but for SES, Logs and CloudWatch: see [`signed_as`].
     #[serde(skip)]
-    pub(super) name: String,
+    pub(super) name: &'static str,
     pub(super) protocol: Protocol,
     /// What stands before the operation in `X-Amz-Target`, and in the path of RPC v2.
     #[serde(default)]
@@ -212,12 +225,15 @@ pub(super) fn signed_as(name: &str) -> Option<&'static Service> {
 mod tests {
     use super::*;
 
+    fn service(table: &str) -> Service {
+        serde_json::from_str(table).expect("a table's own shape")
+    }
+
     #[test]
-    fn the_table_is_whole_and_every_pattern_compiles() {
-        let table: Table = serde_json::from_str(TABLE).expect("the table's own shape");
-        assert_eq!(table.services.len(), 10);
+    fn the_tables_are_whole_and_every_pattern_compiles() {
         let mut patterns = 0;
-        for (name, service) in &table.services {
+        for (name, table) in TABLES {
+            let service = service(table);
             for (shape_name, shape) in &service.shapes {
                 let below = shape.members.values().map(|member| &member.shape);
                 let element = shape.of.iter().map(|member| &member.shape);
@@ -239,24 +255,35 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_of_the_version_that_its_maker_names() {
+    fn the_tables_are_of_the_version_that_their_maker_names() {
         let maker = include_str!("extract.py");
         let version = maker
             .lines()
             .find_map(|line| line.strip_prefix("BOTOCORE = \""))
             .expect("a version");
         let version = version.trim_end_matches('"');
-        assert!(TABLE.contains(&format!("\"botocore\":\"{version}\"")));
+        for (name, table) in TABLES {
+            assert!(
+                table.contains(&format!("\"botocore\":\"{version}\"")),
+                "{name}"
+            );
+        }
     }
 
     #[test]
     fn only_patterns_that_look_around_are_left_out() {
         #[derive(Deserialize)]
         struct Skipped {
-            skipped: BTreeMap<String, Vec<String>>,
+            skipped: Vec<String>,
         }
-        let table: Skipped = serde_json::from_str(TABLE).expect("a list");
-        let expected = [("lambda".to_owned(), vec!["Alias".into(), "S3Bucket".into()])];
-        assert_eq!(table.skipped, BTreeMap::from(expected));
+        let skipped: Vec<String> = TABLES
+            .into_iter()
+            .flat_map(|(name, table)| {
+                let table: Skipped = serde_json::from_str(table).expect("a list");
+                let names = table.skipped.into_iter();
+                names.map(move |shape| format!("{name} {shape}"))
+            })
+            .collect();
+        assert_eq!(skipped, ["lambda Alias", "lambda S3Bucket"]);
     }
 }

@@ -84,7 +84,7 @@ pub(super) async fn refusal(door: &Door, request: &Request) -> Option<Refusal> {
     }
     let scope = request.scope.clone().unwrap_or_else(Scope::ambient);
     let facts = Facts::asked_of(&door.upstream, scope, request);
-    first(&facts, request.service.name.as_str(), request.operation)
+    first(&facts, request.service.name, request.operation)
         .await
         .map(|(_, refusal)| refusal)
 }
