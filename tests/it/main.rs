@@ -8,6 +8,7 @@
 mod support;
 
 mod build;
+mod challenges;
 mod claims;
 mod crash;
 mod deliveries;
@@ -23,6 +24,7 @@ mod neighbours;
 mod permissions;
 mod providers;
 mod requests;
+mod strict_users;
 mod synth;
 mod terminal;
 mod upgrade;

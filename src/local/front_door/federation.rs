@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::extract::Query;
-use axum::http::{StatusCode, Uri};
 use axum::http::header::AUTHORIZATION;
+use axum::http::{StatusCode, Uri};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
@@ -98,8 +98,8 @@ impl Announced {
 }
 
 /// Runs PostConfirmation for federated users who are new. Cognito does so when it makes their profile, at
-/// the first sign-in through a provider, before any token (developer guide, "Importing and creating
-/// profiles for federated users"); a trigger that fails ends that sign-in, and is not run at the next.
+/// the first sign-in through a provider, before any token (developer guide, "Lambda triggers for federated
+/// users"); a trigger that fails ends that sign-in, and is not run at the next.
 async fn announce(
     door: &Door,
     call: &Call,

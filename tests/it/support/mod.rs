@@ -14,7 +14,7 @@ mod project;
 mod python;
 mod terminal;
 
-pub(crate) use cloud::Cloud;
+pub(crate) use cloud::{Cloud, mailed};
 pub(crate) use command::{Output, Started, run, saasauth, signal, start};
 pub(crate) use emulator::Emulator;
 pub(crate) use folders::{copy, files, folder, guard, repository, until};

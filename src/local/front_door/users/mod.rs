@@ -11,8 +11,9 @@ mod attributes;
 mod challenges;
 mod choice;
 mod directory;
-mod facts;
 mod factors;
+mod facts;
+mod implied_flow;
 mod limits;
 mod post_confirmation;
 mod profile;
@@ -57,6 +58,7 @@ pub(super) struct State {
     changes: verification::Changes,
     signed_out: tokens::SignedOut,
     announced: super::federation::Announced,
+    implied: implied_flow::Implied,
 }
 
 impl State {
@@ -67,6 +69,7 @@ impl State {
         self.changes.clear();
         self.signed_out.clear();
         self.announced.clear();
+        self.implied.clear();
     }
 
     /// The federated users whose first sign-in was announced.
@@ -116,6 +119,9 @@ impl Operation<'_> {
             "UpdateUserAttributes" => self.update_attributes().await,
             "DeleteUser" => self.delete_user().await,
             "GlobalSignOut" => self.global_sign_out().await,
+            "CreateUserPoolClient" | "UpdateUserPoolClient" | "DescribeUserPoolClient" => {
+                self.app_client().await
+            }
             "AdminCreateUser" => self.admin_create_user().await,
             "AdminGetUser" => self.admin_get_user().await,
             "AdminSetUserPassword" => self.admin_set_password().await,
@@ -269,7 +275,8 @@ fn answer(body: &Value) -> Reply {
 /// Refuses a password that begins or ends in a space, in a parameter of this name. The service model's
 /// pattern (`[\S]+`) is older than what Cognito answers since spaces are allowed inside.
 fn refuse_outer_spaces(password: Option<&str>, parameter: &str) -> Refused {
-    let outer = |text: &str| text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
+    let outer =
+        |text: &str| text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
     if !password.is_some_and(outer) {
         return Ok(());
     }
