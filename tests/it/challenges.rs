@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{mailed, python};
+use crate::support::{folder, mailed, python};
 
 /// Runs a scenario of a script, with an account of its own.
 #[track_caller]
@@ -215,4 +215,20 @@ fn a_client_that_hides_users_answers_for_nobody_as_for_somebody() {
     let shows = json!(["00000000-0000-0000-0000-000000000000", "EMAIL", "x***@x***"]);
     assert_eq!(seen["shows"], json!([shows, shows]));
     assert_eq!(seen["told"], json!(["UserNotFoundException"; 4].to_vec()));
+}
+
+#[test]
+fn a_slow_trigger_is_called_again_and_a_wrong_answer_is_none() {
+    let seen = folder("trigger-calls").join("seen");
+    let seen = scenario("post_confirmation.py", seen.to_str().unwrap());
+    assert_eq!(
+        seen,
+        json!({
+            "right": [null, 1],
+            "slow-once": [null, 2],
+            "nothing": ["InvalidLambdaResponseException", 1],
+            "another": ["InvalidLambdaResponseException", 1],
+            "error": ["UserLambdaValidationException", 1],
+        })
+    );
 }
