@@ -156,6 +156,19 @@ fn an_address_is_one_user_in_any_letters() {
 }
 
 #[test]
+fn the_sign_in_page_knows_names_in_any_letters_and_no_way_around_a_factor() {
+    let seen = scenario("names.py", "page");
+    assert_eq!(
+        seen,
+        json!({
+            "in": [302, true],
+            "wrong": [200, false],
+            "required": [403, false],
+        })
+    );
+}
+
+#[test]
 fn a_proved_alias_is_one_users() {
     let seen = scenario("names.py", "aliases");
     assert_eq!(

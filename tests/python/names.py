@@ -1,9 +1,11 @@
 """Who a name means, and what becomes of changed ones: names.py SCENARIO ENDPOINT ACCOUNT -- MAIL COMMAND"""
 
+import http.client
 import re
+import urllib.parse
 
 import pool
-from pool import ANOTHER, PASSWORD, Pool, at, attributes, code, operator, outcome, person
+from pool import ANOTHER, PASSWORD, Pool, at, attributes, code, endpoint, operator, outcome, person
 from pycognito.aws_srp import AWSSRP
 
 
@@ -70,6 +72,42 @@ def letter_case():
     for name in (signed_up, written):
         sign_up(name)
     seen["apart"] = outcome(sign_up, name=written)
+    return seen
+
+
+def page():
+    """The sign-in page takes a name in any letters, and lets nobody around a second factor."""
+    people = Pool()
+    callback = "http://localhost:3000/callback"
+    client = people.client(
+        "USER_PASSWORD_AUTH",
+        CallbackURLs=[callback],
+        AllowedOAuthFlows=["code"],
+        AllowedOAuthScopes=["openid"],
+        AllowedOAuthFlowsUserPoolClient=True,
+        SupportedIdentityProviders=["COGNITO"],
+    )
+    name = people.confirmed(client, at("ada"))
+
+    def submit(name, password):
+        form = {
+            "client_id": client,
+            "redirect_uri": callback,
+            "response_type": "code",
+            "scope": "openid",
+            "username": name,
+            "password": password,
+        }
+        url = urllib.parse.urlsplit(endpoint)
+        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=30)
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", "/login", urllib.parse.urlencode(form), kind)
+        answer = connection.getresponse()
+        return [answer.status, "code=" in (answer.getheader("location") or "")]
+
+    seen = {"in": submit(name.upper(), PASSWORD), "wrong": submit(name.upper(), ANOTHER)}
+    people.factors("ON", SoftwareTokenMfaConfiguration={"Enabled": True})
+    seen["required"] = submit(name, PASSWORD)
     return seen
 
 
@@ -242,5 +280,5 @@ def hidden():
 
 
 pool.main(
-    {"letter-case": letter_case, "aliases": aliases, "changes": changes, "hidden": hidden}
+    {"letter-case": letter_case, "page": page, "aliases": aliases, "changes": changes, "hidden": hidden}
 )

@@ -15,6 +15,7 @@ mod factors;
 mod facts;
 mod implied_flow;
 mod limits;
+pub(super) mod page;
 mod post_confirmation;
 mod profile;
 mod recovery;
@@ -189,23 +190,31 @@ impl Operation<'_> {
         answer.map(drop)
     }
 
-    /// The pool an operation is about, by its ID or by that of an app client.
-    async fn pool_at_hand(&self) -> Option<Pool> {
-        match self.text("UserPoolId") {
-            Some(pool_id) => self.pool(pool_id).await,
-            None => {
-                let client_id = self.text("ClientId")?;
-                let home = super::cognito::home_of_client(self.door, client_id).await?;
-                self.pool(&home.pool_id).await
-            }
+    /// The ID of the pool an operation is about, by itself or by that of an app client.
+    async fn pool_id_at_hand(&self) -> Option<String> {
+        if let Some(pool_id) = self.text("UserPoolId") {
+            return Some(pool_id.to_owned());
         }
+        let client_id = self.text("ClientId")?;
+        // Whose the call is was found out by it a moment ago.
+        let home = match self.door.scopes.client(client_id) {
+            Some(home) => home,
+            None => super::cognito::home_of_client(self.door, client_id).await?,
+        };
+        Some(home.pool_id)
+    }
+
+    /// The pool an operation is about.
+    async fn pool_at_hand(&self) -> Option<Pool> {
+        self.pool(&self.pool_id_at_hand().await?).await
     }
 
     /// The pool and the app client an operation names, when the emulator knows both.
     async fn client_at_hand(&self) -> Option<(Pool, Client)> {
-        let pool = self.pool_at_hand().await?;
-        let client = self.client_of(&pool.id, self.text("ClientId")?).await?;
-        Some((pool, client))
+        let pool_id = self.pool_id_at_hand().await?;
+        let client_id = self.text("ClientId")?;
+        let (pool, client) = tokio::join!(self.pool(&pool_id), self.client_of(&pool_id, client_id));
+        Some((pool?, client?))
     }
 
     /// The pool and the user an operation names, when the emulator knows both.

@@ -91,7 +91,13 @@ mod tests {
     #[test]
     fn a_clock_may_be_off_by_one_step() {
         // The code of the second step.
-        for (unix, taken) in [(0, true), (30, true), (89, true), (90, false), (1000, false)] {
+        for (unix, taken) in [
+            (0, true),
+            (30, true),
+            (89, true),
+            (90, false),
+            (1000, false),
+        ] {
             assert_eq!(VECTORS.step_of("287082", unix).is_some(), taken, "{unix}");
         }
     }
