@@ -79,6 +79,7 @@ fn second_factors_by_sms_and_mail_are_sent_and_chosen() {
             "sms_in": tokens(),
             "number_verified": "true",
             "sms_by_pycognito": true,
+            "sms_by_operator": tokens(),
             "prefer_both": null,
             "choose": ["SELECT_MFA_TYPE", r#"["SMS_MFA","EMAIL_OTP"]"#],
             "choose_wrong": "InvalidParameterException",
@@ -130,6 +131,25 @@ fn wrong_passwords_lock_their_user_out_for_a_while() {
     );
     assert_eq!(seen["at_last"], "Password attempts exceeded");
     assert_eq!(seen["other"], "in");
+    let enough = "LimitExceededException";
+    assert_eq!(seen["codes"], json!([null, null, null, null, null, enough]));
+}
+
+#[test]
+fn a_client_with_a_secret_proves_it_in_every_step() {
+    let seen = scenario("challenges.py", "secret");
+    let denied = "NotAuthorizedException";
+    assert_eq!(
+        seen,
+        json!({
+            "unproved": denied,
+            "wrong": denied,
+            "proved": null,
+            "in": tokens(),
+            "without": denied,
+            "refresh": [denied, denied, null],
+        })
+    );
 }
 
 #[test]

@@ -160,7 +160,7 @@ def codes():
         EmailMfaConfiguration={"Subject": "In", "Message": "In by {####}"},
         SoftwareTokenMfaConfiguration={"Enabled": True},
     )
-    client = people.client("USER_PASSWORD_AUTH", "USER_SRP_AUTH")
+    client = people.client("USER_PASSWORD_AUTH", "USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH")
     number = f"+1555{pool.account[-7:]}"
     name = people.confirmed(client, at("ada"), phone_number=number)
 
@@ -206,6 +206,22 @@ def codes():
         signed_in = cognito(people, client, name)
         signed_in.respond_to_sms_mfa_challenge(code(number), challenge.get_tokens())
         seen["sms_by_pycognito"] = bool(signed_in.access_token)
+
+    # Through an operator's own service.
+    asked = operator.admin_initiate_auth(
+        UserPoolId=people.id,
+        ClientId=client,
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD},
+    )
+    done = operator.admin_respond_to_auth_challenge(
+        UserPoolId=people.id,
+        ClientId=client,
+        ChallengeName=asked["ChallengeName"],
+        Session=asked["Session"],
+        ChallengeResponses={"USERNAME": name, "SMS_MFA_CODE": code(number)},
+    )
+    seen["sms_by_operator"] = has_tokens(done)
 
     seen["prefer_both"] = prefer(SMSMfaSettings=on, EmailMfaSettings=on)
     asked = sign_in()
@@ -342,7 +358,63 @@ def lock_out():
     wrong = []
     while len(wrong) < 12 and "Password attempts exceeded" not in wrong:
         wrong.append(message(name, ANOTHER))
-    return {"wrong": wrong[:5], "at_last": wrong[-1], "other": message(other, PASSWORD)}
+    seen = {"wrong": wrong[:5], "at_last": wrong[-1], "other": message(other, PASSWORD)}
+    address = at("eve")
+    person.sign_up(
+        ClientId=client,
+        Username=address,
+        Password=PASSWORD,
+        UserAttributes=attributes(email=address),
+    )
+    resend = {"ClientId": client, "Username": address}
+    seen["codes"] = [outcome(person.resend_confirmation_code, **resend) for _ in range(6)]
+    return seen
+
+
+def secret():
+    """An app client with a secret proves it in every step; a refresh by the name Cognito made up."""
+    people = Pool()
+    client = people.client("USER_SRP_AUTH", GenerateSecret=True)
+    described = operator.describe_user_pool_client(UserPoolId=people.id, ClientId=client)
+    key = described["UserPoolClient"]["ClientSecret"]
+    name = at("ada")
+    by = {"ClientId": client, "Username": name}
+
+    def proof(of):
+        return AWSSRP.get_secret_hash(of, client, key)
+
+    person.sign_up(
+        Password=PASSWORD,
+        SecretHash=proof(name),
+        UserAttributes=attributes(email=name),
+        **by,
+    )
+    confirm = {"ConfirmationCode": code(name), **by}
+    seen = {
+        "unproved": outcome(person.confirm_sign_up, **confirm),
+        "wrong": outcome(person.confirm_sign_up, SecretHash=proof("bob"), **confirm),
+        "proved": outcome(person.confirm_sign_up, SecretHash=proof(name), **confirm),
+    }
+    tokens = srp(people, client, name, client_secret=key).authenticate_user()
+    seen["in"] = has_tokens(tokens)
+    seen["without"] = outcome(srp(people, client, name).authenticate_user)
+    user = operator.admin_get_user(UserPoolId=people.id, Username=name)["Username"]
+
+    def refresh(**proof):
+        refreshed = {"REFRESH_TOKEN": tokens["AuthenticationResult"]["RefreshToken"], **proof}
+        return outcome(
+            person.initiate_auth,
+            ClientId=client,
+            AuthFlow="REFRESH_TOKEN_AUTH",
+            AuthParameters=refreshed,
+        )
+
+    seen["refresh"] = [
+        refresh(),
+        refresh(SECRET_HASH=proof(name)),
+        refresh(SECRET_HASH=proof(user)),
+    ]
+    return seen
 
 
 pool.main(
@@ -352,5 +424,6 @@ pool.main(
         "codes": codes,
         "choice": choice,
         "lock-out": lock_out,
+        "secret": secret,
     }
 )
