@@ -9,6 +9,7 @@ mod support;
 
 mod build;
 mod build_settings;
+mod challenges;
 mod claims;
 mod crash;
 mod delays;
@@ -31,6 +32,7 @@ mod requests;
 mod second_factor;
 mod sign_in_matrix;
 mod strict;
+mod strict_users;
 mod synth;
 mod terminal;
 mod trouble;

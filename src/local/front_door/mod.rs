@@ -236,6 +236,9 @@ async fn route(door: &Door, call: Call) -> Reply {
         (&Method::GET, federation::AUTHORIZE_PATH) => {
             return federation::authorize(door, call).await;
         }
+        (&Method::POST, "/login" | "/oauth2/login") if door.strict => {
+            return users::page::sign_in(door, call).await;
+        }
         (&Method::POST, federation::TOKEN_PATH) => return federation::token(door, call).await,
         _ => {}
     }
