@@ -114,6 +114,10 @@ pub(super) fn to_update_all(
     owner: &Owner,
 ) -> Vec<Request> {
     let mut body = to_update(now.id, pool, now.pool, planned, owner);
+    // Said to change and not declared: what an earlier declaration put there goes.
+    if pool.sms_configuration.is_none() && changed.contains("SmsConfiguration") {
+        body.remove("SmsConfiguration");
+    }
     if pool.lambda_config.is_none() && changed.contains("LambdaConfig") {
         let_go_of_triggers(&mut body, owner);
     }

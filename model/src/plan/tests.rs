@@ -243,7 +243,7 @@ fn destroying_leaves_children_to_their_parents_and_orders_the_rest() {
         !kinds.contains(&Kind::Permission),
         "permissions go with the function"
     );
-    assert_eq!(depth(&plan), 2);
+    assert_eq!(depth(&plan), 4, "domain, pool, policies, roles");
     let pool = plan.steps_of("UserPool").next();
     let client = plan
         .changes

@@ -41,8 +41,6 @@ impl<S: Phase> ResourceType for UserPoolDomain<S> {
         ),
         identity: Identity::Named(&[Part::Property("/UserPoolId"), Part::Property("/Domain")]),
         ref_returns: RefReturns::LastPart,
-        // A custom one stands on a CloudFront distribution, which takes minutes to come up.
-        settles: true,
         // DeleteUserPool fails while a domain hangs from the pool.
         deleted_before: &[Kind::UserPool],
         ..Rules::of("AWS::Cognito::UserPoolDomain")
