@@ -144,8 +144,9 @@ impl Aws {
         }
         let look = || async {
             let description = self.describe_user_pool_domain(pool, domain).await?;
+            // One that was just made may not be told of yet.
             let Some(description) = description else {
-                return Err(Fault::ours(format!("the domain `{domain}` is gone")));
+                return Ok(None);
             };
             match status(&description) {
                 Some(Status::Failed) => Err(Fault::ours(format!(
