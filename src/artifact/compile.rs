@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
+use super::settings::{Settings, cargo_home};
 use super::workspace::{Binary, no_cargo};
 use super::{Architecture, BuildEvent, BuildRequest, OnBuildEvent};
 use crate::tools::{self, process};
@@ -37,7 +38,7 @@ pub(super) struct CompilerRun {
     compiler: Compiler,
     workspace: PathBuf,
     target_directory: PathBuf,
-    cargo_home: Option<PathBuf>,
+    build_directory: PathBuf,
     lambda_profile: bool,
     binaries: Vec<(String, String)>,
 }
@@ -57,7 +58,7 @@ impl CompilerRun {
             compiler,
             workspace: first.workspace,
             target_directory: first.target_directory,
-            cargo_home: cargo_home(),
+            build_directory: first.build_directory,
             lambda_profile: first.lambda_profile,
             binaries: binaries
                 .map(|binary| (binary.package.clone(), binary.name.clone()))
@@ -65,17 +66,40 @@ impl CompilerRun {
         }
     }
 
-    fn built(&self, lambda_directory: &Path, binary: &str) -> PathBuf {
+    /// The profile it is compiled with.
+    fn profile(&self) -> &'static str {
+        if self.lambda_profile {
+            "lambda"
+        } else {
+            "release"
+        }
+    }
+
+    fn built(&self, target: &str, lambda_directory: &Path, binary: &str) -> PathBuf {
         match self.compiler {
             Compiler::CargoLambda(_) => lambda_directory.join(binary).join("bootstrap"),
             Compiler::Cargo => {
-                let profile = if self.lambda_profile {
-                    "lambda"
-                } else {
-                    "release"
-                };
-                self.target_directory.join(profile).join(binary)
+                let folder = self.target_directory.join(target);
+                folder.join(self.profile()).join(binary)
             }
+        }
+    }
+}
+
+/// What a run compiles for, in Rust's words.
+async fn target(run: &CompilerRun) -> std::io::Result<String> {
+    match run.compiler {
+        Compiler::CargoLambda(architecture) => Ok(architecture.target().to_owned()),
+        // Named, so that nobody's `build.target` makes it another, and build scripts get no flags here that
+        // they don't get there.
+        Compiler::Cargo => {
+            let mut command = Command::new("rustc");
+            command.arg("-vV").current_dir(&run.workspace);
+            let said = command.kill_on_drop(true).output().await?;
+            let said = String::from_utf8_lossy(&said.stdout).into_owned();
+            let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+            host.map(str::to_owned)
+                .ok_or_else(|| std::io::Error::other("`rustc -vV` names no host"))
         }
     }
 }
@@ -84,7 +108,12 @@ impl CompilerRun {
 ///
 /// `--locked` is not among them: Cargo keeps to a fitting Cargo.lock anyway, and a dependency added by
 /// hand shall not need a command of its own before it can be deployed.
-fn arguments(run: &CompilerRun, lambda_directory: &Path) -> Vec<OsString> {
+fn arguments(
+    run: &CompilerRun,
+    target: &str,
+    settings: &Settings,
+    lambda_directory: &Path,
+) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
     match run.compiler {
         Compiler::CargoLambda(architecture) => {
@@ -98,7 +127,7 @@ fn arguments(run: &CompilerRun, lambda_directory: &Path) -> Vec<OsString> {
             );
             arguments.extend(["--lambda-dir".into(), lambda_directory.into()]);
         }
-        Compiler::Cargo => arguments.push("build".into()),
+        Compiler::Cargo => arguments.extend(["build", "--target", target].map(OsString::from)),
     }
     if run.lambda_profile {
         arguments.extend(["--profile", "lambda"].map(OsString::from));
@@ -117,62 +146,10 @@ fn arguments(run: &CompilerRun, lambda_directory: &Path) -> Vec<OsString> {
             seen.push(binary);
         }
     }
-    arguments.extend(["--config".into(), remap(run).into()]);
+    for setting in settings.profile(run.profile()) {
+        arguments.extend(["--config".into(), setting.into()]);
+    }
     arguments
-}
-
-/// The setting that keeps this machine's directories out of the binary, so that two clones of one
-/// source give the same bytes wherever they lie.
-///
-/// As `build.rustflags` it joins what the workspace's own Cargo configuration says there; a workspace
-/// that sets `target.<triple>.rustflags` overrides it, and its bytes then depend on the directory.
-fn remap(run: &CompilerRun) -> String {
-    let directories = [
-        (Some(&run.workspace), "/project"),
-        (Some(&run.target_directory), "/target"),
-        // Last, since the last fitting one wins and this one may lie inside the project.
-        (run.cargo_home.as_ref(), "/cargo"),
-    ];
-    let flags = directories.into_iter().filter_map(|(from, to)| {
-        let flag = format!("--remap-path-prefix={}={to}", from?.to_str()?);
-        Some(toml::Value::String(flag))
-    });
-    format!("build.rustflags={}", toml::Value::Array(flags.collect()))
-}
-
-fn cargo_home() -> Option<PathBuf> {
-    match std::env::var_os("CARGO_HOME").filter(|value| !value.is_empty()) {
-        Some(home) => std::path::absolute(home).ok(),
-        None => Some(etcetera::home_dir().ok()?.join(".cargo")),
-    }
-}
-
-/// Removes from the environment what would make a trigger's bytes depend on the shell, or on the
-/// Cargo run that started us. What a trigger needs belongs in its workspace's Cargo configuration.
-pub(super) fn clean(command: &mut Command) {
-    const NAMES: [&str; 9] = [
-        // Flags meant for other builds: CI sets `-D warnings`, laptops `target-cpu=native`.
-        "RUSTFLAGS",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "CARGO_BUILD_RUSTFLAGS",
-        "CARGO_BUILD_TARGET",
-        // What `cargo run` and `cargo test` tell the program they start.
-        "CARGO",
-        "CARGO_MANIFEST_DIR",
-        "CARGO_MANIFEST_PATH",
-        "CARGO_CRATE_NAME",
-        "OUT_DIR",
-    ];
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        let leaks = NAMES.contains(&text.as_ref())
-            || text.starts_with("CARGO_PKG_")
-            || text.starts_with("CARGO_BIN_")
-            || (text.starts_with("CARGO_TARGET_") && text.ends_with("_RUSTFLAGS"));
-        if leaks {
-            command.env_remove(name);
-        }
-    }
 }
 
 /// Builds a run's binaries for the requests `members`, and gives their bytes in that order.
@@ -211,14 +188,27 @@ pub(super) async fn run(
                 .with_source(&error)
         })?;
 
+    let target = target(run)
+        .await
+        .map_err(|error| no_cargo(failed(&names), &error))?;
+    let cargo_home = cargo_home();
+    let settings = Settings::read(&run.workspace, cargo_home.as_deref());
+    // Two clones of one source give the same bytes wherever they lie.
+    let mut directories = vec![
+        (run.workspace.as_path(), "/project"),
+        (&run.build_directory, "/target"),
+        (&run.target_directory, "/target"),
+    ];
+    // Last, since the last fitting one wins and this one may lie inside the project.
+    directories.extend(cargo_home.iter().map(|home| (home.as_path(), "/cargo")));
     let mut command = Command::new(program);
     command
-        .args(arguments(run, lambda_directory.path()))
+        .args(arguments(run, &target, &settings, lambda_directory.path()))
         .current_dir(&run.workspace)
         // The output may end up in a log; colours there are noise.
         .env("CARGO_TERM_COLOR", "never")
         .env("NO_COLOR", "1");
-    clean(&mut command);
+    settings.confine(&mut command, &settings.rustflags(&target, &directories));
     if let Compiler::CargoLambda(_) = run.compiler
         && let Some(python) = tools::python_beside(program)
     {
@@ -245,7 +235,7 @@ pub(super) async fn run(
         .iter()
         .zip(&names)
         .map(|((_, binary), name)| {
-            let path = run.built(lambda_directory.path(), binary);
+            let path = run.built(&target, lambda_directory.path(), binary);
             fs::read(&path).map_err(|error| {
                 // cargo-lambda only warns when it finds nothing to copy.
                 failed(&[name])
@@ -293,7 +283,7 @@ mod tests {
             compiler,
             workspace: PathBuf::from("/p/lambdas"),
             target_directory: PathBuf::from("/p/lambdas/target"),
-            cargo_home: Some(PathBuf::from("/h/.cargo")),
+            build_directory: PathBuf::from("/p/lambdas/target"),
             lambda_profile: true,
             binaries: vec![
                 ("confirm-user".to_owned(), "confirm-user".to_owned()),
@@ -304,15 +294,20 @@ mod tests {
     }
 
     const COMMON: &str = "--manifest-path /p/lambdas/Cargo.toml \
-        --package confirm-user --bin confirm-user --package generate-token --bin bootstrap \
-        --config build.rustflags=[\"--remap-path-prefix=/p/lambdas=/project\", \
-        \"--remap-path-prefix=/p/lambdas/target=/target\", \"--remap-path-prefix=/h/.cargo=/cargo\"]";
+        --package confirm-user --bin confirm-user --package generate-token --bin bootstrap";
+
+    const HOST: &str = "aarch64-apple-darwin";
 
     fn line(run: &CompilerRun) -> String {
-        let words: Vec<_> = arguments(run, Path::new("/p/lambdas/target/run"))
-            .iter()
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect();
+        let words: Vec<_> = arguments(
+            run,
+            HOST,
+            &Settings::default(),
+            Path::new("/p/lambdas/target/run"),
+        )
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
         words.join(" ")
     }
 
@@ -332,16 +327,22 @@ mod tests {
     #[test]
     fn a_native_build_is_plain_cargo_in_the_profile_there_is() {
         let mut run = run(Compiler::Cargo);
-        assert_eq!(line(&run), format!("build --profile lambda {COMMON}"));
         assert_eq!(
-            run.built(Path::new("/run"), "x"),
-            Path::new("/p/lambdas/target/lambda/x")
+            line(&run),
+            format!("build --target {HOST} --profile lambda {COMMON}")
+        );
+        assert_eq!(
+            run.built(HOST, Path::new("/run"), "x"),
+            Path::new("/p/lambdas/target/aarch64-apple-darwin/lambda/x")
         );
         run.lambda_profile = false;
-        assert_eq!(line(&run), format!("build --release {COMMON}"));
         assert_eq!(
-            run.built(Path::new("/run"), "x"),
-            Path::new("/p/lambdas/target/release/x")
+            line(&run),
+            format!("build --target {HOST} --release {COMMON}")
+        );
+        assert_eq!(
+            run.built(HOST, Path::new("/run"), "x"),
+            Path::new("/p/lambdas/target/aarch64-apple-darwin/release/x")
         );
     }
 

@@ -14,6 +14,8 @@ mod compile;
 mod contract;
 mod elf;
 mod pack;
+mod settings;
+mod target_cfg;
 mod workspace;
 
 use compile::{Compiler, CompilerRun};
@@ -239,6 +241,7 @@ mod tests {
         Binary {
             workspace: PathBuf::from(workspace),
             target_directory: PathBuf::from(workspace).join("target"),
+            build_directory: PathBuf::from(workspace).join("target"),
             package: package.to_owned(),
             name: name.to_owned(),
             lambda_profile: true,

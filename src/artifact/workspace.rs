@@ -14,6 +14,8 @@ use saasauth_model::error::{Error, ErrorKind, Result};
 pub(super) struct Binary {
     pub(super) workspace: PathBuf,
     pub(super) target_directory: PathBuf,
+    /// Where Cargo keeps what is only on the way to it.
+    pub(super) build_directory: PathBuf,
     pub(super) package: String,
     pub(super) name: String,
     /// Whether the workspace says how Lambda binaries are to be optimised: `[profile.lambda]`.
@@ -26,6 +28,8 @@ struct CargoMetadata {
     packages: Vec<CargoPackage>,
     workspace_root: PathBuf,
     target_directory: PathBuf,
+    /// Not said by Cargo before 1.91, which knows of no other than the target directory.
+    build_directory: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,6 +75,10 @@ pub(super) async fn locate(requests: &[BuildRequest]) -> Result<Vec<Binary>> {
                     lambda_profile: has_lambda_profile(&metadata.workspace_root),
                     workspace: metadata.workspace_root.clone(),
                     target_directory: metadata.target_directory.clone(),
+                    build_directory: metadata
+                        .build_directory
+                        .clone()
+                        .unwrap_or_else(|| metadata.target_directory.clone()),
                 })
             })?;
         known.insert(manifest, binary.clone());
@@ -121,7 +129,7 @@ async fn ask(request: &BuildRequest, manifest: &Path) -> Result<CargoMetadata> {
     if let Some(directory) = manifest.parent() {
         command.current_dir(directory);
     }
-    super::compile::clean(&mut command);
+    super::settings::clean(&mut command);
     let output = command
         .output()
         .await

@@ -183,10 +183,8 @@ async fn show_verification(context: &Context, aws: &Aws, identity: &str) -> Resu
     context.ui.hint(&format!(
         "add these DNS records so that SES can verify `{identity}`, then deploy again to send from there"
     ));
-    for token in state.dkim_tokens {
-        context.ui.note(&format!(
-            "  {token}._domainkey.{identity}  CNAME  {token}.dkim.amazonses.com"
-        ));
+    for (name, value) in state.dkim_records {
+        context.ui.note(&format!("  {name}  CNAME  {value}"));
     }
     Ok(())
 }

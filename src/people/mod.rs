@@ -16,6 +16,8 @@ pub use list::{Filter, Listed, list};
 pub use person::{Person, role_of, status_of};
 pub use repair::{Repair, RepairOptions, repair};
 
+pub use crate::aws::users::Delivery;
+
 use crate::aws::Aws;
 use crate::aws::users::Tables;
 use crate::engine::outputs::Outputs;

@@ -63,6 +63,26 @@ pub async fn repair(deployed: &DeployedStage, options: RepairOptions) -> Result<
 }
 
 impl Repair {
+    /// Whether deliveries wait for somebody to see to something first.
+    pub fn waits_for_somebody(&self) -> bool {
+        self.not_yet().next().is_some()
+    }
+
+    /// Whether mails wait for SES to verify who sends them, or in the sandbox, who gets them.
+    pub fn waits_for_ses(&self) -> bool {
+        self.not_yet().any(|reason| {
+            // What confirmUser writes there: SES's own code and text.
+            reason.starts_with("SES: ")
+                && (reason.contains("not verified") || reason.contains("NotVerified"))
+        })
+    }
+
+    /// The reasons of what waits for somebody.
+    fn not_yet(&self) -> impl Iterator<Item = &str> {
+        let waiting = self.owed.iter().flat_map(UserRecord::not_yet);
+        waiting.map(|(_, delivery)| delivery.reason.as_deref().unwrap_or_default())
+    }
+
     /// As the contract writes it.
     pub fn document(&self, stage: &str) -> Value {
         let owed: Vec<Value> = self
@@ -80,10 +100,23 @@ impl Repair {
                         })
                     })
                     .collect();
+                let not_yet: Vec<Value> = record
+                    .not_yet()
+                    .map(|(name, delivery)| {
+                        json!({
+                            "name": name,
+                            "at": delivery.at,
+                            "until": delivery.until,
+                            "attempts": delivery.attempts,
+                            "reason": delivery.reason,
+                        })
+                    })
+                    .collect();
                 json!({
                     "sub": record.sub,
                     "email": record.email,
                     "pending": record.pending,
+                    "not_yet": not_yet,
                     "failed": failed,
                     "requeued": self.requeued.contains(&record.sub),
                     "handed_over": self.handed_over.contains(&record.sub),

@@ -1,7 +1,7 @@
 //! How users look on the terminal: one, a list of them, and what a repair found.
 
 use super::Ui;
-use crate::people::{Domains, Listed, Person, Repair, role_of, status_of};
+use crate::people::{Delivery, Domains, Listed, Person, Repair, role_of, status_of};
 use saasauth_model::error::Result;
 use saasauth_model::project::stage::Stage;
 
@@ -48,7 +48,7 @@ impl Ui {
         if rows.is_empty() {
             self.success(&format!("nothing to repair in stage `{stage}`"));
         } else {
-            self.table(&["user", "owed", "failed", "repair"], &rows)?;
+            self.table(&["user", "owed", "not yet", "failed", "repair"], &rows)?;
         }
         if !repair.recent.is_empty() {
             self.note(&format!(
@@ -60,6 +60,11 @@ impl Ui {
             self.hint(
                 "the first sign-in makes a record; give who signed up a welcome and their domain, too, with `--confirm`",
             );
+        }
+        if repair.waits_for_ses() {
+            self.hint("what waits for SES to verify an address or a domain goes out once it is, at a later sign-in or by this command");
+        } else if repair.waits_for_somebody() {
+            self.hint("what is not possible yet is tried again, at a later sign-in or by this command, once its reason is seen to");
         }
         let has_failed = repair
             .owed
@@ -119,13 +124,6 @@ fn pairs(person: &Person, stage: &Stage) -> Vec<(String, String)> {
 fn rows(repair: &Repair) -> Vec<Vec<String>> {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for record in &repair.owed {
-        let failed: Vec<String> = record
-            .failed()
-            .map(|(name, delivery)| match &delivery.reason {
-                Some(reason) => format!("{name}: {reason}"),
-                None => name.to_owned(),
-            })
-            .collect();
         let what = if repair.requeued.contains(&record.sub) {
             "queued again and handed over"
         } else if repair.handed_over.contains(&record.sub) {
@@ -140,7 +138,8 @@ fn rows(repair: &Repair) -> Vec<Vec<String>> {
         rows.push(vec![
             record.name().to_owned(),
             record.pending.join(", "),
-            failed.join("; "),
+            reasons(record.not_yet()),
+            reasons(record.failed()),
             what.to_owned(),
         ]);
     }
@@ -158,10 +157,20 @@ fn rows(repair: &Repair) -> Vec<Vec<String>> {
             account.name().to_owned(),
             String::new(),
             String::new(),
+            String::new(),
             what.to_owned(),
         ]);
     }
     rows
+}
+
+/// `welcome: SES: MessageRejected: …; webhook: answered 404`.
+fn reasons<'a>(deliveries: impl Iterator<Item = (&'a str, &'a Delivery)>) -> String {
+    let told = deliveries.map(|(name, delivery)| match &delivery.reason {
+        Some(reason) => format!("{name}: {reason}"),
+        None => name.to_owned(),
+    });
+    told.collect::<Vec<_>>().join("; ")
 }
 
 /// `acme.com (admin), example.com (member)`.

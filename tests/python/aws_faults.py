@@ -15,6 +15,7 @@ SDK makes at something are one operation. Its `kind` is one of
     hang_up           breaks the connection        slow         passed on later than anybody waits
     lost              passed on, but the answer never arrives
     unprocessed       of a batch that is read, all is left for later
+    unverified        SES has not verified whom a mail is for, or from
 """
 
 import json
@@ -40,6 +41,12 @@ BROKEN = {
 }
 # What the service says of itself, which is not for the users.
 DETAILS = "detail-of-the-service: table starter-local-permissions, request 7Q2J"
+
+# As SES words it; it names the addresses.
+UNVERIFIED = (
+    "Email address is not verified. The following identities failed the check in region EU-WEST-1: "
+    "ada@acme.test"
+)
 
 lock = threading.Lock()
 faults, seen = {}, []
@@ -115,6 +122,8 @@ class Failing(Gate):
         if kind in ("throttled", "500"):
             status, code = (THROTTLED if kind == "throttled" else BROKEN)[service]
             return self.fail(service, status, code, entry)
+        if kind == "unverified":
+            return self.say(400, {"message": UNVERIFIED}, entry, {"x-amzn-ErrorType": "MessageRejected"})
         if kind == "cancelled":
             return self.say(400, cancelled(body), entry)
         if kind == "unprocessed":

@@ -77,6 +77,20 @@ pub fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name) || name.starts_with("cognito:") || name.starts_with("dev:")
 }
 
+/// Whether Cognito lets a trigger set a claim of this name to a text, a number or a truth alone. An ID token
+/// takes lists and objects everywhere else.
+///
+/// Source: the same page, of the types of claims.
+pub fn takes_only_plain_values(name: &str) -> bool {
+    const PLAIN: [&str; 4] = [
+        "address",
+        "email_verified",
+        "phone_number_verified",
+        "updated_at",
+    ];
+    PLAIN.contains(&name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

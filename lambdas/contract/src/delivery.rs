@@ -5,12 +5,15 @@
 //!
 //! | attribute | type | holds |
 //! |---|---|---|
-//! | [`STATE`] | S | [`CLAIMED`], [`WAITING`] or [`FAILED`] |
+//! | [`STATE`] | S | [`CLAIMED`], [`WAITING`], [`NOT_YET`] or [`FAILED`] |
 //! | [`AT`] | S | when that was written, RFC 3339, whole seconds, UTC |
-//! | [`UNTIL`] | S | of `claimed` and `waiting`: nobody else may claim it before |
+//! | [`UNTIL`] | S | of `claimed`, `waiting` and `not_yet`: nobody else may claim it before |
 //! | [`BY`] | S | of `claimed`: who claimed it, to know one's own claim again when its receipt was lost |
 //! | [`ATTEMPTS`] | N | how often it was claimed |
-//! | [`REASON`] | S | of `waiting` and `failed`: why, without addresses or secrets |
+//! | [`REASON`] | S | of `waiting`, `not_yet` and `failed`: why, without addresses or secrets |
+//!
+//! What is `not_yet` may be claimed before its time when an operator asks for it
+//! ([`Handover::asked`](crate::handover::Handover::asked)), who may have seen to the reason meanwhile.
 //!
 //! What is delivered stands in neither. What failed for good stands in `deliveries` alone; adding its name
 //! to `pending` again asks for another round.
@@ -50,6 +53,9 @@ pub const REASON: &str = "reason";
 pub const CLAIMED: &str = "claimed";
 /// The [`STATE`] of one to be tried again.
 pub const WAITING: &str = "waiting";
+/// The [`STATE`] of one that can't be made before somebody sees to it: verifies an address, sets a secret,
+/// makes a list. It is tried again, with longer and longer pauses, and never given up.
+pub const NOT_YET: &str = "not_yet";
 /// The [`STATE`] of one that was given up.
 pub const FAILED: &str = "failed";
 

@@ -15,9 +15,21 @@ pub enum Handover<'a, Event> {
     Deliver {
         #[serde(borrow)]
         sub: Cow<'a, str>,
+        /// Whether an operator asks: then what could not be made yet is tried before its time. A function
+        /// that doesn't know the word waits as it would have.
+        #[serde(default, skip_serializing_if = "is_false")]
+        asked: bool,
     },
     /// To record the user of this PostConfirmation event, and to deliver.
     Confirm { event: Event },
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands out references"
+)]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Of the sources of PostConfirmation, the one that means a new account. The other is a reset password.
@@ -26,6 +38,17 @@ pub const CONFIRM_SIGN_UP: &str = "PostConfirmation_ConfirmSignUp";
 impl<'a, Event> Handover<'a, Event> {
     /// To deliver what is owed to this user.
     pub fn deliver(sub: &'a str) -> Self {
-        Self::Deliver { sub: sub.into() }
+        Self::Deliver {
+            sub: sub.into(),
+            asked: false,
+        }
+    }
+
+    /// The same, because an operator wants it now.
+    pub fn asked(sub: &'a str) -> Self {
+        Self::Deliver {
+            sub: sub.into(),
+            asked: true,
+        }
     }
 }

@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use saasauth_contract::handover::Handover;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::aws::Signed;
 use crate::http::Unanswered;
 
 /// The user is waiting, and `pending` remembers what a lost hand-over forgets.
 const LONGEST: Duration = Duration::from_millis(1000);
+/// Before the second attempt; each further pause is twice as long.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Why the deliveries were not handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +41,8 @@ impl std::error::Error for NotHandedOver {}
 
 /// Queues the work; it is done after this returns. `function` is the name or ARN of confirmUser.
 ///
+/// Tried again when Lambda has too much to do or fails: done twice, the work is found done, or claimed.
+///
 /// API: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 pub(crate) async fn hand_over(
     aws: &Signed,
@@ -51,15 +56,25 @@ pub(crate) async fn hand_over(
     ];
     // A text and a value of JSON; neither can fail.
     let body = serde_json::to_string(work).unwrap_or_default();
-    let answer = aws
-        .post("lambda", &path, &headers, body, LONGEST)
-        .await
-        .map_err(NotHandedOver::Unanswered)?;
-    if answer.is_success() {
-        return Ok(());
+    let begun = Instant::now();
+    let mut pause = PAUSE;
+    loop {
+        let rest = LONGEST.saturating_sub(begun.elapsed());
+        let answer = aws
+            .post("lambda", &path, &headers, body.clone(), rest)
+            .await
+            .map_err(NotHandedOver::Unanswered)?;
+        if answer.is_success() {
+            return Ok(());
+        }
+        let passes = answer.status == 429 || answer.status >= 500;
+        if !passes || begun.elapsed() + pause >= LONGEST {
+            return Err(NotHandedOver::Refused {
+                status: answer.status,
+                code: crate::aws::error_code(&answer),
+            });
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
     }
-    Err(NotHandedOver::Refused {
-        status: answer.status,
-        code: crate::aws::error_code(&answer),
-    })
 }

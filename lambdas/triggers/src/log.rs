@@ -96,6 +96,14 @@ fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// Two objects as one; of null nothing is added.
+pub(crate) fn merged(mut fields: Value, more: Value) -> Value {
+    if let (Value::Object(fields), Value::Object(more)) = (&mut fields, more) {
+        fields.extend(more);
+    }
+    fields
+}
+
 /// The value with every address and phone number in its texts replaced.
 fn redacted(value: Value) -> Value {
     match value {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::date_time::{DateTime, Format};
 use saasauth_contract::delivery::{
-    AT, ATTEMPTS, BY, CLAIM, CLAIMED, FAILED, REASON, STATE, UNTIL, WAITING,
+    AT, ATTEMPTS, BY, CLAIM, CLAIMED, FAILED, NOT_YET, REASON, STATE, UNTIL, WAITING,
 };
 use saasauth_contract::record::{DELIVERIES, PENDING};
 
@@ -24,6 +24,11 @@ pub(crate) enum State<'a> {
         after: Duration,
         reason: &'a str,
     },
+    /// To be tried again, but not sooner than after this, unless somebody has seen to the reason.
+    NotYet {
+        after: Duration,
+        reason: &'a str,
+    },
     Failed {
         reason: &'a str,
     },
@@ -36,6 +41,7 @@ impl State<'_> {
         let (name, until, reason) = match self {
             Self::Claimed { .. } => (CLAIMED, Some(now + CLAIM), None),
             Self::Waiting { after, reason } => (WAITING, Some(now + after), Some(reason)),
+            Self::NotYet { after, reason } => (NOT_YET, Some(now + after), Some(reason)),
             Self::Failed { reason } => (FAILED, None, Some(reason)),
         };
         let mut value = HashMap::from([
@@ -75,6 +81,12 @@ pub(crate) fn is_held(record: &Item, name: &str, now: SystemTime) -> bool {
     standing(record, name)
         .and_then(|state| text(state, UNTIL))
         .is_some_and(|until| until > stamp(now).as_str())
+}
+
+/// Until when a delivery waits that could not be made yet; `None` for any other.
+pub(crate) fn not_yet_until<'a>(record: &'a Item, name: &str) -> Option<&'a str> {
+    let state = standing(record, name)?;
+    text(state, UNTIL).filter(|_| text(state, STATE) == Some(NOT_YET))
 }
 
 /// Whether this one has claimed it.
@@ -141,6 +153,22 @@ mod tests {
             "welcome",
             UNIX_EPOCH + Duration::from_secs(7)
         ));
+    }
+
+    #[test]
+    fn what_can_not_be_made_yet_waits_and_says_so() {
+        let state = State::NotYet {
+            after: Duration::from_secs(7),
+            reason: "not verified",
+        };
+        let record = record(Some(state.value(2, UNIX_EPOCH)));
+        assert!(!is_due(&record, UNIX_EPOCH + Duration::from_secs(6)));
+        assert!(is_due(&record, UNIX_EPOCH + Duration::from_secs(7)));
+        assert_eq!(
+            not_yet_until(&record, "welcome"),
+            Some("1970-01-01T00:00:07Z")
+        );
+        assert_eq!(not_yet_until(&record, "webhook"), None);
     }
 
     #[test]

@@ -19,15 +19,17 @@ use serde_json::{Value, json};
 
 use crate::event::{Identity, UserAttributes};
 use crate::failure::TriggerError;
-use crate::log::{Log, aws_failure};
+use crate::log::{Log, aws_failure, merged};
 use crate::record::{Item, UserRecord, membership_item, text, text_map};
 
 /// The condition under which a record is made.
 pub(crate) const NOT_THERE: &str = "attribute_not_exists(pk)";
 
-/// How often the write is sent when somebody else writes the same user: a second copy of the event, or
-/// the user's first sign-in. Both are done in milliseconds.
-const WRITES: u32 = 4;
+/// How often the write is sent when somebody else writes the same user (a second copy of the event, or the
+/// user's first sign-in, both done in milliseconds), and when a table is throttled.
+const WRITES: u32 = 6;
+/// The pause before the second time; each is twice as long as the one before, 775 ms in all.
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// Writes users down.
 #[derive(Debug)]
@@ -139,6 +141,7 @@ impl Registry {
         // A record that a sign-in or an operator made before the user was seen to here.
         let mut found: Option<Item> = None;
         let mut attempt = 1;
+        let mut pause = PAUSE;
         loop {
             let user = match &found {
                 None => creation(&self.tables, record),
@@ -154,22 +157,22 @@ impl Registry {
             let Err(error) = written else {
                 return Ok(Written::Now);
             };
-            let why = why_users_write_was_cancelled(&error);
-            match why.and_then(CancellationReason::code) {
-                Some("ConditionalCheckFailed") => {
-                    let item = why.and_then(|why| why.item()).cloned();
+            let reasons = why_cancelled(&error);
+            match Cancelled::by(reasons) {
+                Cancelled::Found(item) => {
                     let to_complete =
                         item.filter(|item| record.confirmed && !item.contains_key(CONFIRMED_AT));
                     match to_complete {
-                        Some(item) if attempt < WRITES => found = Some(item),
-                        _ => return Ok(Written::Before(why.and_then(|why| why.item()).cloned())),
+                        Some(item) if attempt < WRITES => found = Some(item.clone()),
+                        _ => return Ok(Written::Before(item.cloned())),
                     }
                 }
-                Some("TransactionConflict") if attempt < WRITES => {
-                    tokio::time::sleep(Duration::from_millis(25) * attempt).await;
+                Cancelled::ForNow if attempt < WRITES => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
                 }
-                _ => {
-                    let failure = aws_failure(&error);
+                Cancelled::ForNow | Cancelled::ForGood => {
+                    let failure = merged(aws_failure(&error), told(reasons));
                     return Err(unavailable(log, "the user could not be recorded", failure));
                 }
             }
@@ -230,15 +233,59 @@ fn completion(tables: &Tables, record: &UserRecord, found: &Item) -> TransactWri
     TransactWriteItem::builder().update(update).build()
 }
 
-/// The reasons of a cancelled transaction stand in the order of its writes; the user's is the first.
-fn why_users_write_was_cancelled(
-    error: &SdkError<TransactWriteItemsError>,
-) -> Option<&CancellationReason> {
-    match error.as_service_error()? {
-        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-            cancelled.cancellation_reasons().first()
+/// What the reasons of a cancelled transaction come to. They stand in the order of its writes, the user's
+/// first; a write that was none of the trouble has the code `None`. Which codes there are:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>.
+enum Cancelled<'a> {
+    /// There is a record already; absent when DynamoDB doesn't show it.
+    Found(Option<&'a Item>),
+    /// Somebody writes one of the items at this moment, or a table is throttled.
+    ForNow,
+    /// The same write is refused again: an item too large, a value of the wrong type, or no cancellation at
+    /// all but another error, which the client has tried again as often as it makes sense.
+    ForGood,
+}
+
+impl<'a> Cancelled<'a> {
+    fn by(reasons: &'a [CancellationReason]) -> Self {
+        // Only the user's write is on a condition.
+        let user = reasons.first();
+        if let Some(why) = user.filter(|why| why.code() == Some("ConditionalCheckFailed")) {
+            return Self::Found(why.item());
         }
-        _ => None,
+        const PASSING: [&str; 3] = [
+            "TransactionConflict",
+            "ThrottlingError",
+            "ProvisionedThroughputExceeded",
+        ];
+        let mut codes = reasons
+            .iter()
+            .filter_map(CancellationReason::code)
+            .filter(|code| *code != "None")
+            .peekable();
+        if codes.peek().is_some() && codes.all(|code| PASSING.contains(&code)) {
+            Self::ForNow
+        } else {
+            Self::ForGood
+        }
+    }
+}
+
+fn why_cancelled(error: &SdkError<TransactWriteItemsError>) -> &[CancellationReason] {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            cancelled.cancellation_reasons()
+        }
+        _ => &[],
+    }
+}
+
+/// The reasons as fields of a line.
+fn told(reasons: &[CancellationReason]) -> Value {
+    let told = |why: &CancellationReason| json!({ "code": why.code(), "message": why.message() });
+    match reasons {
+        [] => Value::Null,
+        reasons => json!({ "writes": reasons.iter().map(told).collect::<Vec<_>>() }),
     }
 }
 

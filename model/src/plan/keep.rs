@@ -66,7 +66,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::plan::{Recorded, destroy};
+    use crate::plan::{Memory, Recorded, destroy};
     use crate::project::stage::Engine;
 
     #[test]
@@ -75,6 +75,7 @@ mod tests {
             let recorded = Recorded {
                 kind,
                 physical_id: Some(physical_id.to_owned()),
+                memory: Memory::default(),
             };
             (id.to_owned(), recorded)
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::expr::{Expr, Phase};
-use super::rules::{Compare, Identity, Mutability, Replacement, Rules};
+use super::rules::{Compare, Identity, Line, Mutability, OneAtATime, Replacement, Rules};
 use super::{Kind, ResourceType};
 
 /// `AWS::Cognito::UserPool`.
@@ -50,7 +50,8 @@ pub struct UserPool<S = Expr> {
     /// Who sends text messages; absent when nothing does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sms_configuration: Option<SmsConfiguration<S>>,
-    /// Threat protection, with the plan Plus.
+    /// Threat protection. Said to be off, too: below the tier Plus Cognito refuses a pool that has it on
+    /// (FeatureUnavailableInTierException, terraform-provider-aws#40734), and what isn't said stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_pool_add_ons: Option<UserPoolAddOns>,
     /// The triggers. Sent after the pool is made: see [`USER_POOL`].
@@ -176,7 +177,7 @@ pub struct AccountRecoverySetting {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct RecoveryMechanism {
-    /// `verified_email` or `verified_phone_number`.
+    /// `verified_email`, `verified_phone_number`, or `admin_only` alone.
     pub name: String,
     /// 1 is tried first.
     pub priority: u32,
@@ -223,6 +224,9 @@ pub struct SmsConfiguration<S = Expr> {
     pub sns_caller_arn: S,
     /// The external ID that role's trust policy asks for.
     pub external_id: String,
+    /// The region whose SNS sends, where that is not the pool's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sns_region: Option<String>,
 }
 
 /// Threat protection.
@@ -270,7 +274,7 @@ impl<S: Phase> ResourceType for UserPool<S> {
                 "UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate",
                 Compare::Set,
             ),
-            ("UserPoolTags", Compare::Map),
+            ("UserPoolTags", Compare::Tags),
         ],
         mutability: &[
             ("UserPoolName", FIXED),
@@ -289,10 +293,18 @@ impl<S: Phase> ResourceType for UserPool<S> {
         // assumption is needed on whether Cognito accepts the ARN of a function that doesn't exist yet
         // (its API reference doesn't say).
         deferred: &["LambdaConfig"],
+        one_at_a_time: Some(OneAtATime {
+            line: Line::UserPool,
+            creates: true,
+        }),
+        defaults: &[("UserPoolAddOns.AdvancedSecurityMode", "OFF")],
+        // It names a role of ours, which goes: every later update of a pool that still names it would fail
+        // (awslabs/nx-plugin-for-aws#631).
+        cleared: &["SmsConfiguration"],
         identity: Identity::Assigned { within: None },
         holds_data: true,
-        // Once the role for text messages is gone every UpdateUserPool is refused, the one that lifts the deletion
-        // protection included (awslabs/nx-plugin-for-aws#631).
+        // A pool whose text messages lost their role takes no update any more, not even the one that lifts its
+        // protection before it is deleted.
         deleted_before: &[Kind::RolePolicy, Kind::Role],
         ..Rules::of("AWS::Cognito::UserPool")
     };

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
-use saasauth_contract::delivery::{AT, ATTEMPTS, FAILED, REASON, STATE};
+use saasauth_contract::delivery::{AT, ATTEMPTS, FAILED, NOT_YET, REASON, STATE, UNTIL};
 use saasauth_contract::handover::{CONFIRM_SIGN_UP, Handover};
 use saasauth_contract::keys::{PARTITION_KEY, user_key};
 use saasauth_contract::record::{DELIVERIES, PENDING, SUB};
@@ -17,13 +17,16 @@ use crate::aws::{Aws, Fault, Result};
 /// What became of a delivery so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Delivery {
-    /// `claimed` while somebody performs it, `waiting` to be tried again, `failed` once nobody tries.
+    /// `claimed` while somebody performs it, `waiting` to be tried again, `not_yet` when somebody has to see
+    /// to the reason first, `failed` once nobody tries.
     pub state: String,
     /// When it came to that, as RFC 3339 writes it.
     pub at: Option<String>,
+    /// Before when it is not tried again unless an operator asks for it.
+    pub until: Option<String>,
     /// How often it was tried.
     pub attempts: Option<u32>,
-    /// Why it failed.
+    /// Why it was not made.
     pub reason: Option<String>,
 }
 
@@ -33,11 +36,17 @@ impl Delivery {
         self.state == FAILED
     }
 
+    /// Whether it waits for somebody to see to its reason.
+    pub fn is_not_yet(&self) -> bool {
+        self.state == NOT_YET
+    }
+
     pub(super) fn of(item: &Item) -> Self {
         let owned = |name: &str| text(item, name).map(str::to_owned);
         Self {
             state: owned(STATE).unwrap_or_default(),
             at: owned(AT),
+            until: owned(UNTIL),
             attempts: item
                 .get(ATTEMPTS)
                 .and_then(|value| value.as_n().ok()?.parse().ok()),
@@ -77,9 +86,10 @@ impl Aws {
         held(answer.map_err(Fault::from))
     }
 
-    /// Has confirmUser perform what it owes to a user; the deliveries are made after this returns.
+    /// Has confirmUser perform what it owes to a user, what could not be made yet included; the deliveries are
+    /// made after this returns.
     pub async fn hand_over_deliveries(&self, function: &str, sub: &str) -> Result<()> {
-        self.hand_over(function, &Handover::deliver(sub)).await
+        self.hand_over(function, &Handover::asked(sub)).await
     }
 
     /// Has confirmUser do for a user what it does at a sign-up; it is done after this returns.

@@ -143,6 +143,14 @@ impl UserRecord {
             .filter(|(_, delivery)| delivery.has_failed())
             .map(|(name, delivery)| (name.as_str(), delivery))
     }
+
+    /// The deliveries still owed that somebody has to see to first.
+    pub fn not_yet(&self) -> impl Iterator<Item = (&str, &Delivery)> {
+        self.deliveries
+            .iter()
+            .filter(|(name, delivery)| delivery.is_not_yet() && self.pending.contains(name))
+            .map(|(name, delivery)| (name.as_str(), delivery))
+    }
 }
 
 impl Aws {

@@ -7,7 +7,7 @@ use crate::aws::ledger::{Ledger, Record};
 use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, trace};
 use crate::engine::outputs::Outputs;
 use saasauth_model::error::{Error, ErrorKind, Result};
-use saasauth_model::plan::{Observed, Recorded};
+use saasauth_model::plan::{Memory, Observed, Recorded};
 use saasauth_model::project::stage::{Stage, Target};
 use saasauth_model::resource::function::{ARTIFACT_BUCKET, SENT_DIRECTLY};
 use saasauth_model::resource::{Answers, Kind, Live, LogicalId};
@@ -188,11 +188,7 @@ async fn look(
         .records
         .iter()
         .map(|(id, record)| {
-            let recorded = Recorded {
-                kind: record.kind,
-                physical_id: record.physical_id.clone(),
-            };
-            (id.clone(), recorded)
+            (id.clone(), Recorded::from(record))
         })
         .collect();
     Ok(Found {
@@ -507,6 +503,7 @@ pub fn complete(aws: &Aws, found: &Found) -> BTreeMap<LogicalId, Record> {
                 kind,
                 physical_id: Some(live.physical_id.clone()),
                 digest: String::new(),
+                memory: Memory::default(),
             };
             records.insert(id.clone(), record);
         }
@@ -519,6 +516,7 @@ impl From<&Record> for Recorded {
         Self {
             kind: record.kind,
             physical_id: record.physical_id.clone(),
+            memory: record.memory.clone(),
         }
     }
 }

@@ -14,21 +14,20 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use futures_util::future::join_all;
-use saasauth_contract::delivery::UNTIL;
+use saasauth_contract::delivery::{NOT_YET, STATE, UNTIL};
 use saasauth_contract::keys::{PARTITION_KEY, user_key};
 use saasauth_contract::record::{DELIVERIES, PENDING};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::delivery::{Delivery, Done, Failure, Person};
-use super::handler::merged;
+use super::delivery::{Delivery, Done, Failure, Person, RETRIES, patience};
 use super::hooks::{Hooks, own_delivery};
 use super::secrets::Secrets;
 use super::settings::Settings;
 use super::welcome;
 use crate::failure::TriggerError;
 use crate::http::Http;
-use crate::log::{Log, aws_failure};
+use crate::log::{Log, aws_failure, merged};
 use crate::metric;
 use crate::pending::{self, State, stamp};
 use crate::record::{Item, texts};
@@ -74,6 +73,11 @@ enum Outcome {
     Elsewhere,
     /// Not now: held by another run, or to be tried again.
     Waiting,
+    /// Not before somebody sees to it.
+    NotYet {
+        /// Whether Lambda's own retries come late enough to try it again.
+        soon: bool,
+    },
     Failed,
 }
 
@@ -85,6 +89,7 @@ impl Outcome {
             Self::Dropped => "dropped",
             Self::Elsewhere => "elsewhere",
             Self::Waiting => "waiting",
+            Self::NotYet { .. } => "not_yet",
             Self::Failed => "failed",
         }
     }
@@ -98,6 +103,8 @@ struct Parcel<'a, H> {
     name: &'a str,
     /// How often it was claimed before.
     attempts: u32,
+    /// Whether an operator asks for it.
+    asked: bool,
     deadline: Instant,
     log: &'a Log,
 }
@@ -107,6 +114,10 @@ enum Unclaimed {
     /// Nothing is owed any more, or the user is gone.
     Settled,
     Held,
+    /// It waits for somebody to see to it.
+    NotYet {
+        soon: bool,
+    },
     Unknown,
 }
 
@@ -133,6 +144,7 @@ impl Courier {
         settings: &Settings,
         hooks: &impl Hooks,
         sub: &str,
+        asked: bool,
         deadline: Instant,
         log: &Log,
     ) -> Result<Value, TriggerError> {
@@ -153,6 +165,7 @@ impl Courier {
                 person: &person,
                 name,
                 attempts: pending::attempts(&record, name),
+                asked,
                 deadline,
                 log,
             })
@@ -167,7 +180,10 @@ impl Courier {
             "deliveries made",
             json!({ "user": sub, "deliveries": answer }),
         );
-        if outcomes.contains(&Outcome::Waiting) {
+        let comes_again = |outcome: &Outcome| {
+            matches!(outcome, Outcome::Waiting | Outcome::NotYet { soon: true })
+        };
+        if outcomes.iter().any(comes_again) {
             return Err(STILL_PENDING);
         }
         Ok(answer)
@@ -193,6 +209,7 @@ impl Courier {
         match self.claim(parcel).await {
             Ok(()) => {}
             Err(Unclaimed::Settled) => return Outcome::Elsewhere,
+            Err(Unclaimed::NotYet { soon }) => return Outcome::NotYet { soon },
             Err(Unclaimed::Held | Unclaimed::Unknown) => return Outcome::Waiting,
         }
         let rest = parcel.deadline.saturating_duration_since(Instant::now());
@@ -275,13 +292,18 @@ impl Courier {
         let now = SystemTime::now();
         let by = format!("{:016x}", fastrand::u64(..));
         let claim = State::Claimed { by: &by }.value(parcel.attempts + 1, now);
-        let claimed = self
-            .update(parcel.settings, &parcel.person.sub)
-            .update_expression(format!("SET {DELIVERIES}.#name = :claim"))
-            .condition_expression(format!(
-                "contains({PENDING}, :name) AND \
-                 (attribute_not_exists({DELIVERIES}.#name.#until) OR {DELIVERIES}.#name.#until <= :now)",
-            ))
+        let state = format!("{DELIVERIES}.#name");
+        let mut may = format!("attribute_not_exists({state}.#until) OR {state}.#until <= :now");
+        let mut update = self.update(parcel.settings, &parcel.person.sub);
+        if parcel.asked {
+            may.push_str(&format!(" OR {state}.#state = :not_yet"));
+            update = update
+                .expression_attribute_names("#state", STATE)
+                .expression_attribute_values(":not_yet", AttributeValue::S(NOT_YET.to_owned()));
+        }
+        let claimed = update
+            .update_expression(format!("SET {state} = :claim"))
+            .condition_expression(format!("contains({PENDING}, :name) AND ({may})"))
             .expression_attribute_names("#name", parcel.name)
             .expression_attribute_names("#until", UNTIL)
             .expression_attribute_values(":claim", claim)
@@ -306,7 +328,12 @@ impl Courier {
             // The client asked again after a lost receipt, and found its own claim.
             Some(item) if pending::is_claimed_by(item, parcel.name, &by) => Ok(()),
             Some(item) if texts(item, PENDING).iter().any(|name| name == parcel.name) => {
-                Err(Unclaimed::Held)
+                Err(match pending::not_yet_until(item, parcel.name) {
+                    Some(until) => Unclaimed::NotYet {
+                        soon: until <= stamp(now + RETRIES).as_str(),
+                    },
+                    None => Unclaimed::Held,
+                })
             }
             _ => Err(Unclaimed::Settled),
         }
@@ -329,7 +356,7 @@ impl Courier {
         Outcome::Waiting
     }
 
-    /// Writes down why the delivery was not made: to be tried again, or given up.
+    /// Writes down why the delivery was not made: to be tried again, sooner or later, or given up.
     async fn postpone(&self, parcel: &Parcel<'_, impl Hooks>, failure: Failure) -> Outcome {
         let attempts = parcel.attempts + 1;
         let (state, outcome, update) = match &failure {
@@ -339,13 +366,15 @@ impl Courier {
                     after.min(LONGEST_WAIT) + Duration::from_secs(1)
                 });
                 let state = State::Waiting { after, reason };
-                let update = self.update(parcel.settings, &parcel.person.sub);
-                let update = update
-                    .update_expression(format!("SET {DELIVERIES}.#name = :state"))
-                    .expression_attribute_names("#name", parcel.name);
-                (state, Outcome::Waiting, update)
+                (state, Outcome::Waiting, self.still_owed(parcel))
             }
-            Failure::Lasting { reason } | Failure::Unauthorised { reason } => {
+            Failure::NotYet { reason } | Failure::Unauthorised { reason } => {
+                let after = patience(attempts);
+                let soon = after <= RETRIES;
+                let state = State::NotYet { after, reason };
+                (state, Outcome::NotYet { soon }, self.still_owed(parcel))
+            }
+            Failure::Lasting { reason } => {
                 let update = self.change(parcel);
                 let update = update.update_expression(format!(
                     "SET {DELIVERIES}.#name = :state DELETE {PENDING} :done"
@@ -353,7 +382,10 @@ impl Courier {
                 (State::Failed { reason }, Outcome::Failed, update)
             }
         };
-        let (State::Waiting { reason, .. } | State::Failed { reason }) = state else {
+        let (State::Waiting { reason, .. }
+        | State::NotYet { reason, .. }
+        | State::Failed { reason }) = state
+        else {
             return outcome;
         };
         let fields = merged(
@@ -362,6 +394,10 @@ impl Courier {
         );
         match outcome {
             Outcome::Failed => parcel.log.error("given up", fields),
+            Outcome::NotYet { .. } => {
+                let message = "can't be delivered before somebody sees to it, still pending";
+                parcel.log.error(message, fields);
+            }
             _ => parcel.log.warn("not delivered, still pending", fields),
         }
         let value = state.value(attempts, SystemTime::now());
@@ -372,6 +408,13 @@ impl Courier {
             // The claim stands, runs out, and the next run finds the same.
             Outcome::Waiting
         }
+    }
+
+    /// An update that says how the delivery stands.
+    fn still_owed(&self, parcel: &Parcel<'_, impl Hooks>) -> UpdateItemFluentBuilder {
+        self.update(parcel.settings, &parcel.person.sub)
+            .update_expression(format!("SET {DELIVERIES}.#name = :state"))
+            .expression_attribute_names("#name", parcel.name)
     }
 
     /// An update that ends the delivery.

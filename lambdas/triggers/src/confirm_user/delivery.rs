@@ -57,10 +57,34 @@ pub(crate) enum Failure {
         reason: String,
         after: Option<Duration>,
     },
-    /// It will not work until somebody changes something.
-    Lasting { reason: String },
+    /// It can't work before somebody sees to it, elsewhere than in what is sent: verifies an address, sets
+    /// a secret, makes a list.
+    NotYet { reason: String },
     /// The same, and a rotated secret may be what has changed.
     Unauthorised { reason: String },
+    /// It will never work as it is.
+    Lasting { reason: String },
+}
+
+/// As far as Lambda's own retries reach: about a minute after the first attempt, and two after the second.
+pub(crate) const RETRIES: Duration = Duration::from_secs(120);
+
+/// How long something that can't work yet is left alone after so many attempts. At first Lambda's retries
+/// find it: what a deploy has just made may only have to spread. Whoever has to verify a domain or to leave
+/// the sandbox takes hours or days, and nobody shall be asked at every sign-in meanwhile.
+pub(crate) fn patience(attempts: u32) -> Duration {
+    const FIRST: Duration = Duration::from_secs(30);
+    const SECOND: Duration = Duration::from_secs(90);
+    const LATER: Duration = Duration::from_secs(15 * 60);
+    const LONGEST: Duration = Duration::from_secs(6 * 3600);
+    match attempts {
+        0 | 1 => FIRST,
+        2 => SECOND,
+        _ => {
+            let doubled = 2_u32.saturating_pow(attempts - 3);
+            LATER.saturating_mul(doubled).min(LONGEST)
+        }
+    }
 }
 
 impl Failure {
@@ -68,6 +92,12 @@ impl Failure {
         Self::Passing {
             reason: reason.into(),
             after: None,
+        }
+    }
+
+    pub(crate) fn not_yet(reason: impl Into<String>) -> Self {
+        Self::NotYet {
+            reason: reason.into(),
         }
     }
 
@@ -203,6 +233,15 @@ mod tests {
         let settings = settings();
         assert!(settings.delivery("hubspot").is_some());
         assert_eq!(settings.delivery("mailchimp"), None);
+    }
+
+    #[test]
+    fn what_can_not_work_yet_is_asked_for_more_and_more_rarely() {
+        let minutes: Vec<u64> = (3..12).map(|n| patience(n).as_secs() / 60).collect();
+        assert_eq!(minutes, [15, 30, 60, 120, 240, 360, 360, 360, 360]);
+        assert_eq!(patience(u32::MAX), Duration::from_secs(6 * 3600));
+        // Found by Lambda's retries, which come after one minute and two more.
+        assert!(patience(1) < Duration::from_secs(60) && patience(2) < RETRIES);
     }
 
     #[test]

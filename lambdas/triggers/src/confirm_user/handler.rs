@@ -81,13 +81,15 @@ impl<H: Hooks> ConfirmUser<H> {
     ) -> Result<Value, TriggerError> {
         let deadline = deadline - ANSWER;
         match asked_for(&payload) {
-            Some(Handover::Deliver { sub }) => self.deliver(&sub, deadline, log).await,
+            Some(Handover::Deliver { sub, asked }) => {
+                self.deliver(&sub, asked, deadline, log).await
+            }
             Some(Handover::Confirm { event }) => {
                 let event = parsed(&event, log)?;
                 let sub = subject(&event)?;
                 // Nobody waits for this invocation, so it makes the deliveries itself.
                 if self.record(&event, log).await? {
-                    self.deliver(sub, deadline, log).await
+                    self.deliver(sub, false, deadline, log).await
                 } else {
                     Ok(json!({}))
                 }
@@ -103,11 +105,12 @@ impl<H: Hooks> ConfirmUser<H> {
     async fn deliver(
         &self,
         sub: &str,
+        asked: bool,
         deadline: Instant,
         log: &Log,
     ) -> Result<Value, TriggerError> {
         self.courier
-            .deliver(&self.settings, &self.hooks, sub, deadline, log)
+            .deliver(&self.settings, &self.hooks, sub, asked, deadline, log)
             .await
     }
 
@@ -238,12 +241,4 @@ fn parsed(payload: &Value, log: &Log) -> Result<Event, TriggerError> {
         log.error("not an event", json!({ "reason": error.to_string() }));
         TriggerError::NO_USER
     })
-}
-
-/// Two objects as one.
-pub(crate) fn merged(mut fields: Value, more: Value) -> Value {
-    if let (Value::Object(fields), Value::Object(more)) = (&mut fields, more) {
-        fields.extend(more);
-    }
-    fields
 }

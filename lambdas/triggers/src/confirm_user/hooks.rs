@@ -121,7 +121,13 @@ impl NotDelivered {
         })
     }
 
-    /// It won't work until somebody changes something. `saasauth repair --failed` tries it once more.
+    /// It can't work before somebody sees to it, elsewhere than in what is sent: sets a key, makes a list. It
+    /// is tried again, with pauses from half a minute to six hours, and never given up.
+    pub fn not_yet(reason: impl Into<String>) -> Self {
+        Self(Failure::not_yet(kept(reason.into())))
+    }
+
+    /// It will never work as it is. `saasauth repair --failed` tries it once more.
     pub fn for_good(reason: impl Into<String>) -> Self {
         Self(Failure::lasting(kept(reason.into())))
     }

@@ -81,7 +81,8 @@ impl Secrets {
                 if answer.status == 429 || answer.status >= 500 || throttled || expired {
                     Failure::passing(reason)
                 } else {
-                    Failure::lasting(reason)
+                    // Not set yet, not permitted yet, its key disabled: nothing is wrong with the delivery.
+                    Failure::not_yet(reason)
                 },
             );
         }

@@ -41,13 +41,20 @@ pub(crate) async fn send(
     sent.map(|_| Done::Delivered).map_err(|error| why(&error))
 }
 
+/// What a refusal means. Which errors there are, and their texts:
+/// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html> and
+/// <https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html>.
 fn why(error: &SdkError<SendEmailError>) -> Failure {
     let code = error.code().unwrap_or("no answer in time");
-    let reason = match error.message() {
-        Some(message) => format!("SES: {code}: {}", redact(message)),
-        None => format!("SES: {code}"),
+    let message = error.message().unwrap_or_default();
+    let reason = match message {
+        "" => format!("SES: {code}"),
+        message => format!("SES: {code}: {}", redact(message)),
     };
     let status = error.raw_response().map(|answer| answer.status().as_u16());
+    if is_not_yet(code, message, status) {
+        return Failure::not_yet(reason);
+    }
     let passes = match (error, status) {
         // Never answered, or not by SES.
         (SdkError::ServiceError(_), Some(status)) => status == 429 || status >= 500,
@@ -56,12 +63,11 @@ fn why(error: &SdkError<SendEmailError>) -> Failure {
     };
     // Answered with 400 by some SES operations, and gone again after a while; the credentials of a
     // function expire and are renewed.
-    const PASSING: [&str; 7] = [
+    const PASSING: [&str; 6] = [
         "TooManyRequestsException",
         "LimitExceededException",
         "Throttling",
         "ThrottlingException",
-        "SendingPausedException",
         "ExpiredTokenException",
         "RequestTimeout",
     ];
@@ -69,6 +75,31 @@ fn why(error: &SdkError<SendEmailError>) -> Failure {
         Failure::passing(reason)
     } else {
         Failure::lasting(reason)
+    }
+}
+
+/// Whether it is not the mail that is wrong, but something around it that an operator or time sees to.
+fn is_not_yet(code: &str, message: &str, status: Option<u16>) -> bool {
+    // What was asked for isn't there, or not permitted: the template and the role's policy of a deploy
+    // moments ago, or ones that somebody took away.
+    const MISSING: [&str; 5] = [
+        "NotFoundException",
+        "TemplateDoesNotExistException",
+        "ConfigurationSetDoesNotExistException",
+        "AccessDeniedException",
+        "AccessDenied",
+    ];
+    match code {
+        // Of sender and, in the sandbox, of whoever it is for; the code alone can mean the content, too.
+        "MessageRejected" => message.contains("not verified"),
+        "MailFromDomainNotVerifiedException" => true,
+        // `AccountSendingPausedException`, `ConfigurationSetSendingPausedException`, and the one without either.
+        code if code.ends_with("SendingPausedException") => true,
+        code if MISSING.contains(&code) => true,
+        // The credentials of the process, which are renewed with it.
+        code if code.starts_with("ExpiredToken") => false,
+        // The day's quota of mails counts the last 24 hours, so minutes are no help. The second's is.
+        _ => message.contains("aily message quota") || matches!(status, Some(401 | 403)),
     }
 }
 
@@ -133,6 +164,49 @@ mod tests {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             ..Person::default()
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_somebody_can_see_to_is_not_for_good() {
+        const UNVERIFIED: &str = "Email address is not verified. The following identities failed the \
+            check in region EU-WEST-1: ada@acme.com";
+        for (code, message, status, expected) in [
+            ("MessageRejected", UNVERIFIED, 400, true),
+            (
+                "MessageRejected",
+                "Transaction failed: invalid content",
+                400,
+                false,
+            ),
+            ("MailFromDomainNotVerifiedException", "", 400, true),
+            ("SendingPausedException", "", 400, true),
+            ("AccountSendingPausedException", "", 400, true),
+            ("AccountSuspendedException", "", 400, false),
+            (
+                "NotFoundException",
+                "Template welcome does not exist",
+                404,
+                true,
+            ),
+            ("AccessDeniedException", "not authorized", 403, true),
+            ("ExpiredTokenException", "expired", 403, false),
+            (
+                "TooManyRequestsException",
+                "Daily message quota exceeded.",
+                429,
+                true,
+            ),
+            (
+                "TooManyRequestsException",
+                "Maximum sending rate exceeded.",
+                429,
+                false,
+            ),
+            ("BadRequestException", "Missing final '@domain'", 400, false),
+        ] {
+            let is = is_not_yet(code, message, Some(status));
+            assert_eq!(is, expected, "{code}: {message}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use saasauth_contract::claims::{OURS, is_reserved};
+use saasauth_contract::claims::{OURS, is_reserved, takes_only_plain_values};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
@@ -135,12 +135,16 @@ impl Claims {
     }
 
     /// Takes out what no hook may say: Cognito's reserved names, for which it would make no token at all,
-    /// and ours, which say what was read from the tables. Gives the names back.
+    /// or for whose value it would, and ours, which say what was read from the tables. Gives the names back.
     fn refuse(&mut self) -> Vec<String> {
         let mut refused = Vec::new();
         for claims in [&mut self.id, &mut self.access] {
             claims.retain(|name, value| {
-                let fine = !is_reserved(name) && !OURS.contains(&name.as_str()) && !value.is_null();
+                let is_plain = !value.is_array() && !value.is_object();
+                let fine = !is_reserved(name)
+                    && !OURS.contains(&name.as_str())
+                    && !value.is_null()
+                    && (is_plain || !takes_only_plain_values(name));
                 if !fine && !refused.contains(name) {
                     refused.push(name.clone());
                 }
@@ -194,7 +198,7 @@ pub(super) async fn ask(
     })?;
     let refused = claims.refuse();
     if !refused.is_empty() {
-        let message = "claims of the hooks are left out: reserved, ours, or null";
+        let message = "claims of the hooks are left out: reserved, ours, null, or not plain where they must be";
         log.error(message, json!({ "user": request.sub, "claims": refused }));
     }
     Ok(claims)
@@ -213,12 +217,15 @@ mod tests {
             .in_access("scope", "admin")
             .in_id("cognito:groups", json!(["admin"]))
             .in_id("nothing", Value::Null)
+            .in_id("address", json!({ "country": "GB" }))
+            .in_id("updated_at", 1)
             .in_both("plan", "pro");
         let mut refused = claims.refuse();
         refused.sort_unstable();
         assert_eq!(
             refused,
             [
+                "address",
                 "cognito:groups",
                 "domains_ref",
                 "nothing",
@@ -227,6 +234,7 @@ mod tests {
                 "sub"
             ]
         );
-        assert_eq!(claims, Claims::new().in_both("plan", "pro"));
+        let kept = Claims::new().in_id("updated_at", 1).in_both("plan", "pro");
+        assert_eq!(claims, kept);
     }
 }

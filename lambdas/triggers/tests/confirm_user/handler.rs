@@ -242,6 +242,84 @@ async fn who_signs_in_before_being_written_down_gets_the_rest_once() {
     }
 }
 
+/// A transaction whose writes were cancelled for these reasons.
+fn cancelled(codes: [&str; 2]) -> Reply {
+    let reasons = codes.map(|code| json!({ "Code": code, "Message": "for this reason" }));
+    let body = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "CancellationReasons": reasons,
+        "Message": format!("Transaction cancelled [{}, {}]", codes[0], codes[1]),
+    });
+    Reply::json(400, &body)
+}
+
+#[tokio::test]
+async fn a_cancelled_write_is_told_by_its_own_reasons() {
+    for (codes, passes) in [
+        (["TransactionConflict", "None"], true),
+        // The user's own write is none of the trouble; the membership's is.
+        (["None", "TransactionConflict"], true),
+        (["None", "ThrottlingError"], true),
+        (["ProvisionedThroughputExceeded", "None"], true),
+        (["ThrottlingError", "TransactionConflict"], true),
+        (["None", "ItemCollectionSizeLimitExceeded"], false),
+        (["ValidationError", "None"], false),
+        (["ThrottlingError", "ValidationError"], false),
+    ] {
+        let cloud = Cloud::start().await;
+        cloud.put("domains", domain("admin"));
+        cloud.fail("TransactWriteItems", 2, cancelled(codes));
+        let function = function(cloud.url(), with_welcome());
+        // Written down late, the user is handed over whole; in time, only the deliveries are.
+        assert_eq!(invoke(&function, event()).await, Ok(event()));
+        let [handed] = &cloud.take_invocations()[..] else {
+            panic!("it is handed over once");
+        };
+        let kind = if passes { "deliver" } else { "confirm" };
+        assert_eq!(handed["saasauth"], kind, "{codes:?}");
+        assert_eq!(cloud.users(), usize::from(passes), "{codes:?}");
+        let writes = if passes { 3 } else { 1 };
+        assert_eq!(cloud.calls("TransactWriteItems"), writes, "{codes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_hand_over_that_lambda_has_no_room_for_is_made_again() {
+    for fault in [
+        Reply::json(429, &json!({ "Type": "TooManyRequestsException" })),
+        Reply::json(500, &json!({ "Type": "ServiceException" })),
+    ] {
+        let cloud = Cloud::start().await;
+        cloud.fail("TransactWriteItems", usize::MAX, Reply::text(500, ""));
+        cloud.fail("Invoke", 2, fault);
+        let function = function(cloud.url(), with_welcome());
+        assert_eq!(invoke(&function, event()).await, Ok(event()));
+        assert_eq!(cloud.take_invocations().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_third_of_all_requests_throttled_costs_no_sign_up() {
+    let throttled = json!({ "__type": "ThrottlingException" });
+    for fault in [
+        Reply::json(400, &throttled),
+        Reply::json(400, &json!({ "__type": "RequestLimitExceeded" })),
+        Reply::json(
+            400,
+            &json!({ "__type": "ProvisionedThroughputExceededException" }),
+        ),
+    ] {
+        let cloud = Cloud::start().await;
+        // Four in a row: of a third, one in 81.
+        cloud.fail("TransactWriteItems", 4, fault);
+        let function = function(cloud.url(), settings());
+        let began = Instant::now();
+        assert_eq!(invoke(&function, event()).await, Ok(event()));
+        assert_eq!(cloud.users(), 1, "while whoever signs up waits");
+        assert!(began.elapsed() < Duration::from_secs(2));
+    }
+}
+
 #[tokio::test]
 async fn throttled_writes_are_tried_again() {
     let cloud = Cloud::start().await;

@@ -4,5 +4,6 @@ mod deliveries;
 mod duplicates;
 mod handler;
 mod hooks;
+mod not_yet;
 mod platforms;
 mod support;

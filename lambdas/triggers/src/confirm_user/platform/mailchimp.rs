@@ -37,7 +37,7 @@ impl Tell for Mailchimp {
         let usual = match (centre, &self.endpoint) {
             (Some(centre), _) => format!("https://{centre}.api.mailchimp.com"),
             (None, Some(_)) => String::new(),
-            (None, None) => return Err(Failure::lasting("the key names no data centre")),
+            (None, None) => return Err(Failure::not_yet("the key names no data centre")),
         };
         let base = base(&self.endpoint, &usual);
         let hash = hex(&Md5::digest(email.to_lowercase()));

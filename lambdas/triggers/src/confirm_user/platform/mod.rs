@@ -171,6 +171,9 @@ fn judged(answer: Answer) -> Result<Answer, Failure> {
     };
     Err(match status {
         401 | 403 => Failure::Unauthorised { reason },
+        // Payment due, or the list, the form or the receiver not there (yet, or under this name): all of
+        // which somebody can see to without touching the person.
+        402 | 404 => Failure::NotYet { reason },
         408 | 425 | 429 | 500.. => Failure::Passing {
             reason,
             after: answer.retry_after,
@@ -245,7 +248,11 @@ mod tests {
             let reason = format!("answered {status}");
             assert_eq!(failure, Failure::Passing { reason, after });
         }
-        for status in [301, 400, 404, 422] {
+        for status in [402, 404] {
+            let failure = judged(answer(status, "")).expect_err("it is no success");
+            assert!(matches!(failure, Failure::NotYet { .. }), "{status}");
+        }
+        for status in [301, 400, 410, 422] {
             let failure = judged(answer(status, "")).expect_err("it is no success");
             assert!(matches!(failure, Failure::Lasting { .. }), "{status}");
         }

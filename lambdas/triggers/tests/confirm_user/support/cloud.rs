@@ -297,6 +297,23 @@ impl State {
                 owed && until
                     .is_none_or(|until| until <= values[":now"]["S"].as_str().expect("now"))
             }
+            (
+                Some(
+                    "contains(pending, :name) AND \
+                     (attribute_not_exists(deliveries.#name.#until) OR \
+                     deliveries.#name.#until <= :now OR deliveries.#name.#state = :not_yet)",
+                ),
+                Some(item),
+            ) => {
+                let owed = item["pending"]["SS"]
+                    .as_array()
+                    .is_some_and(|names| names.contains(&values[":name"]["S"]));
+                let standing = &item["deliveries"]["M"][name]["M"];
+                let until = standing["until"]["S"].as_str();
+                let now = values[":now"]["S"].as_str().expect("now");
+                owed && (until.is_none_or(|until| until <= now)
+                    || standing["state"] == values[":not_yet"])
+            }
             (Some(condition), None) if condition.starts_with("contains") => false,
             other => panic!("not a condition of this cloud: {other:?}"),
         };
