@@ -22,6 +22,7 @@ mod moto;
 mod neighbours;
 mod permissions;
 mod providers;
+mod regions;
 mod requests;
 mod synth;
 mod terminal;
