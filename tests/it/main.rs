@@ -28,6 +28,7 @@ mod neighbours;
 mod permissions;
 mod pool_bodies;
 mod providers;
+mod regions;
 mod requests;
 mod second_factor;
 mod sign_in_matrix;

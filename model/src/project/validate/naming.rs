@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-use super::{LOCAL, Report};
+use super::{LOCAL, Report, shown};
 use crate::project::file::File;
 use crate::project::source::Span;
 use crate::project::stage::Target;
@@ -292,7 +292,7 @@ fn check_tag_text(
     if let Some(wrong) = text.chars().find(|c| !is_tag_text(*c)) {
         report.add(
             text.span(),
-            format!("the {what} holds `{}`", wrong.escape_default()),
+            format!("the {what} holds `{}`", shown(wrong)),
             "use letters, digits, spaces and `_.:/=+-@`",
         );
     }

@@ -2,7 +2,7 @@
 //! and Cognito allow.
 
 use super::hosts::{self, Url};
-use super::{Report, repeats};
+use super::{Report, repeats, shown};
 use crate::project::stage::ClientKind;
 use crate::project::tree::At;
 
@@ -73,7 +73,7 @@ fn flaw(text: &str, what: &str, kind: ClientKind) -> Option<(String, String)> {
         ),
     };
     Some((
-        format!("the {what} URL `{text}` holds `{}`", wrong.escape_default()),
+        format!("the {what} URL `{text}` holds `{}`", shown(wrong)),
         hint,
     ))
 }
