@@ -96,8 +96,13 @@ fn proxy() -> Check {
         Ok(Some(proxy)) => Check::ok(
             NAME,
             format!(
-                "AWS is asked through {} (`{}`), this machine's own addresses are not",
-                proxy.address, proxy.variable
+                "AWS is asked through {} (`{}`){}",
+                proxy.address,
+                proxy.variable,
+                match connect::has_exceptions() {
+                    true => ", but for what `NO_PROXY` lists",
+                    false => "",
+                }
             ),
         ),
         Err(error) => Check::of(NAME, &error),
