@@ -19,7 +19,7 @@ use reqwest::Url;
 
 pub use self::clock::Greeting;
 use self::credentials::{Choice, Remembered};
-pub use self::http::{Proxy, is_here, leads_here, proxy};
+pub use self::http::{Proxy, has_exceptions, leads_here, proxy};
 pub use self::mfa::AskCode;
 use super::clients::Aws;
 use super::trace::Calls;

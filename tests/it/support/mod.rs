@@ -16,10 +16,6 @@ mod platforms;
 mod project;
 mod python;
 #[path = "../../support/server.rs"]
-#[expect(
-    dead_code,
-    reason = "only tests of the program alone answer with headers of their own"
-)]
 mod server;
 mod terminal;
 mod trouble;
