@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // SAFETY: the process has no other thread yet.
+    unsafe { saasauth::cli::variables::forget_empty() };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -259,9 +259,7 @@ impl<'a> Verification<'a> {
         let text = mail.text.as_deref().unwrap_or_default();
         let detail = if sign_in.verify.how == VerifyHow::Link {
             let link = link(text).ok_or_else(|| failed("the mail has no link"))?;
-            let answer = reqwest::get(link)
-                .await
-                .and_then(reqwest::Response::error_for_status);
+            let answer = local::open(link).await;
             answer.map_err(|error| failed("the mailed link does not work").with_source(&error))?;
             "confirmed with the mailed link"
         } else {

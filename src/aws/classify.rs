@@ -1,35 +1,21 @@
-//! What an AWS error means, decided once, by its code. The few errors that only their words tell apart
-//! are matched here and nowhere else.
+//! A failed request as people and the rest of the tool see it. What it means is decided by the table in
+//! `policy`.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use aws_types::request_id::RequestId;
 
+use super::answer::Answer;
+use super::attempts::never_left;
+pub use super::policy::Class;
+use super::policy::{self, Asked, Wait};
 use saasauth_model::error::{Error, ErrorKind};
-
-/// What an error means for what we do next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// The resource isn't there.
-    NotFound,
-    /// The name is taken.
-    AlreadyExists,
-    /// Something just made isn't known everywhere yet: try again.
-    Propagation,
-    /// The resource is busy with an earlier change: try again.
-    Busy,
-    /// These credentials may not do that.
-    Denied,
-    /// A condition on the write did not hold.
-    ConditionFailed,
-    /// Nothing a retry or another call would change.
-    Other,
-}
 
 /// One failed AWS request.
 #[derive(Debug, Clone)]
@@ -44,6 +30,10 @@ pub struct Fault {
     pub request_id: Option<String>,
     /// What it was made of: the SDK's error, or that of the step that found it.
     pub(super) source: Option<Arc<dyn StdError + Send + Sync>>,
+    /// What was waited for, in vain.
+    pub(super) waited: Option<Wait>,
+    /// The quota that was reached, where that is known.
+    pub(super) quota: Option<&'static str>,
 }
 
 /// The result of one AWS request.
@@ -58,6 +48,8 @@ impl Fault {
             message: message.into(),
             request_id: None,
             source: None,
+            waited: None,
+            quota: None,
         }
     }
 
@@ -72,6 +64,10 @@ impl Fault {
     /// service gave no answer, what the sources add to that.
     pub fn causes(&self) -> Vec<String> {
         let mut causes = vec![self.to_string()];
+        if let Some(Wait { what, patience }) = self.waited {
+            let seconds = patience.limit().as_secs();
+            causes.push(format!("waited {seconds} s for {what}"));
+        }
         if self.code.is_none() {
             for text in chain(self.source()) {
                 if !causes.iter().any(|said| said.contains(&text)) {
@@ -94,17 +90,29 @@ impl Fault {
 
     fn hint(&self) -> Option<String> {
         let code = self.code.as_deref().unwrap_or_default();
-        if matches!(
-            code,
-            "ExpiredToken" | "ExpiredTokenException" | "RequestExpired"
-        ) {
-            return Some("sign in to AWS again, for example with `aws sso login`".to_owned());
+        // Before all else that is said of signatures and tokens: with a wrong clock they are all wrong. The SDK corrects a
+        // difference it learns of and tries again, so this is left when it could not.
+        if self.is_clock_skew() {
+            return Some(
+                "set this machine's clock: it and AWS's differ by more than signatures allow"
+                    .to_owned(),
+            );
         }
         if matches!(
             code,
-            "UnrecognizedClientException" | "InvalidClientTokenId" | "SignatureDoesNotMatch"
+            "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired"
         ) {
-            return Some("check the credentials, or choose others with `--profile`".to_owned());
+            return Some(
+                "these temporary credentials are over: sign in again with `aws sso login` or `aws login`, or put new ones where they came from"
+                    .to_owned(),
+            );
+        }
+        if code == "SignatureDoesNotMatch" {
+            return Some("check the secret key, or choose others with `--profile`".to_owned());
+        }
+        // A region that isn't enabled for the account doesn't know its keys.
+        if matches!(code, "UnrecognizedClientException" | "InvalidClientTokenId") {
+            return Some("check the credentials, or choose others with `--profile`; and whether the account has the region enabled".to_owned());
         }
         // Cognito gives an identifier to one provider at a time, and deletions come last in a deploy.
         if code == "DuplicateProviderException" {
@@ -112,6 +120,15 @@ impl Fault {
                 "if an identifier moves between providers, take it from the one in a deploy of its own first"
                     .to_owned(),
             );
+        }
+        if self.class == Class::OverQuota {
+            let quota = match self.quota {
+                Some(name) => format!("the quota is `{name}`: "),
+                None => String::new(),
+            };
+            return Some(format!(
+                "{quota}delete what nobody needs any more, or ask for more in Service Quotas"
+            ));
         }
         if self.class == Class::Denied {
             return Some(
@@ -122,13 +139,43 @@ impl Fault {
         let unanswered = |words: &str| {
             code.is_empty() && self.causes().iter().any(|cause| cause.contains(words))
         };
+        if unanswered("tunnel error") {
+            return Some(
+                "the proxy let nothing through: check `HTTPS_PROXY`, its name and password, or except AWS's hosts in `NO_PROXY`"
+                    .to_owned(),
+            );
+        }
+        if unanswered("invalid peer certificate") {
+            return Some(
+                "if a proxy opens TLS connections here, name the file of its certificates in `AWS_CA_BUNDLE`"
+                    .to_owned(),
+            );
+        }
         if unanswered("onnection refused") {
-            return Some("nothing answers there; check the network, or `--endpoint-url` and `AWS_ENDPOINT_URL`".to_owned());
+            return Some("nothing answers there; check the network and the proxy, or `--endpoint-url` and `AWS_ENDPOINT_URL`".to_owned());
         }
         if unanswered("credential") {
             return Some("sign in to AWS, or choose a profile with `--profile`; `--stage local` needs no account".to_owned());
         }
         None
+    }
+}
+
+impl Fault {
+    /// Whether AWS refused a signature for its time. The codes tell it or are shared with wrong keys; then the words do
+    /// ("Signature not yet current: …", "Signature expired: …"; IAM User Guide, "Troubleshoot Signature Version 4").
+    pub fn is_clock_skew(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default();
+        let shared = matches!(
+            code,
+            "InvalidSignatureException"
+                | "SignatureDoesNotMatch"
+                | "AuthFailure"
+                | "AccessDeniedException"
+        );
+        let words = ["Signature expired", "Signature not yet current"];
+        matches!(code, "RequestTimeTooSkewed" | "RequestInTheFuture")
+            || (shared && words.iter().any(|words| self.message.contains(words)))
     }
 }
 
@@ -172,68 +219,16 @@ fn chain<'a>(error: Option<&'a (dyn StdError + 'static)>) -> impl Iterator<Item 
     texts.filter(|text| !WRAPPERS.contains(&text.as_str()))
 }
 
-/// Decides by code first, by words where codes are shared.
-fn class(code: &str, message: &str) -> Class {
-    match code {
-        "ResourceNotFoundException"
-        | "ResourceNotFound"
-        | "NoSuchEntity"
-        | "NoSuchEntityException"
-        | "NotFoundException"
-        | "ParameterNotFound"
-        | "UserNotFoundException" => Class::NotFound,
-        // Cognito answers DescribeUserPoolDomain of an unknown domain with an empty description, but
-        // DeleteUserPoolDomain with this.
-        "InvalidParameterException"
-            if message.contains("does not exist") || message.contains("No such domain") =>
-        {
-            Class::NotFound
-        }
-        "EntityAlreadyExists"
-        | "EntityAlreadyExistsException"
-        | "ResourceAlreadyExistsException"
-        | "AlreadyExistsException"
-        | "ParameterAlreadyExists"
-        | "DuplicateProviderException"
-        | "GroupExistsException" => Class::AlreadyExists,
-        "InvalidParameterException" if message.contains("Domain already") => Class::AlreadyExists,
-        // DynamoDB and Lambda use one code both for a taken name and for a change under way.
-        "ResourceInUseException" if message.contains("already exists") => Class::AlreadyExists,
-        "ResourceConflictException"
-            if message.contains("already exist") || message.contains("The statement id") =>
-        {
-            Class::AlreadyExists
-        }
-        "ResourceConflictException"
-        | "ResourceInUseException"
-        | "ConcurrentModificationException"
-        | "ConcurrentModification"
-        | "OperationAbortedException"
-        | "ContinuousBackupsUnavailableException"
-        | "TransactionInProgressException" => Class::Busy,
-        // IAM is eventually consistent: a new role is unknown to the others for some seconds.
-        "InvalidParameterValueException" if message.contains("cannot be assumed by Lambda") => {
-            Class::Propagation
-        }
-        "InvalidSmsRoleTrustRelationshipException" | "InvalidSmsRoleAccessPolicyException" => {
-            Class::Propagation
-        }
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => Class::Denied,
-        "ConditionalCheckFailedException" | "TransactionCanceledException" => {
-            Class::ConditionFailed
-        }
-        _ => Class::Other,
-    }
-}
-
-impl<E, R> From<SdkError<E, R>> for Fault
+impl<E> From<SdkError<E, HttpResponse>> for Fault
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-    R: fmt::Debug + Send + Sync + 'static,
-    SdkError<E, R>: RequestId,
 {
-    fn from(error: SdkError<E, R>) -> Self {
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
         let request_id = error.request_id().map(str::to_owned);
+        let response = error.raw_response();
+        let asked = response.and_then(|response| response.extension::<Asked>());
+        let asked = asked.cloned().unwrap_or_default();
+        let answer = response.and_then(Answer::of);
         let service = error
             .as_service_error()
             .and_then(|service| Some((service.code()?, service.message().unwrap_or_default())));
@@ -242,13 +237,29 @@ where
             // No answer from the service, or none that can be read: the sources say why.
             None => (None, chain(Some(&error)).next().unwrap_or_default()),
         };
+        let verdict = match (&error, &answer) {
+            (_, Some(answer)) => policy::judge(&asked, answer),
+            (SdkError::TimeoutError(_) | SdkError::ResponseError(_), None) => {
+                policy::unanswered(&asked)
+            }
+            (SdkError::DispatchFailure(failure), None) if failure.is_io() || failure.is_timeout() => {
+                match failure.as_connector_error() {
+                    Some(error) if never_left(error) => policy::unreached(&asked),
+                    _ => policy::unanswered(&asked),
+                }
+            }
+            _ => policy::judge(&asked, &Answer::default()),
+        };
         Self {
-            class: code
-                .as_deref()
-                .map_or(Class::Other, |code| class(code, &message)),
+            class: verdict.class,
             code,
             message,
             request_id,
+            // That nothing answered is said by the error itself.
+            waited: verdict
+                .wait
+                .filter(|_| verdict.class != Class::Unanswered),
+            quota: policy::quota(&asked),
             source: Some(Arc::new(error)),
         }
     }
@@ -281,38 +292,6 @@ mod tests {
     use crate::aws::replay;
 
     #[test]
-    fn codes_shared_by_two_meanings_are_told_apart() {
-        assert_eq!(
-            class(
-                "ResourceConflictException",
-                "Function already exist: acme-dev-confirm-user"
-            ),
-            Class::AlreadyExists
-        );
-        assert_eq!(
-            class(
-                "ResourceConflictException",
-                "The operation cannot be performed at this time. An update is in progress for resource"
-            ),
-            Class::Busy
-        );
-        assert_eq!(
-            class(
-                "InvalidParameterValueException",
-                "The role defined for the function cannot be assumed by Lambda."
-            ),
-            Class::Propagation
-        );
-        assert_eq!(
-            class(
-                "InvalidParameterValueException",
-                "Unzipped size must be smaller"
-            ),
-            Class::Other
-        );
-    }
-
-    #[test]
     fn a_fault_reads_as_one_cause() {
         let fault = Fault {
             code: Some("ValidationException".to_owned()),
@@ -320,6 +299,38 @@ mod tests {
             ..Fault::ours("bad")
         };
         assert_eq!(fault.causes(), ["ValidationException: bad (request 1-2)"]);
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told_from_wrong_and_from_expired_credentials() {
+        let hint = |code: &str, message: &str| {
+            let fault = Fault {
+                code: Some(code.to_owned()),
+                ..Fault::ours(message)
+            };
+            fault.while_doing("could not look").hints.join("")
+        };
+        for (code, message) in [
+            (
+                "SignatureDoesNotMatch",
+                "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z (20260101T001500Z - 5 min.)",
+            ),
+            (
+                "InvalidSignatureException",
+                "Signature not yet current: 20260101T001500Z is still later than 20260101T000500Z",
+            ),
+            (
+                "RequestTimeTooSkewed",
+                "The difference between the request time and the current time is too large.",
+            ),
+        ] {
+            assert!(hint(code, message).contains("clock"), "{code}");
+        }
+        let wrong =
+            "The request signature we calculated does not match the signature you provided.";
+        assert!(hint("SignatureDoesNotMatch", wrong).starts_with("check the secret key"));
+        let over = "The security token included in the request is expired";
+        assert!(hint("ExpiredTokenException", over).contains("aws sso login"));
     }
 
     #[tokio::test]
@@ -333,6 +344,18 @@ mod tests {
         let mut sources = std::iter::successors(fault.source(), |&error| error.source());
         let typed = sources.find_map(|error| error.downcast_ref::<DescribeUserPoolError>());
         assert!(typed.is_some_and(DescribeUserPoolError::is_too_many_requests_exception));
+    }
+
+    #[test]
+    fn what_stands_between_us_and_aws_has_its_own_cure() {
+        for (words, cure) in [
+            ("tunnel error: proxy authorization required", "HTTPS_PROXY"),
+            ("invalid peer certificate: UnknownIssuer", "AWS_CA_BUNDLE"),
+        ] {
+            let fault = Fault::ours("io error").with_source(std::io::Error::other(words));
+            let error = fault.while_doing("could not look");
+            assert!(error.hints[0].contains(cure), "{words}: {error:?}");
+        }
     }
 
     #[test]

@@ -2,31 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::SdkConfig;
 use tokio::sync::OnceCell;
 
+use super::attempts::{self, AnyError, Attempts};
 use super::classify::Result;
-use super::trace::Calls;
+use super::connect::Settings;
 use saasauth_model::resource::{LogicalId, Owner};
-
-/// Which account, region and endpoint to talk to.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// A profile of the AWS configuration files.
-    pub profile: Option<String>,
-    /// The region.
-    pub region: String,
-    /// Another endpoint for every service: an emulator.
-    pub endpoint_url: Option<String>,
-    /// The access key ID to use with an emulator that takes any; it names the account there.
-    pub emulated_account: Option<String>,
-    /// Where every request sent is written down.
-    pub calls: Calls,
-}
 
 /// The deployment package of one function.
 #[derive(Debug, Clone)]
@@ -54,49 +37,24 @@ pub struct Aws {
     pub(super) packages: BTreeMap<LogicalId, Package>,
     /// How waiting passes the time.
     pub(super) sleep: super::wait::Sleep,
+    pub(super) paces: Arc<super::wait::Paces>,
     caller: Arc<OnceCell<Caller>>,
     owner: Owner,
     region: String,
     endpoint_url: Option<String>,
 }
 
-/// Throttling is retried by the SDK, slowing down by itself; Cognito's quotas are per account and
-/// shared with the live application, so patience beats failing.
-const MAX_ATTEMPTS: u32 = 8;
-
 impl Aws {
-    /// Makes the clients. Sends nothing yet.
-    pub async fn connect(settings: &Settings, owner: Owner) -> Self {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(settings.region.clone()))
-            .retry_config(RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS))
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(Duration::from_secs(5))
-                    // CreateFunction carries the package; a slow line needs a while for it.
-                    .operation_attempt_timeout(Duration::from_secs(60))
-                    .build(),
-            );
-        if let Some(profile) = &settings.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(url) = &settings.endpoint_url {
-            loader = loader.endpoint_url(url);
-        }
-        if let Some(account) = &settings.emulated_account {
-            let keys = aws_sdk_sts::config::Credentials::new(account, "local", None, None, "local");
-            loader = loader.credentials_provider(keys);
-        }
-        let config = loader.load().await;
-        Self::from_config(&config, settings, owner)
-    }
-
     pub(super) fn from_config(config: &SdkConfig, settings: &Settings, owner: Owner) -> Self {
         macro_rules! client {
             ($service:ident) => {
                 $service::Client::from_conf(
                     $service::config::Builder::from(config)
                         .interceptor(settings.calls.clone())
+                        .interceptor(Attempts)
+                        .retry_classifier(AnyError)
+                        .retry_config(attempts::settings())
+                        .retry_partition(attempts::unlimited())
                         .build(),
                 )
             };
@@ -114,6 +72,7 @@ impl Aws {
             tagging: client!(aws_sdk_resourcegroupstagging),
             packages: BTreeMap::new(),
             sleep: super::wait::sleep,
+            paces: Arc::default(),
             caller: Arc::default(),
             owner,
             region: settings.region.clone(),
@@ -153,12 +112,10 @@ impl Aws {
 
     async fn get_caller(&self) -> Result<Caller> {
         let identity = self.sts.get_caller_identity().send().await?;
-        let arn = identity.arn().unwrap_or_default();
-        Ok(Caller {
-            account: identity.account().unwrap_or_default().to_owned(),
-            // arn:PARTITION:sts::ACCOUNT:…, `aws-cn` and `aws-us-gov` among them.
-            partition: arn.split(':').nth(1).unwrap_or("aws").to_owned(),
-        })
+        Ok(Caller::of(
+            identity.arn().unwrap_or_default(),
+            identity.account().unwrap_or_default(),
+        ))
     }
 
     /// ARNs of everything tagged as this stage's, in one request per hundred.
@@ -208,4 +165,14 @@ pub struct Caller {
     pub account: String,
     /// `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: String,
+}
+
+impl Caller {
+    pub(super) fn of(arn: &str, account: &str) -> Self {
+        Self {
+            account: account.to_owned(),
+            // arn:PARTITION:sts::ACCOUNT:…, `aws-cn` and `aws-us-gov` among them.
+            partition: arn.split(':').nth(1).unwrap_or("aws").to_owned(),
+        }
+    }
 }

@@ -18,9 +18,12 @@ pub struct IdentityState {
     pub owner: Option<Owner>,
     /// What reading it as a resource gives, so that who has the state needs no second request.
     pub live: Live,
-    /// The names of the CNAME records that prove the domain; none for an address.
-    pub dkim_tokens: Vec<String>,
+    /// The CNAME records that prove the domain, name and value; none for an address.
+    pub dkim_records: Vec<(String, String)>,
 }
+
+/// Where DKIM keys are looked up when SES doesn't say.
+const DKIM_ZONE: &str = "dkim.amazonses.com";
 
 impl Lifecycle for EmailIdentity {
     async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
@@ -45,13 +48,12 @@ impl Aws {
     pub async fn identity_state(&self, identity: &str) -> Result<Option<IdentityState>> {
         let answer = self.get_email_identity(identity).await?;
         Ok(answer.map(|answer| {
-            let dkim = answer.dkim_attributes();
             let live = identity_as_live(identity, &answer);
             IdentityState {
                 verified: answer.verified_for_sending_status(),
                 owner: live.owner.clone(),
                 live,
-                dkim_tokens: dkim.map(|dkim| dkim.tokens().to_vec()).unwrap_or_default(),
+                dkim_records: dkim_records(identity, &answer),
             }
         }))
     }
@@ -103,6 +105,22 @@ impl Aws {
     }
 }
 
+/// The zone that the keys lie in differs by region, and only SES knows which it is
+/// (`DkimAttributes.SigningHostedZone` in its model; hashicorp/terraform-provider-aws#48568).
+fn dkim_records(identity: &str, answer: &GetEmailIdentityOutput) -> Vec<(String, String)> {
+    let Some(dkim) = answer.dkim_attributes() else {
+        return Vec::new();
+    };
+    let zone = dkim.signing_hosted_zone().unwrap_or(DKIM_ZONE);
+    let tokens = dkim.tokens().iter();
+    tokens
+        .map(|token| {
+            let name = format!("{token}._domainkey.{identity}");
+            (name, format!("{token}.{zone}"))
+        })
+        .collect()
+}
+
 fn identity_as_live(identity: &str, answer: &GetEmailIdentityOutput) -> Live {
     let (tags, owner) = tag_list(answer.tags().iter().map(|tag| (tag.key(), tag.value())));
     let properties = json!({ "EmailIdentity": identity, "Tags": tags });
@@ -121,7 +139,7 @@ mod tests {
     async fn a_state_is_a_read_as_well_and_the_next_one_is_a_request() {
         let identity = json!({
             "VerifiedForSendingStatus": false,
-            "DkimAttributes": { "Tokens": ["a", "b", "c"] },
+            "DkimAttributes": { "Tokens": ["a"], "SigningHostedZone": "dkim.eu-south-1.amazonses.com" },
             "Tags": [{ "Key": "saasauth:project", "Value": "acme" }, { "Key": "saasauth:stage", "Value": "dev" }],
         });
         let (aws, replay) = replay::aws([
@@ -135,7 +153,10 @@ mod tests {
         ]);
         let state = aws.identity_state("acme.com").await.expect("an answer");
         let state = state.expect("it is there");
-        assert_eq!((state.verified, state.dkim_tokens.len()), (false, 3));
+        assert!(!state.verified);
+        let record = ("a._domainkey.acme.com", "a.dkim.eu-south-1.amazonses.com");
+        let record = (record.0.to_owned(), record.1.to_owned());
+        assert_eq!(state.dkim_records, [record]);
         assert_eq!(state.owner.as_ref(), Some(aws.owner()));
         let read = aws
             .read_email_identity("acme.com")

@@ -3,14 +3,10 @@
 use aws_sdk_lambda::types::DestinationConfig;
 use serde_json::json;
 
-use super::classify::{Class, found, gone};
+use super::classify::{found, gone};
 use super::lifecycle::{Change, Lifecycle, each};
-use super::wait::{PROPAGATION, UNWATCHED};
 use super::{Aws, Fault, Result, Waiting, Wanted, live, parts};
 use saasauth_model::resource::{EventInvokeConfig, Kind, Live, LogicalId};
-
-/// A function that takes a change refuses another, this one among them.
-const CURES: &[(Class, &str)] = &[(Class::Busy, "the function to finish an earlier change")];
 
 impl Lifecycle for EventInvokeConfig<String> {
     async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
@@ -91,11 +87,7 @@ impl Aws {
             .maximum_retry_attempts(number(one.maximum_retry_attempts))
             .maximum_event_age_in_seconds(number(one.maximum_event_age_in_seconds))
             .set_destination_config(destination);
-        self.retry(PROPAGATION, UNWATCHED, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
+        request.send().await?;
         Ok(())
     }
 
@@ -106,11 +98,7 @@ impl Aws {
             .delete_function_event_invoke_config()
             .function_name(function_name)
             .qualifier(qualifier);
-        let deleted = self.retry(PROPAGATION, UNWATCHED, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        });
-        gone(deleted.await)
+        gone(request.send().await.map_err(Fault::from))
     }
 }
 

@@ -10,18 +10,12 @@ use aws_sdk_lambda::types::{
 };
 use serde_json::{Value, json};
 
-use super::classify::{Class, found, gone};
+use super::classify::{found, gone};
 use super::lifecycle::{Change, Lifecycle, each};
-use super::wait::{PROPAGATION, READINESS, UNWATCHED};
+use super::wait::READINESS;
 use super::{Aws, Fault, Package, Result, Waiting, Wanted, live, removed_tags, tag_list, with_arn};
 use saasauth_model::resource::function::SENT_DIRECTLY;
 use saasauth_model::resource::{Function, Kind, Live, LogicalId};
-
-/// What a refused change to a function waits for.
-pub(super) const CURES: &[(Class, &str)] = &[
-    (Class::Propagation, "IAM to know the role"),
-    (Class::Busy, "the function to finish an earlier change"),
-];
 
 /// Properties that UpdateFunctionCode sends; all the others but tags are configuration.
 const CODE: [&str; 2] = ["Code", "Architectures"];
@@ -31,8 +25,8 @@ impl Lifecycle for Function<String> {
         each(wanted, async |id| aws.read_function(id).await).await
     }
 
-    async fn create(&self, aws: &Aws, id: &str, waiting: Waiting<'_>) -> Result<Live> {
-        aws.create_function(id, self, waiting).await
+    async fn create(&self, aws: &Aws, id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_function(id, self).await
     }
 
     async fn update(&self, aws: &Aws, change: Change<'_>, waiting: Waiting<'_>) -> Result<()> {
@@ -73,7 +67,6 @@ impl Aws {
         &self,
         id: &str,
         one: &Function<String>,
-        waiting: Waiting<'_>,
     ) -> Result<Live> {
         let name = one.function_name.as_str();
         let package = self.package(id)?;
@@ -101,12 +94,7 @@ impl Aws {
                     .map(|tag| (tag.key.clone(), tag.value.clone()))
                     .collect(),
             ));
-        let answer = self
-            .retry(PROPAGATION, waiting, CURES, || {
-                let request = request.clone();
-                async { Ok(request.send().await?) }
-            })
-            .await?;
+        let answer = request.send().await?;
         active(name, answer.state(), answer.state_reason())?;
         Ok(with_arn(
             self.made(Kind::Function, name, one),
@@ -150,7 +138,7 @@ impl Aws {
             self.put_configuration(one, waiting).await?;
         }
         if changed.contains("Tags") {
-            self.put_function_tags(one, live, waiting).await?;
+            self.put_function_tags(one, live).await?;
         }
         Ok(())
     }
@@ -164,12 +152,7 @@ impl Aws {
             .zip_file(Blob::new(self.package(id)?.zip.clone()))
             .set_architectures(Some(architectures(one)))
             .publish(false);
-        let answer = self
-            .retry(PROPAGATION, waiting, CURES, || {
-                let request = request.clone();
-                async { Ok(request.send().await?) }
-            })
-            .await?;
+        let answer = request.send().await?;
         let name = &one.function_name;
         let done = updated(
             name,
@@ -193,12 +176,7 @@ impl Aws {
             .memory_size(megabytes(one))
             .timeout(seconds(one))
             .environment(environment(one));
-        let answer = self
-            .retry(PROPAGATION, waiting, CURES, || {
-                let request = request.clone();
-                async { Ok(request.send().await?) }
-            })
-            .await?;
+        let answer = request.send().await?;
         let name = &one.function_name;
         let done = updated(
             name,
@@ -237,12 +215,7 @@ impl Aws {
         .await
     }
 
-    async fn put_function_tags(
-        &self,
-        one: &Function<String>,
-        live: &Live,
-        waiting: Waiting<'_>,
-    ) -> Result<()> {
+    async fn put_function_tags(&self, one: &Function<String>, live: &Live) -> Result<()> {
         let arn = live
             .attributes
             .get("Arn")
@@ -258,11 +231,7 @@ impl Aws {
             .tag_resource()
             .resource(arn)
             .set_tags(Some(tags));
-        self.retry(PROPAGATION, waiting, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
+        request.send().await?;
         let removed = removed_tags(&live.properties["Tags"], &one.tags);
         if !removed.is_empty() {
             let request = self.lambda.untag_resource().resource(arn);
@@ -273,11 +242,7 @@ impl Aws {
 
     pub(super) async fn delete_function(&self, name: &str) -> Result<()> {
         let request = self.lambda.delete_function().function_name(name);
-        let deleted = self.retry(PROPAGATION, UNWATCHED, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        });
-        gone(deleted.await)
+        gone(request.send().await.map_err(Fault::from))
     }
 
     async fn configuration(&self, name: &str) -> Result<GetFunctionConfigurationOutput> {
@@ -377,6 +342,7 @@ mod tests {
 
     use super::*;
     use crate::aws::replay::{self, Replay, error, ok};
+    use crate::aws::wait::UNWATCHED;
     use saasauth_model::resource;
 
     const UNKNOWN_ROLE: &str = "The role defined for the function cannot be assumed by Lambda.";
@@ -426,7 +392,7 @@ mod tests {
         let told = Mutex::new(Vec::new());
         let waiting = |reason| told.lock().expect("not poisoned").push(reason);
         let live = aws
-            .create_function("F", &declared(), &waiting)
+            .create_function("F", &declared())
             .await
             .expect("the role becomes known");
         assert_eq!(live.attributes["Arn"], "arn:f");
@@ -448,7 +414,7 @@ mod tests {
             json!({ "State": "Failed", "StateReason": "The image is invalid" }),
         )]);
         let fault = aws
-            .create_function("F", &declared(), UNWATCHED)
+            .create_function("F", &declared())
             .await
             .expect_err("it failed");
         assert_eq!(
@@ -465,7 +431,7 @@ mod tests {
             "InvalidParameterValueException",
             "Unzipped size must be smaller",
         )]);
-        aws.create_function("F", &declared(), UNWATCHED)
+        aws.create_function("F", &declared())
             .await
             .expect_err("too large");
         replay.finish();
@@ -475,7 +441,7 @@ mod tests {
     async fn a_function_without_package_sends_nothing() {
         let (aws, replay) = aws([]);
         let fault = aws
-            .create_function("G", &declared(), UNWATCHED)
+            .create_function("G", &declared())
             .await
             .expect_err("no package");
         assert_eq!(fault.message, "no package was built for `G`");

@@ -3,7 +3,6 @@
 //! Attributes that aren't declared are not ours: reads leave them out and writes leave them alone.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
 use futures::future::join_all;
@@ -12,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::classify::{Class, gone};
 use super::lifecycle::{Change, Lifecycle};
-use super::wait::{READINESS, UNWATCHED};
+use super::wait::READINESS;
 use super::{Aws, Fault, Result, Waiting, Wanted, live, trace};
 use saasauth_model::resource::{Item, Kind, Live, LogicalId};
 
@@ -106,40 +105,29 @@ impl Aws {
                 .build()?;
             open.insert(table.to_owned(), keys);
         }
-        let full = &[(Class::Busy, "DynamoDB to answer for every item")];
-        let open = Mutex::new(open);
-        let found = Mutex::new(&mut items);
-        self.retry(READINESS, UNWATCHED, full, || {
-            let keys = open.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let (open, found) = (&open, &found);
-            async move {
-                let answer = self
-                    .dynamodb
-                    .batch_get_item()
-                    .set_request_items(Some(keys))
-                    .send()
-                    .await?;
-                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                for (table, answers) in answer.responses.unwrap_or_default() {
-                    found.extend(
-                        answers
-                            .into_iter()
-                            .map(|item| (physical_id(&table, &item), item)),
-                    );
-                }
-                let left = answer.unprocessed_keys.unwrap_or_default();
-                if left.is_empty() {
-                    return Ok(());
-                }
-                *open.lock().unwrap_or_else(PoisonError::into_inner) = left;
-                Err(Fault {
-                    class: Class::Busy,
-                    ..Fault::ours("DynamoDB left items of a BatchGetItem unread")
-                })
+        // DynamoDB leaves keys of a full answer, and those it was too busy for, to be asked again.
+        let mut pauses = READINESS.pauses();
+        loop {
+            let answer = self
+                .dynamodb
+                .batch_get_item()
+                .set_request_items(Some(open))
+                .send()
+                .await?;
+            for (table, answers) in answer.responses.unwrap_or_default() {
+                let found = answers.into_iter();
+                items.extend(found.map(|item| (physical_id(&table, &item), item)));
             }
-        })
-        .await?;
-        Ok(items)
+            open = answer.unprocessed_keys.unwrap_or_default();
+            if open.is_empty() {
+                return Ok(items);
+            }
+            let Some(pause) = pauses.next() else {
+                return Err(Fault::ours("DynamoDB left items of a BatchGetItem unread"));
+            };
+            trace::tell("DynamoDB to answer for every item");
+            (self.sleep)(pause).await;
+        }
     }
 
     /// Sets the declared attributes.

@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::types::{
 
 use super::wait::READINESS;
 use super::{Aws, Class, Fault, Result, Waiting, classify};
+use saasauth_model::plan::Memory;
 use saasauth_model::resource::{Kind, LogicalId};
 
 /// The table's name, the same in every account and region.
@@ -68,6 +69,8 @@ pub struct Record {
     pub physical_id: Option<String>,
     /// Digest of the properties last applied; empty until they have been.
     pub digest: String,
+    /// What that left in it, of what no read tells.
+    pub memory: Memory,
 }
 
 /// One deploy in the history.
@@ -267,7 +270,18 @@ impl Aws {
         for (id, record) in intents {
             actions.push(self.put_record(id, record)?);
         }
-        self.transact(actions).await
+        match self.transact(actions).await {
+            // Sent again because the answer got lost, it finds our own lock. DynamoDB knows a transaction
+            // again by its token, but not for ever, and not every emulator does.
+            Err(fault) if fault.class == Class::ConditionFailed => {
+                let now = self.read_ledger().await?;
+                match now.lock {
+                    Some(held) if held.token == lock.token => Ok(()),
+                    _ => Err(fault),
+                }
+            }
+            begun => begun,
+        }
     }
 
     /// Writes what became of the resources, the deploy into the history, and lets the lock go.
@@ -370,6 +384,14 @@ impl Aws {
         if let Some(physical_id) = &record.physical_id {
             item.insert("physical_id".to_owned(), text(physical_id));
         }
+        let Memory { tags, holds } = &record.memory;
+        if let Some(tags) = tags {
+            let keys = tags.iter().map(text).collect();
+            item.insert("tags".to_owned(), AttributeValue::L(keys));
+        }
+        if let Some(holds) = holds {
+            item.insert("holds".to_owned(), text(holds));
+        }
         let put = Put::builder()
             .table_name(TABLE)
             .set_item(Some(item))
@@ -385,6 +407,10 @@ impl Ledger {
             item.get(name)
                 .and_then(|value| value.as_n().ok())
                 .and_then(|text| text.parse().ok())
+        };
+        let texts = |name: &str| {
+            let values = item.get(name)?.as_l().ok()?.iter();
+            Some(values.filter_map(|value| value.as_s().ok().cloned()).collect())
         };
         let sort = text("sk").unwrap_or_default();
         if sort == STATE {
@@ -403,6 +429,10 @@ impl Ledger {
                     kind,
                     physical_id: text("physical_id"),
                     digest: text("digest").unwrap_or_default(),
+                    memory: Memory {
+                        tags: texts("tags"),
+                        holds: text("holds"),
+                    },
                 };
                 self.records.insert(id.to_owned(), record);
             }
@@ -416,4 +446,143 @@ fn text(value: impl Into<String>) -> AttributeValue {
 
 fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::aws::replay::{self, ok};
+
+    fn lock(token: &str) -> Lock {
+        Lock {
+            token: token.to_owned(),
+            ..Lock::new("ada@host".to_owned())
+        }
+    }
+
+    /// DynamoDB's refusal of a transaction of a lock and one record.
+    fn cancelled(reason: &str) -> (u16, String) {
+        let body = json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+            "Message": format!("Transaction cancelled [{reason}, None]"),
+            "CancellationReasons": [{ "Code": reason }, { "Code": "None" }],
+        });
+        (400, body.to_string())
+    }
+
+    fn locked_by(token: &str) -> (u16, String) {
+        ok(json!({ "Items": [{ "pk": { "S": "acme#dev" }, "sk": { "S": "STATE" }, "lock_token": { "S": token } }] }))
+    }
+
+    async fn begin(answers: Vec<(u16, String)>) -> (Result<()>, Vec<String>) {
+        let (aws, replay) = replay::aws(answers);
+        let intents = BTreeMap::new();
+        let begun = aws
+            .begin(&Ledger::default(), &lock("mine"), "direct", &intents)
+            .await;
+        (begun, replay.operations())
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_others_hold_is_told_from_one_that_was_in_the_way() {
+        let taken = cancelled("ConditionalCheckFailed");
+        let (begun, sent) = begin(vec![taken, locked_by("theirs")]).await;
+        assert_eq!(begun.expect_err("taken").class, Class::ConditionFailed);
+        assert_eq!(sent, ["TransactWriteItems", "Query"]);
+
+        for passing in [
+            "TransactionConflict",
+            "ThrottlingError",
+            "ProvisionedThroughputExceeded",
+        ] {
+            let (begun, sent) = begin(vec![cancelled(passing), ok(json!({}))]).await;
+            begun.expect("it goes through when it is sent again");
+            assert_eq!(sent.len(), 2, "{passing}");
+        }
+        let (begun, _) = begin(vec![cancelled("ValidationError")]).await;
+        assert_eq!(begun.expect_err("ours to mend").class, Class::Other);
+    }
+
+    #[tokio::test]
+    async fn a_lock_whose_answer_got_lost_is_ours() {
+        // The first attempt was carried out, and its answer is a broken gateway's.
+        let lost = (502, "bad gateway".to_owned());
+        let refused = cancelled("ConditionalCheckFailed");
+        let (begun, sent) = begin(vec![lost, refused, locked_by("mine")]).await;
+        begun.expect("the lock is held");
+        assert_eq!(sent, ["TransactWriteItems", "TransactWriteItems", "Query"]);
+    }
+
+    #[tokio::test]
+    async fn both_attempts_of_a_transaction_carry_one_token() {
+        let (aws, replay) = replay::aws([(500, String::new()), ok(json!({}))]);
+        aws.begin(&Ledger::default(), &lock("mine"), "direct", &BTreeMap::new())
+            .await
+            .expect("the second is answered");
+        let sent = replay.finish();
+        let token = |index: usize| &sent[index].body["ClientRequestToken"];
+        assert!(token(0).is_string());
+        assert_eq!(token(0), token(1));
+    }
+
+    #[tokio::test]
+    async fn a_record_reads_back_with_what_it_remembers() {
+        let (aws, replay) = replay::aws([ok(json!({}))]);
+        let record = Record {
+            kind: Kind::Function,
+            physical_id: Some("f".to_owned()),
+            digest: "d".to_owned(),
+            memory: Memory {
+                tags: Some(BTreeSet::from(["team".to_owned()])),
+                holds: Some("AROA1".to_owned()),
+            },
+        };
+        let intents = BTreeMap::from([("F".to_owned(), record.clone())]);
+        aws.begin(&Ledger::default(), &lock("mine"), "direct", &intents)
+            .await
+            .expect("begun");
+        let written = replay.finish()[0].body["TransactItems"][1]["Put"]["Item"].clone();
+        let read = |item: Value| async move {
+            let (aws, _) = replay::aws([ok(json!({ "Items": [item] }))]);
+            aws.read_ledger().await.expect("read").records["F"].clone()
+        };
+        assert_eq!(read(written.clone()).await, record);
+
+        // One that an earlier version wrote remembers nothing, which is not the same as no tags.
+        let mut old = written;
+        for name in ["tags", "holds"] {
+            old.as_object_mut().expect("an item").remove(name);
+        }
+        assert_eq!(read(old).await.memory, Memory::default());
+    }
+
+    #[tokio::test]
+    async fn a_finish_that_got_lost_writes_the_records_once_more_and_not_the_count() {
+        let deploy = Deploy {
+            command: "deploy",
+            owner: "ada@host".to_owned(),
+            started: 1,
+            outcome: "done",
+            summary: String::new(),
+        };
+        let lost = (502, String::new());
+        let refused = {
+            let reasons = [json!({ "Code": "None" }), json!({ "Code": "ConditionalCheckFailed" })];
+            let code = "TransactionCanceledException";
+            let body = json!({ "__type": code, "CancellationReasons": reasons });
+            (400, body.to_string())
+        };
+        let (aws, replay) = replay::aws([lost, refused, ok(json!({}))]);
+        let lock = lock("0123456789");
+        aws.finish(&lock, &BTreeMap::new(), &[], &deploy)
+            .await
+            .expect("what was done is written");
+        let sent = replay.finish();
+        assert_eq!(sent[2].body["TransactItems"].as_array().map(Vec::len), Some(1));
+        assert!(sent[2].body["TransactItems"][0]["Put"].is_object());
+    }
 }

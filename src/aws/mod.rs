@@ -6,17 +6,24 @@
 //! compare without knowing any service.
 
 mod alarm;
+mod answer;
+mod attempts;
 pub mod classify;
 mod clients;
 mod configuration_set;
+pub mod connect;
 mod counts;
+mod document;
 mod email_identity;
 mod event_invoke_config;
 mod function;
 mod item;
 mod lifecycle;
 mod log_group;
+mod once;
+pub mod partition;
 mod permission;
+mod policy;
 #[cfg(test)]
 pub(crate) mod replay;
 mod role;
@@ -27,10 +34,12 @@ mod table;
 mod template;
 pub mod trace;
 mod user_pool;
+mod user_pool_body;
 mod user_pool_client;
 mod user_pool_domain;
 mod user_pool_group;
 mod user_pool_identity_provider;
+mod user_pool_mfa;
 mod user_pool_resource_server;
 pub mod users;
 mod wait;
@@ -44,9 +53,15 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use classify::{Class, Fault, Result};
-pub use clients::{Aws, Caller, Package, Settings};
+pub use clients::{Aws, Caller, Package};
+pub use connect::Settings;
 pub use email_identity::IdentityState;
+use saasauth_model::plan;
 use saasauth_model::resource::{Kind, Live, LogicalId, Owner, REF, Resolved};
+use wait::LAG;
+
+/// How often a create that may have got lost is sent again, with a look before each.
+const CREATES_AGAIN: u32 = 3;
 
 /// Told what a request waits for, each time it starts waiting.
 pub type Waiting<'a> = &'a (dyn Fn(&'static str) + Send + Sync);
@@ -175,18 +190,32 @@ impl Aws {
     }
 
     /// Makes a resource. A name that is taken is taken over when its tags say it is this stage's (a
-    /// deploy was cut off, or the answer to the create got lost); otherwise it is an error.
+    /// deploy was cut off, or the answer to the create got lost); otherwise it is an error. What AWS would
+    /// make once more is looked for before it is asked again.
     pub async fn create(
         &self,
         id: &str,
         resource: &Resolved,
         waiting: Waiting<'_>,
     ) -> Result<Live> {
-        match lifecycle::create(self, id, resource, waiting).await {
-            Err(fault) if fault.class == Class::AlreadyExists => {
-                self.take_over(id, resource, fault, waiting).await
+        let mut again = 0..CREATES_AGAIN;
+        loop {
+            let fault = match lifecycle::create(self, id, resource, waiting).await {
+                Err(fault) => fault,
+                created => return created,
+            };
+            match fault.class {
+                Class::AlreadyExists => return self.take_over(id, resource, fault, waiting).await,
+                Class::Unanswered => {
+                    if let Some(live) = self.look_for(id, resource, true, waiting).await? {
+                        return self.adopt(id, resource, live, fault, waiting).await;
+                    }
+                    if again.next().is_none() {
+                        return Err(fault);
+                    }
+                }
+                _ => return Err(fault),
             }
-            created => created,
         }
     }
 
@@ -201,6 +230,35 @@ impl Aws {
         lifecycle::settle(self, kind, physical_id, waiting).await
     }
 
+    /// What is there under the name that was to be made, or by the tags it was to get. Where reads or lists lag
+    /// behind, one look that finds nothing proves nothing.
+    async fn look_for(
+        &self,
+        id: &str,
+        resource: &Resolved,
+        lags: bool,
+        waiting: Waiting<'_>,
+    ) -> Result<Option<Live>> {
+        let wanted = Wanted {
+            id: id.to_owned(),
+            kind: resource.kind(),
+            physical_id: None,
+            declared: resource.properties(),
+        };
+        let mut pauses = LAG.pauses();
+        loop {
+            let found = lifecycle::read(self, wanted.kind, &[&wanted]).await?;
+            if let Some((_, live)) = found.into_iter().next() {
+                return Ok(Some(live));
+            }
+            let Some(pause) = pauses.next().filter(|_| lags) else {
+                return Ok(None);
+            };
+            waiting("AWS to show whether it was made");
+            (self.sleep)(pause).await;
+        }
+    }
+
     async fn take_over(
         &self,
         id: &str,
@@ -208,16 +266,22 @@ impl Aws {
         taken: Fault,
         waiting: Waiting<'_>,
     ) -> Result<Live> {
-        let wanted = Wanted {
-            id: id.to_owned(),
-            kind: resource.kind(),
-            physical_id: None,
-            declared: resource.properties(),
-        };
-        let found = lifecycle::read(self, wanted.kind, &[&wanted]).await?;
-        let Some((_, live)) = found.into_iter().next() else {
-            return Err(taken);
-        };
+        let lags = matches!(resource.kind(), Kind::Role | Kind::RolePolicy);
+        match self.look_for(id, resource, lags, waiting).await? {
+            Some(live) => self.adopt(id, resource, live, taken, waiting).await,
+            None => Err(taken),
+        }
+    }
+
+    /// Takes what is there for what was to be made, if it is ours, and makes it what is declared.
+    async fn adopt(
+        &self,
+        id: &str,
+        resource: &Resolved,
+        mut live: Live,
+        fault: Fault,
+        waiting: Waiting<'_>,
+    ) -> Result<Live> {
         let tagged = live.owner.is_some()
             || live.properties.get("Tags").is_some()
             || live.properties.get("UserPoolTags").is_some();
@@ -232,15 +296,19 @@ impl Aws {
                 },
             );
             return Err(Fault {
-                message: format!("{} ({whose})", taken.message),
-                ..taken
+                message: format!("{} ({whose})", fault.message),
+                ..fault
             });
         }
-        let all: BTreeSet<String> = match &wanted.declared {
-            Value::Object(properties) => properties.keys().cloned().collect(),
-            _ => BTreeSet::new(),
-        };
-        self.update(id, resource, &live, &all, waiting).await?;
+        let (kind, declared) = (resource.kind(), resource.properties());
+        let changed = plan::differences(kind.rules(), &declared, &mut live.properties);
+        if !changed.is_empty() {
+            self.update(id, resource, &live, &changed, waiting).await?;
+        }
+        // A step of its own waits for those that can be referred to before they can be used.
+        if !kind.rules().settles {
+            self.settle(kind, &live.physical_id, waiting).await?;
+        }
         Ok(live)
     }
 

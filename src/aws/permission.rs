@@ -3,9 +3,7 @@
 use serde_json::{Value, json};
 
 use super::classify::{found, gone};
-use super::function::CURES;
 use super::lifecycle::{Change, Lifecycle, each};
-use super::wait::{PROPAGATION, UNWATCHED};
 use super::{Aws, Fault, Result, Waiting, Wanted, live, parts};
 use saasauth_model::resource::{Kind, Live, LogicalId, Permission};
 
@@ -71,11 +69,7 @@ impl Aws {
             .principal(&one.principal)
             .source_arn(&one.source_arn)
             .source_account(&one.source_account);
-        self.retry(PROPAGATION, UNWATCHED, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
+        request.send().await?;
         Ok(self.made(Kind::Permission, format!("{}|{id}", one.function_name), one))
     }
 
@@ -93,11 +87,7 @@ impl Aws {
             .remove_permission()
             .function_name(function_name)
             .statement_id(statement_id);
-        let removed = self.retry(PROPAGATION, UNWATCHED, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        });
-        gone(removed.await)
+        gone(request.send().await.map_err(Fault::from))
     }
 }
 

@@ -8,10 +8,12 @@ pub(super) mod cbor;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_sts::config::{
+    AsyncSleep, Credentials, SharedAsyncSleep, SharedCredentialsProvider, Sleep,
+};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
@@ -118,6 +120,16 @@ pub(super) fn aws_over_cbor(answers: impl IntoIterator<Item = Value>) -> (Aws, R
     answering(answers.into_iter().map(|body| (200, cbor::encode(&body))))
 }
 
+/// The answers are there already: nothing gets readier by sleeping.
+#[derive(Debug)]
+struct AtOnce;
+
+impl AsyncSleep for AtOnce {
+    fn sleep(&self, _pause: Duration) -> Sleep {
+        Sleep::new(std::future::ready(()))
+    }
+}
+
 fn answering(answers: impl Iterator<Item = Answer>) -> (Aws, Replay) {
     let replay = Replay {
         answers: Arc::new(Mutex::new(answers.collect())),
@@ -129,7 +141,7 @@ fn answering(answers: impl Iterator<Item = Answer>) -> (Aws, Replay) {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
         .credentials_provider(SharedCredentialsProvider::new(keys))
-        .retry_config(RetryConfig::disabled())
+        .sleep_impl(SharedAsyncSleep::new(AtOnce))
         .http_client(http_client_fn(move |_, _| connector.clone()))
         .build();
     let settings = Settings {
@@ -141,7 +153,6 @@ fn answering(answers: impl Iterator<Item = Answer>) -> (Aws, Replay) {
         stage: "dev".to_owned(),
     };
     let mut aws = Aws::from_config(&config, &settings, owner);
-    // The answers are there already: nothing gets readier by sleeping.
     aws.sleep = |_| Box::pin(std::future::ready(()));
     (aws, replay)
 }

@@ -51,7 +51,7 @@ impl Aws {
             "AssumeRolePolicyDocument": policy(role.assume_role_policy_document())?,
             "Tags": tags,
         });
-        let live = with_arn(live(Kind::Role, name, properties), Some(role.arn()));
+        let live = identified(live(Kind::Role, name, properties), role);
         Ok(Some(Live { owner, ..live }))
     }
 
@@ -65,8 +65,11 @@ impl Aws {
             .set_tags(Some(tags(&one.tags)?))
             .send()
             .await?;
-        let live = self.made(Kind::Role, &one.role_name, one);
-        Ok(with_arn(live, answer.role().map(|role| role.arn())))
+        let made = self.made(Kind::Role, &one.role_name, one);
+        Ok(match answer.role() {
+            Some(role) => identified(made, role),
+            None => made,
+        })
     }
 
     pub(super) async fn update_role(
@@ -122,6 +125,14 @@ impl Aws {
                 .map_err(Fault::from),
         )
     }
+}
+
+/// With what tells a role from all others: its ARN, and its ID, which no other one of its name ever has.
+fn identified(live: Live, role: &aws_sdk_iam::types::Role) -> Live {
+    let mut live = with_arn(live, Some(role.arn()));
+    let id = role.role_id().to_owned();
+    live.attributes.insert("RoleId".to_owned(), id);
+    live
 }
 
 fn tags(tags: &[resource::Tag]) -> Result<Vec<Tag>> {

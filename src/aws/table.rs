@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::operation::update_table::builders::UpdateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
     PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, Projection, ProjectionType,
@@ -10,15 +9,12 @@ use aws_sdk_dynamodb::types::{
 };
 use serde_json::{Value, json};
 
-use super::classify::{Class, found, gone};
+use super::classify::{found, gone};
 use super::lifecycle::{Change, Lifecycle, each};
 use super::wait::READINESS;
 use super::{Aws, Fault, Result, Waiting, Wanted, live, removed_tags, tag_list, trace, with_arn};
 use saasauth_model::resource::table::{self, Table};
 use saasauth_model::resource::{self, Kind, Live, LogicalId};
-
-/// A table takes one change at a time, and its backups exist some seconds after it does.
-const BUSY: &[(Class, &str)] = &[(Class::Busy, "the table to finish an earlier change")];
 
 impl Lifecycle for Table {
     async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
@@ -29,13 +25,16 @@ impl Lifecycle for Table {
         aws.create_table(self, waiting).await
     }
 
-    async fn update(&self, aws: &Aws, change: Change<'_>, waiting: Waiting<'_>) -> Result<()> {
-        aws.update_table(self, change.live, change.changed, waiting)
-            .await
+    async fn update(&self, aws: &Aws, change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_table(self, change.live, change.changed).await
     }
 
-    async fn delete(aws: &Aws, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
-        aws.delete_table(physical_id, waiting).await
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_table(physical_id).await
+    }
+
+    async fn settle(aws: &Aws, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
+        aws.active_table(physical_id, waiting).await.map(drop)
     }
 }
 
@@ -120,39 +119,39 @@ impl Aws {
             .deletion_protection_enabled(one.deletion_protection_enabled)
             .set_tags(Some(tags(&one.tags)?));
         // Busy: a table of that name is still being deleted.
-        let answer = self
-            .retry(READINESS, waiting, BUSY, || {
-                let request = request.clone();
-                async { Ok(request.send().await?) }
-            })
-            .await?;
+        let answer = request.send().await?;
         let mut table = answer.table_description;
         if table.as_ref().and_then(TableDescription::table_status) != Some(&TableStatus::Active) {
-            let reason = "the table to become active";
-            let active = self.until(
-                READINESS,
-                waiting,
-                reason,
-                name,
-                "become active",
-                || async {
-                    let table = self.describe_table(name).await?;
-                    Ok(table.filter(|table| table.table_status() == Some(&TableStatus::Active)))
-                },
-            );
-            table = Some(active.await?);
+            table = Some(self.active_table(name, waiting).await?);
         }
         if one
             .point_in_time_recovery_specification
             .point_in_time_recovery_enabled
         {
-            self.put_point_in_time_recovery(one, waiting).await?;
+            self.put_point_in_time_recovery(one).await?;
         }
         let arn = table.as_ref().and_then(TableDescription::table_arn);
         Ok(with_arn(self.made(Kind::Table, name, one), arn))
     }
 
-    async fn put_point_in_time_recovery(&self, one: &Table, waiting: Waiting<'_>) -> Result<()> {
+    /// Until the table can be used.
+    async fn active_table(&self, name: &str, waiting: Waiting<'_>) -> Result<TableDescription> {
+        let reason = "the table to become active";
+        self.until(
+            READINESS,
+            waiting,
+            reason,
+            name,
+            "become active",
+            || async {
+                let table = self.describe_table(name).await?;
+                Ok(table.filter(|table| table.table_status() == Some(&TableStatus::Active)))
+            },
+        )
+        .await
+    }
+
+    async fn put_point_in_time_recovery(&self, one: &Table) -> Result<()> {
         let enabled = one
             .point_in_time_recovery_specification
             .point_in_time_recovery_enabled;
@@ -164,12 +163,7 @@ impl Aws {
             .update_continuous_backups()
             .table_name(&one.table_name)
             .point_in_time_recovery_specification(specification);
-        let cures = &[(Class::Busy, "the table's backups to be available")];
-        self.retry(READINESS, waiting, cures, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
+        request.send().await?;
         Ok(())
     }
 
@@ -178,7 +172,6 @@ impl Aws {
         one: &Table,
         live: &Live,
         changed: &BTreeSet<String>,
-        waiting: Waiting<'_>,
     ) -> Result<()> {
         let update = || self.dynamodb.update_table().table_name(&one.table_name);
         // UpdateTable refuses some combinations, so each change goes alone. Only what differs from
@@ -188,31 +181,28 @@ impl Aws {
         };
         if differs("BillingMode", json!(one.billing_mode)) {
             let mode = BillingMode::from(one.billing_mode.as_str());
-            self.send_table(update().billing_mode(mode), waiting)
-                .await?;
+            update().billing_mode(mode).send().await?;
         }
         if differs("SSESpecification", json!(one.sse_specification)) {
-            self.send_table(update().sse_specification(encryption(one)), waiting)
-                .await?;
+            update().sse_specification(encryption(one)).send().await?;
         }
         if differs(
             "DeletionProtectionEnabled",
             json!(one.deletion_protection_enabled),
         ) {
             let enabled = one.deletion_protection_enabled;
-            self.send_table(update().deletion_protection_enabled(enabled), waiting)
-                .await?;
+            update().deletion_protection_enabled(enabled).send().await?;
         }
         if changed.contains("PointInTimeRecoverySpecification") {
-            self.put_point_in_time_recovery(one, waiting).await?;
+            self.put_point_in_time_recovery(one).await?;
         }
         if changed.contains("Tags") {
-            self.put_table_tags(one, live, waiting).await?;
+            self.put_table_tags(one, live).await?;
         }
         Ok(())
     }
 
-    async fn put_table_tags(&self, one: &Table, live: &Live, waiting: Waiting<'_>) -> Result<()> {
+    async fn put_table_tags(&self, one: &Table, live: &Live) -> Result<()> {
         let arn = live
             .attributes
             .get("Arn")
@@ -223,11 +213,7 @@ impl Aws {
             .tag_resource()
             .resource_arn(arn)
             .set_tags(Some(tags(&one.tags)?));
-        self.retry(READINESS, waiting, BUSY, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
+        request.send().await?;
         let removed = removed_tags(&live.properties["Tags"], &one.tags);
         if removed.is_empty() {
             return Ok(());
@@ -237,46 +223,23 @@ impl Aws {
             .untag_resource()
             .resource_arn(arn)
             .set_tag_keys(Some(removed));
-        self.retry(READINESS, waiting, BUSY, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
+        request.send().await?;
         Ok(())
     }
 
     /// Takes the deletion protection off first when it is on; whether that is wanted was decided
     /// long before. Done once DynamoDB has accepted it.
-    pub(super) async fn delete_table(&self, name: &str, waiting: Waiting<'_>) -> Result<()> {
+    pub(super) async fn delete_table(&self, name: &str) -> Result<()> {
         let Some(table) = self.describe_table(name).await? else {
             return Ok(());
         };
         if table.deletion_protection_enabled() == Some(true) {
             let update = self.dynamodb.update_table().table_name(name);
-            gone(
-                self.send_table(update.deletion_protection_enabled(false), waiting)
-                    .await,
-            )?;
+            let update = update.deletion_protection_enabled(false).send().await;
+            gone(update.map_err(Fault::from))?;
         }
         let request = self.dynamodb.delete_table().table_name(name);
-        let deleted = self.retry(READINESS, waiting, BUSY, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        });
-        gone(deleted.await)
-    }
-
-    async fn send_table(
-        &self,
-        request: UpdateTableFluentBuilder,
-        waiting: Waiting<'_>,
-    ) -> Result<()> {
-        self.retry(READINESS, waiting, BUSY, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
-        Ok(())
+        gone(request.send().await.map_err(Fault::from))
     }
 }
 
@@ -382,6 +345,7 @@ fn tags(tags: &[resource::Tag]) -> Result<Vec<Tag>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::Class;
     use crate::aws::replay::{self, error, ok};
     use crate::aws::wait::UNWATCHED;
 
@@ -465,14 +429,14 @@ mod tests {
             ),
             ok(json!({})),
         ]);
-        aws.delete_table("t", UNWATCHED).await.expect("deleted");
+        aws.delete_table("t").await.expect("deleted");
         assert_eq!(
             replay.operations(),
             ["DescribeTable", "UpdateTable", "DeleteTable", "DeleteTable"]
         );
 
         let (aws, replay) = replay::aws([ok(json!({ "Table": status("DELETING") }))]);
-        aws.delete_table("t", UNWATCHED)
+        aws.delete_table("t")
             .await
             .expect("already on its way out");
         replay.finish();
@@ -491,7 +455,7 @@ mod tests {
             .collect();
         let (aws, replay) =
             replay::aws([ok(json!({})), ok(json!({})), ok(json!({})), ok(json!({}))]);
-        aws.update_table(&declared(), &live, &everything, UNWATCHED)
+        aws.update_table(&declared(), &live, &everything)
             .await
             .expect("updated");
         let sent = replay.finish();

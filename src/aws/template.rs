@@ -13,15 +13,18 @@ impl Lifecycle for Template {
         each(wanted, async |id| aws.read_template(id).await).await
     }
 
-    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
+    async fn create(&self, aws: &Aws, _id: &str, waiting: Waiting<'_>) -> Result<Live> {
+        aws.pace("CreateEmailTemplate", waiting).await;
         aws.create_template(self).await
     }
 
-    async fn update(&self, aws: &Aws, _change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+    async fn update(&self, aws: &Aws, _change: Change<'_>, waiting: Waiting<'_>) -> Result<()> {
+        aws.pace("UpdateEmailTemplate", waiting).await;
         aws.update_template(self).await
     }
 
-    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+    async fn delete(aws: &Aws, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
+        aws.pace("DeleteEmailTemplate", waiting).await;
         aws.delete_template(physical_id).await
     }
 }
@@ -86,4 +89,37 @@ fn content(one: &Template) -> EmailTemplateContent {
         .html(&one.template.html_part)
         .set_text(one.template.text_part.clone())
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures::future::join_all;
+    use saasauth_model::resource::template::TemplateContent;
+    use serde_json::json;
+
+    use super::*;
+    use crate::aws::replay::{self, ok};
+
+    #[tokio::test]
+    async fn templates_are_sent_one_a_second() {
+        let one = Template {
+            template: TemplateContent {
+                template_name: "t".to_owned(),
+                subject_part: "s".to_owned(),
+                html_part: "h".to_owned(),
+                text_part: None,
+            },
+        };
+        let (aws, replay) = replay::aws([ok(json!({})), ok(json!({})), ok(json!({}))]);
+        let told = Mutex::new(Vec::new());
+        let waiting = |what| told.lock().expect("not poisoned").push(what);
+        let made = join_all((0..3).map(|_| one.create(&aws, "T", &waiting))).await;
+        assert!(made.iter().all(Result::is_ok));
+        // The first has no turn to wait for.
+        let next = "SES to take the next template";
+        assert_eq!(*told.lock().expect("not poisoned"), [next, next]);
+        replay.finish();
+    }
 }

@@ -18,6 +18,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use serde::Serialize;
 
+use super::Waiting;
+
 /// One request.
 #[derive(Debug, Clone, Serialize)]
 pub struct Call {
@@ -55,6 +57,8 @@ impl Calls {
 struct Scope {
     subject: Arc<str>,
     level: Arc<AtomicU32>,
+    /// What its requests wait for, until it is passed on.
+    told: Arc<Mutex<Vec<&'static str>>>,
 }
 
 tokio::task_local! {
@@ -67,14 +71,52 @@ tokio::task_local! {
 /// The work is boxed: an SDK call's future is tens of kilobytes, and some of ours hold many side by
 /// side, one inside the other, which is more than a stack without optimisation holds.
 pub async fn scope<T>(subject: &str, level: u32, work: impl Future<Output = T>) -> (T, u32) {
+    run(subject.into(), level, Arc::default(), work).await
+}
+
+/// As [`scope`]; what requests wait for is told, each time one starts waiting.
+pub async fn scope_telling<T>(
+    subject: &str,
+    level: u32,
+    waiting: Waiting<'_>,
+    work: impl Future<Output = T>,
+) -> (T, u32) {
+    let told: Arc<Mutex<Vec<&'static str>>> = Arc::default();
+    let mut work = Box::pin(run(subject.into(), level, Arc::clone(&told), work));
+    // A request is told of while it is polled, so there is nothing to listen for in between.
+    std::future::poll_fn(move |context| {
+        let polled = work.as_mut().poll(context);
+        let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
+        told.into_iter().for_each(waiting);
+        polled
+    })
+    .await
+}
+
+async fn run<T>(
+    subject: Arc<str>,
+    level: u32,
+    told: Arc<Mutex<Vec<&'static str>>>,
+    work: impl Future<Output = T>,
+) -> (T, u32) {
     let work = Box::pin(work);
     let reached = Arc::new(AtomicU32::new(level));
     let scope = Scope {
-        subject: subject.into(),
+        subject,
         level: Arc::clone(&reached),
+        told,
     };
     let output = SCOPE.scope(scope, work).await;
     (output, reached.load(Ordering::Relaxed))
+}
+
+/// Says what the request under way waits for, to whom the work is for.
+pub(super) fn tell(what: &'static str) {
+    // Who sends outside of any work isn't told of.
+    let _ = SCOPE.try_with(|scope| {
+        let mut told = scope.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.push(what);
+    });
 }
 
 /// Runs `work` beside its siblings: inside, levels count on from the current one, and the current one
@@ -89,7 +131,7 @@ pub fn beside<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
         let Some((outer, level)) = outer else {
             return work.await;
         };
-        let (output, reached) = scope(&outer.subject, level, work).await;
+        let (output, reached) = run(outer.subject, level, outer.told, work).await;
         outer.level.fetch_max(reached, Ordering::Relaxed);
         output
     }
@@ -180,6 +222,21 @@ mod tests {
 
     async fn request() -> u32 {
         SCOPE.with(|scope| scope.level.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    #[tokio::test]
+    async fn what_is_waited_for_is_told_as_it_happens() {
+        let heard = Mutex::new(Vec::new());
+        let waiting = |what| heard.lock().expect("not poisoned").push(what);
+        let work = async {
+            tell("one");
+            tokio::task::yield_now().await;
+            assert_eq!(*heard.lock().expect("not poisoned"), ["one"]);
+            beside(async { tell("two") }).await;
+        };
+        scope_telling("x", 0, &waiting, work).await;
+        assert_eq!(*heard.lock().expect("not poisoned"), ["one", "two"]);
+        tell("nobody");
     }
 
     #[tokio::test]

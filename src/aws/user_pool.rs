@@ -1,61 +1,69 @@
 //! `AWS::Cognito::UserPool` through the API.
 //!
-//! UpdateUserPool and SetUserPoolMfaConfig reset every field a request omits, so a body is always
-//! whole: what was read just before, with ours laid over it.
+//! What its requests say is in `user_pool_body`, in which order they change second factors in `user_pool_mfa`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use aws_sdk_cognitoidentityprovider::operation::get_user_pool_mfa_config::GetUserPoolMfaConfigOutput;
-use aws_sdk_cognitoidentityprovider::types::{
-    AccountRecoverySettingType, AdminCreateUserConfigType, AdvancedSecurityModeType,
-    AliasAttributeType, AttributeDataType, DefaultEmailOptionType, DeletionProtectionType,
-    EmailConfigurationType, EmailMfaConfigType, EmailSendingAccountType, LambdaConfigType,
-    NumberAttributeConstraintsType, PasswordPolicyType, PreTokenGenerationLambdaVersionType,
-    PreTokenGenerationVersionConfigType, RecoveryOptionNameType, RecoveryOptionType,
-    SchemaAttributeType, SmsConfigurationType, SmsMfaConfigType, SoftwareTokenMfaConfigType,
-    StringAttributeConstraintsType, UserAttributeUpdateSettingsType, UserPoolAddOnsType,
-    UserPoolMfaType, UserPoolPolicyType, UserPoolTierType, UserPoolType, UsernameAttributeType,
-    UsernameConfigurationType, VerificationMessageTemplateType, VerifiedAttributeType,
-};
 use saasauth_contract::record::CUSTOM_PREFIX;
-use serde_json::{Map, Value, json};
+use saasauth_model::resource::user_pool::UserPool;
+use saasauth_model::resource::{Live, LogicalId};
+use serde_json::{Value, json};
 
+use super::document::{Document, Hears, Says, text};
 use super::lifecycle::{Change, Lifecycle, each_or_look_for};
-use super::{Aws, Fault, Result, Waiting, Wanted, classify, live, with_arn};
-use saasauth_model::resource::user_pool::{
-    LambdaConfig, SchemaAttribute, SmsConfiguration, UserPool,
-};
-use saasauth_model::resource::{Kind, Live, LogicalId, Owner};
+use super::once::{Answer, unrepeated};
+use super::user_pool_body::{as_it_is, as_live, to_create};
+use super::user_pool_mfa::{self as mfa, Now, Request};
+use super::wait::{DISTRIBUTION, PROPAGATION};
+use super::{Aws, Class, Fault, Result, Waiting, Wanted, classify};
+
+/// What UpdateUserPool, SetUserPoolMfaConfig and the deletes wait for: one change of a pool at a time, and a role
+/// for text messages, which they try out, that isn't known everywhere yet.
+pub(super) const CURES: &[(Class, &str)] = &[
+    (Class::Busy, "the user pool to finish another change"),
+    (
+        Class::Propagation,
+        "IAM to make the role for text messages known",
+    ),
+];
+
+/// Of a role that was there for long nothing is still on its way.
+const ONE_AT_A_TIME: &[(Class, &str)] = &[CURES[0]];
+
+/// AddCustomAttributes takes no more at once (service model).
+const ATTRIBUTES_AT_ONCE: usize = 25;
 
 impl Lifecycle for UserPool<String> {
     async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
         each_or_look_for(
             wanted,
             async |id| aws.read_user_pool(id).await,
-            async |one| aws.find_user_pool(&one.declared).await,
+            async |one| {
+                let name = one.declared["UserPoolName"].as_str().unwrap_or_default();
+                aws.find_user_pool(name).await
+            },
         )
         .await
     }
 
-    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
-        aws.create_user_pool(self).await
+    async fn create(&self, aws: &Aws, _id: &str, waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_user_pool(self, waiting).await
     }
 
-    async fn update(&self, aws: &Aws, change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
-        aws.update_user_pool(self, change.live, change.changed)
+    async fn update(&self, aws: &Aws, change: Change<'_>, waiting: Waiting<'_>) -> Result<()> {
+        aws.update_user_pool(self, change.live, change.changed, waiting)
             .await
     }
 
-    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
-        aws.delete_user_pool(physical_id).await
+    async fn delete(aws: &Aws, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_user_pool(physical_id, waiting).await
     }
 }
 
 impl Aws {
-    /// Looks for a pool of this name with this stage's tags: names are not unique, so the name only
-    /// narrows the search.
-    pub(super) async fn find_user_pool(&self, declared: &Value) -> Result<Option<Live>> {
-        let name = declared["UserPoolName"].as_str().unwrap_or_default();
+    /// The IDs of the pools of this name. Names are not unique, so it only narrows a search.
+    async fn user_pools_named(&self, name: &str) -> Result<Vec<String>> {
+        let mut named = Vec::new();
         let mut token: Option<String> = None;
         loop {
             let page = self
@@ -65,25 +73,49 @@ impl Aws {
                 .set_next_token(token.take())
                 .send()
                 .await?;
-            for pool in page
-                .user_pools()
-                .iter()
-                .filter(|pool| pool.name() == Some(name))
-            {
-                let Some(id) = pool.id() else { continue };
-                let live = self.read_user_pool(id).await?;
-                if live
-                    .as_ref()
-                    .is_some_and(|live| live.owner.as_ref() == Some(self.owner()))
-                {
-                    return Ok(live);
-                }
-            }
+            let pools = page.user_pools().iter();
+            let pools = pools.filter(|pool| pool.name() == Some(name));
+            named.extend(pools.filter_map(|pool| pool.id().map(str::to_owned)));
             token = page.next_token().map(str::to_owned);
             if token.is_none() {
-                return Ok(None);
+                return Ok(named);
             }
         }
+    }
+
+    /// Looks for a pool of this name with this stage's tags.
+    async fn find_user_pool(&self, name: &str) -> Result<Option<Live>> {
+        self.stages_user_pool(name, &[]).await
+    }
+
+    /// The pool of this stage, by what its tags say now: one of this name, or one of `candidates`, IDs that the
+    /// tagging API lists. That lags, by hours even, and goes on listing what is gone (aws-cli#8197), so each is
+    /// looked at, and none is taken for the pool by its word alone.
+    pub async fn stages_user_pool(
+        &self,
+        name: &str,
+        candidates: &[String],
+    ) -> Result<Option<Live>> {
+        let named = self.user_pools_named(name).await?;
+        let mut ours = Vec::new();
+        let others = candidates.iter().filter(|id| !named.contains(id));
+        for id in named.iter().chain(others) {
+            let live = self.read_user_pool(id).await?;
+            ours.extend(live.filter(|live| live.owner.as_ref() == Some(self.owner())));
+        }
+        // One that was renamed is still this stage's, but one of the name comes first.
+        let of_the_name = ours
+            .iter()
+            .filter(|live| live.properties["UserPoolName"] == name)
+            .count();
+        if of_the_name == 1 || ours.len() <= 1 {
+            return Ok(ours.into_iter().next());
+        }
+        let ids = ours.iter().map(|live| format!("`{}`", live.physical_id));
+        Err(Fault::ours(format!(
+            "several user pools carry this stage's tags: {}; delete those that nobody uses, or take the tags off",
+            ids.collect::<Vec<_>>().join(", ")
+        )))
     }
 
     pub(super) async fn read_user_pool(&self, id: &str) -> Result<Option<Live>> {
@@ -91,82 +123,64 @@ impl Aws {
             return Ok(None);
         };
         // DescribeUserPool says whether there is a second factor, but not which.
-        let mfas = match pool.mfa_configuration() {
-            None | Some(UserPoolMfaType::Off) => None,
-            Some(_) => Some(enabled_mfas(&self.mfa_config(id).await?)),
+        let factors = if mfa::is_on(text(&pool, "MfaConfiguration")) {
+            Some(mfa::factors(&self.mfa_config(id).await?))
+        } else {
+            None
         };
-        Ok(Some(as_live(id, &pool, mfas)))
+        Ok(Some(as_live(id, &pool, factors)))
     }
 
-    async fn describe_user_pool(&self, id: &str) -> Result<Option<UserPoolType>> {
-        let answer = self
-            .cognito
-            .describe_user_pool()
-            .user_pool_id(id)
-            .send()
-            .await;
-        let found = classify::found(answer.map_err(Fault::from))?;
-        Ok(found.and_then(|answer| answer.user_pool))
+    pub(super) async fn describe_user_pool(&self, id: &str) -> Result<Option<Document>> {
+        let heard = Hears::default();
+        let request = self.cognito.describe_user_pool().user_pool_id(id);
+        let request = request.customize().interceptor(heard.clone());
+        let found = classify::found(request.send().await.map_err(Fault::from))?;
+        Ok(found.and_then(|_| heard.part("UserPool")))
     }
 
-    async fn mfa_config(&self, id: &str) -> Result<GetUserPoolMfaConfigOutput> {
+    async fn mfa_config(&self, id: &str) -> Result<Document> {
+        let heard = Hears::default();
         let request = self.cognito.get_user_pool_mfa_config().user_pool_id(id);
-        Ok(request.send().await?)
+        request
+            .customize()
+            .interceptor(heard.clone())
+            .send()
+            .await?;
+        Ok(heard.whole())
     }
 
     /// Makes the pool without its triggers, which follow in an update: see the rules of the type.
-    pub(super) async fn create_user_pool(&self, pool: &UserPool<String>) -> Result<Live> {
-        let answer = self
-            .cognito
-            .create_user_pool()
-            .pool_name(&pool.user_pool_name)
-            .user_pool_tier(UserPoolTierType::from(pool.user_pool_tier.as_str()))
-            .deletion_protection(DeletionProtectionType::from(
-                pool.deletion_protection.as_str(),
-            ))
-            .set_username_attributes(enums::<UsernameAttributeType>(
-                pool.username_attributes.as_ref(),
-            ))
-            .set_alias_attributes(enums::<AliasAttributeType>(pool.alias_attributes.as_ref()))
-            .username_configuration(
-                UsernameConfigurationType::builder()
-                    .case_sensitive(pool.username_configuration.case_sensitive)
-                    .build()?,
-            )
-            .set_auto_verified_attributes(enums::<VerifiedAttributeType>(Some(
-                &pool.auto_verified_attributes,
-            )))
-            .set_schema(Some(pool.schema.iter().map(schema_attribute).collect()))
-            .policies(policies(pool, None))
-            .verification_message_template(verification_message_template(pool))
-            .account_recovery_setting(account_recovery_setting(pool)?)
-            .admin_create_user_config(admin_create_user_config(pool, None))
-            .user_attribute_update_settings(user_attribute_update_settings(pool))
-            .email_configuration(email_configuration(pool, None))
-            .set_sms_configuration(pool.sms_configuration.as_ref().map(sms_configuration))
-            .set_user_pool_add_ons(user_pool_add_ons(pool, None)?)
-            .set_lambda_config(
-                pool.lambda_config
-                    .as_ref()
-                    .map(|config| lambda_config(config, None))
-                    .transpose()?,
-            )
-            .set_user_pool_tags(Some(pool.user_pool_tags.clone().into_iter().collect()))
-            .send()
-            .await?;
-        let made = answer
-            .user_pool
-            .unwrap_or_else(|| UserPoolType::builder().build());
-        let id = made
-            .id()
-            .ok_or_else(|| Fault::ours("CreateUserPool answered without an ID"))?
-            .to_owned();
+    pub(super) async fn create_user_pool(
+        &self,
+        pool: &UserPool<String>,
+        waiting: Waiting<'_>,
+    ) -> Result<Live> {
+        let body = to_create(pool);
+        let name = &pool.user_pool_name;
+        let send = async || {
+            let heard = Hears::default();
+            let request = self.cognito.create_user_pool().pool_name(name).customize();
+            let request = request.config_override(unrepeated());
+            let request = request.interceptor(Says::new(&body));
+            let answer = request.interceptor(heard.clone()).send().await;
+            Answer::of(answer.map(|_| heard.part("UserPool").unwrap_or_default()))
+        };
+        let look = async || {
+            let Some(found) = self.find_user_pool(name).await? else {
+                return Ok(None);
+            };
+            self.describe_user_pool(&found.physical_id).await
+        };
+        let made = self.once(waiting, send, look).await?;
+        let id = text(&made, "Id");
+        let id = id.ok_or_else(|| Fault::ours("CreateUserPool answered without an ID"))?;
         // A pool can't be made with a second factor other than text messages: CreateUserPool takes
         // no software-token or email settings.
-        if pool.mfa_configuration != "OFF" {
-            self.set_mfa(&id, pool, None).await?;
+        if let Some(body) = mfa::to_create(id, pool) {
+            self.send(id, &Request::Mfa(body), waiting, CURES).await?;
         }
-        Ok(as_live(&id, &made, None))
+        Ok(as_live(id, &made, None))
     }
 
     pub(super) async fn update_user_pool(
@@ -174,530 +188,246 @@ impl Aws {
         pool: &UserPool<String>,
         live: &Live,
         changed: &BTreeSet<String>,
+        waiting: Waiting<'_>,
     ) -> Result<()> {
         let id = &live.physical_id;
-        let only_mfa = changed
-            .iter()
-            .all(|name| matches!(name.as_str(), "MfaConfiguration" | "EnabledMfas" | "Schema"));
         if changed.contains("Schema") {
             self.add_attributes(id, pool, &live.properties["Schema"])
                 .await?;
         }
-        // A factor is switched off before the text-message role it used goes, and on after the role
-        // it needs has come; UpdateUserPool refuses to turn MFA on by itself without one.
-        if !only_mfa {
-            // Between the plan and now lies a person's yes, or the making of both functions: what
-            // the plan read may be an hour old, and sending that back would undo what others did.
-            let body = self.describe_user_pool(id).await?;
-            let body = body.ok_or_else(|| Fault::ours(format!("user pool `{id}` is gone")))?;
-            self.send_user_pool(id, pool, &body, pool.deletion_protection.as_str())
-                .await?;
+        if changed.iter().all(|name| name == "Schema") {
+            return Ok(());
         }
-        if changed.contains("MfaConfiguration") || changed.contains("EnabledMfas") {
-            let body = self.mfa_config(id).await?;
-            self.set_mfa(id, pool, Some(body)).await?;
+        let Err(fault) = self.bring_to(pool, live, changed, waiting).await else {
+            return Ok(());
+        };
+        // Which steps lie between two sets of factors isn't written down anywhere. With none at all nothing can
+        // disagree, so that is the way left where Cognito refuses the one that always keeps one.
+        let of_factors = ["MFA", "SMS"]
+            .iter()
+            .any(|word| fault.message.contains(word));
+        let refused = fault.code.as_deref() == Some("InvalidParameterException") && of_factors;
+        if !(refused && mfa::concerns(changed) && mfa::is_on(Some(&pool.mfa_configuration))) {
+            return Err(fault);
+        }
+        let before = self.mfa_config(id).await?;
+        if !mfa::is_on(text(&before, "MfaConfiguration")) {
+            return Err(fault);
+        }
+        waiting("Cognito to switch second factors, which takes a moment without any");
+        let mut off = pool.clone();
+        off.mfa_configuration = "OFF".to_owned();
+        off.enabled_mfas = None;
+        let around = async {
+            self.bring_to(&off, live, changed, waiting).await?;
+            self.bring_to(pool, live, changed, waiting).await
+        };
+        if around.await.is_ok() {
+            return Ok(());
+        }
+        // Whatever it was: nobody's second factor stays off because of it. What was refused first is what there is
+        // to put right.
+        let before = Request::Mfa(mfa::as_it_was(id, before));
+        let restored = self.send(id, &before, waiting, CURES).await;
+        Err(match restored {
+            Ok(()) => fault,
+            Err(_) => Fault {
+                message: format!("{} (and its second factor is off now)", fault.message),
+                ..fault
+            },
+        })
+    }
+
+    /// Sends what brings the pool, as it is now, to what is declared.
+    ///
+    /// Between the plan and now lies a person's yes, or the making of both functions: what the plan read may be an
+    /// hour old, and sending that back would undo what others did.
+    async fn bring_to(
+        &self,
+        pool: &UserPool<String>,
+        live: &Live,
+        changed: &BTreeSet<String>,
+        waiting: Waiting<'_>,
+    ) -> Result<()> {
+        let id = &live.physical_id;
+        let now = self.describe_user_pool(id).await?;
+        let now = now.ok_or_else(|| Fault::ours(format!("user pool `{id}` is gone")))?;
+        let factors = match mfa::concerns(changed) {
+            true => Some(self.mfa_config(id).await?),
+            false => None,
+        };
+        let now = Now {
+            id,
+            pool: &now,
+            mfa: factors.as_ref(),
+        };
+        let requests = mfa::to_update_all(now, pool, &live.properties, changed, self.owner());
+        for request in &requests {
+            self.send(id, request, waiting, CURES).await?;
         }
         Ok(())
     }
 
-    async fn send_user_pool(
+    async fn send(
         &self,
         id: &str,
-        pool: &UserPool<String>,
-        body: &UserPoolType,
-        deletion_protection: &str,
+        request: &Request,
+        waiting: Waiting<'_>,
+        cures: &[(Class, &'static str)],
     ) -> Result<()> {
-        self.cognito
-            .update_user_pool()
-            .user_pool_id(id)
-            .pool_name(&pool.user_pool_name)
-            .user_pool_tier(UserPoolTierType::from(pool.user_pool_tier.as_str()))
-            .deletion_protection(DeletionProtectionType::from(deletion_protection))
-            .set_auto_verified_attributes(enums::<VerifiedAttributeType>(Some(
-                &pool.auto_verified_attributes,
-            )))
-            .policies(policies(pool, body.policies()))
-            .verification_message_template(verification_message_template(pool))
-            .set_mfa_configuration(body.mfa_configuration.clone())
-            .account_recovery_setting(account_recovery_setting(pool)?)
-            .admin_create_user_config(admin_create_user_config(
-                pool,
-                body.admin_create_user_config(),
-            ))
-            .user_attribute_update_settings(user_attribute_update_settings(pool))
-            .email_configuration(email_configuration(pool, body.email_configuration()))
-            .set_sms_configuration(match &pool.sms_configuration {
-                Some(sms) => Some(sms_configuration(sms)),
-                None => body.sms_configuration.clone(),
-            })
-            .set_user_pool_add_ons(user_pool_add_ons(pool, body.user_pool_add_ons.as_ref())?)
-            .set_lambda_config(match &pool.lambda_config {
-                Some(config) => Some(lambda_config(config, body.lambda_config())?),
-                None => body.lambda_config.clone(),
-            })
-            .set_user_pool_tags(Some(pool.user_pool_tags.clone().into_iter().collect()))
-            // Not ours, and reset when left out:
-            .set_device_configuration(body.device_configuration.clone())
-            .set_sms_authentication_message(body.sms_authentication_message.clone())
-            .set_key_configuration(body.key_configuration.clone())
-            .set_issuer_configuration(body.issuer_configuration.clone())
-            .set_acr_configuration(body.acr_configuration.clone())
-            .send()
-            .await?;
-        Ok(())
+        self.retry(PROPAGATION, waiting, cures, || async {
+            match request {
+                Request::Pool(body) => {
+                    let request = self.cognito.update_user_pool().user_pool_id(id);
+                    let request = request.customize().interceptor(Says::new(body));
+                    request.send().await?;
+                }
+                Request::Mfa(body) => {
+                    let request = self.cognito.set_user_pool_mfa_config().user_pool_id(id);
+                    let request = request.customize().interceptor(Says::new(body));
+                    request.send().await?;
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn add_attributes(&self, id: &str, pool: &UserPool<String>, live: &Value) -> Result<()> {
-        let there: BTreeSet<&str> = live
+        let there: Vec<&str> = live
             .as_array()
             .into_iter()
             .flatten()
             .filter_map(|one| one["Name"].as_str())
             .collect();
-        let added: Vec<SchemaAttributeType> = pool
+        let added: Vec<_> = pool
             .schema
             .iter()
-            .filter(|attribute| !there.contains(attribute.name.as_str()))
-            .map(schema_attribute)
+            .filter(|attribute| !there.contains(&attribute.name.as_str()))
             .collect();
-        if !added.is_empty() {
-            self.cognito
-                .add_custom_attributes()
-                .user_pool_id(id)
-                .set_custom_attributes(Some(added))
-                .send()
-                .await?;
+        for some in added.chunks(ATTRIBUTES_AT_ONCE) {
+            let mut body = Document::new();
+            body.insert("UserPoolId".to_owned(), json!(id));
+            body.insert("CustomAttributes".to_owned(), json!(some));
+            let request = self.cognito.add_custom_attributes().user_pool_id(id);
+            let request = request.customize().interceptor(Says::new(&body));
+            let Err(fault) = request.send().await.map_err(Fault::from) else {
+                continue;
+            };
+            // Sent again after its answer got lost, it finds its own work.
+            let now = self.describe_user_pool(id).await?.unwrap_or_default();
+            let has = |name: &str| {
+                let attributes = now.get("SchemaAttributes").and_then(Value::as_array);
+                let mut attributes = attributes.into_iter().flatten();
+                attributes.any(|one| {
+                    let there = one["Name"].as_str().unwrap_or_default();
+                    there.strip_prefix(CUSTOM_PREFIX) == Some(name)
+                })
+            };
+            if !some.iter().all(|attribute| has(&attribute.name)) {
+                return Err(fault);
+            }
         }
         Ok(())
     }
 
-    /// Sets which second factors there are; `live` is what was set before, none for a new pool.
-    async fn set_mfa(
-        &self,
-        id: &str,
-        pool: &UserPool<String>,
-        live: Option<GetUserPoolMfaConfigOutput>,
-    ) -> Result<()> {
-        let enabled = |name: &str| {
-            pool.enabled_mfas
-                .iter()
-                .flatten()
-                .any(|factor| factor == name)
-        };
-        let (sms, email, passkeys) = match live {
-            Some(live) => (
-                live.sms_mfa_configuration,
-                live.email_mfa_configuration,
-                live.web_authn_configuration,
-            ),
-            None => (None, None, None),
-        };
-        let sms = match &pool.sms_configuration {
-            Some(ours) if enabled("SMS_MFA") => Some(
-                SmsMfaConfigType::builder()
-                    .sms_configuration(sms_configuration(ours))
-                    .set_sms_authentication_message(
-                        sms.and_then(|sms| sms.sms_authentication_message),
-                    )
-                    .build(),
-            ),
-            _ => None,
-        };
-        // Said in full: one without a message is a setting that reads back as none.
-        let email = enabled("EMAIL_OTP").then(|| {
-            let ours = &pool.verification_message_template;
-            let (subject, message) =
-                email.map_or((None, None), |email| (email.subject, email.message));
-            EmailMfaConfigType::builder()
-                .subject(subject.unwrap_or_else(|| ours.email_subject.clone()))
-                .message(message.unwrap_or_else(|| ours.email_message.clone()))
-                .build()
-        });
-        self.cognito
-            .set_user_pool_mfa_config()
-            .user_pool_id(id)
-            .mfa_configuration(UserPoolMfaType::from(pool.mfa_configuration.as_str()))
-            .set_sms_mfa_configuration(sms)
-            .software_token_mfa_configuration(
-                SoftwareTokenMfaConfigType::builder()
-                    .enabled(enabled("SOFTWARE_TOKEN_MFA"))
-                    .build(),
-            )
-            .set_email_mfa_configuration(email)
-            // Not ours, and gone when left out.
-            .set_web_authn_configuration(passkeys)
-            .send()
-            .await?;
-        Ok(())
-    }
-
-    /// Deletes a pool, its protection first. A domain must be gone already.
-    pub(super) async fn delete_user_pool(&self, id: &str) -> Result<()> {
-        let Some(body) = self.describe_user_pool(id).await? else {
+    /// Deletes a pool, its protection first, and waits for a domain that is on its way out.
+    pub(super) async fn delete_user_pool(&self, id: &str, waiting: Waiting<'_>) -> Result<()> {
+        let Some(now) = self.describe_user_pool(id).await? else {
             return Ok(());
         };
-        if body.deletion_protection() == Some(&DeletionProtectionType::Active) {
-            self.cognito
-                .update_user_pool()
-                .user_pool_id(id)
-                .deletion_protection(DeletionProtectionType::Inactive)
-                // Whole, so that a delete that fails leaves a pool that works.
-                .set_user_pool_tier(body.user_pool_tier.clone())
-                .set_policies(body.policies.clone())
-                .set_lambda_config(body.lambda_config.clone())
-                .set_auto_verified_attributes(body.auto_verified_attributes.clone())
-                .set_verification_message_template(body.verification_message_template.clone())
-                .set_sms_authentication_message(body.sms_authentication_message.clone())
-                .set_user_attribute_update_settings(body.user_attribute_update_settings.clone())
-                .set_mfa_configuration(body.mfa_configuration.clone())
-                .set_device_configuration(body.device_configuration.clone())
-                .set_email_configuration(body.email_configuration.clone())
-                .set_sms_configuration(body.sms_configuration.clone())
-                .set_user_pool_tags(body.user_pool_tags.clone())
-                .set_admin_create_user_config(body.admin_create_user_config.clone())
-                .set_user_pool_add_ons(body.user_pool_add_ons.clone())
-                .set_account_recovery_setting(body.account_recovery_setting.clone())
-                .set_key_configuration(body.key_configuration.clone())
-                .set_issuer_configuration(body.issuer_configuration.clone())
-                .set_acr_configuration(body.acr_configuration.clone())
-                .send()
-                .await?;
+        if text(&now, "DeletionProtection") == Some("ACTIVE") {
+            self.lift_protection(id, &now, waiting).await?;
         }
-        let answer = self
-            .cognito
-            .delete_user_pool()
-            .user_pool_id(id)
-            .send()
-            .await;
-        classify::gone(answer.map_err(Fault::from))
-    }
-}
-
-fn enabled_mfas(config: &GetUserPoolMfaConfigOutput) -> Vec<&'static str> {
-    let software_token = config
-        .software_token_mfa_configuration()
-        .is_some_and(|factor| factor.enabled());
-    [
-        (software_token, "SOFTWARE_TOKEN_MFA"),
-        (config.sms_mfa_configuration().is_some(), "SMS_MFA"),
-        (config.email_mfa_configuration().is_some(), "EMAIL_OTP"),
-    ]
-    .into_iter()
-    .filter_map(|(enabled, name)| enabled.then_some(name))
-    .collect()
-}
-
-fn enums<T: for<'a> From<&'a str>>(values: Option<&Vec<String>>) -> Option<Vec<T>> {
-    values.map(|values| values.iter().map(|value| T::from(value)).collect())
-}
-
-/// Counts of the API are `i32`; ours never come near its end.
-fn int(value: u32) -> i32 {
-    i32::try_from(value).unwrap_or(i32::MAX)
-}
-
-fn schema_attribute(attribute: &SchemaAttribute) -> SchemaAttributeType {
-    SchemaAttributeType::builder()
-        .name(&attribute.name)
-        .attribute_data_type(AttributeDataType::from(
-            attribute.attribute_data_type.as_str(),
-        ))
-        .mutable(attribute.mutable)
-        .required(attribute.required)
-        .set_string_attribute_constraints(attribute.string_attribute_constraints.as_ref().map(
-            |bounds| {
-                StringAttributeConstraintsType::builder()
-                    .set_min_length(bounds.min_length.clone())
-                    .set_max_length(bounds.max_length.clone())
-                    .build()
-            },
-        ))
-        .set_number_attribute_constraints(attribute.number_attribute_constraints.as_ref().map(
-            |bounds| {
-                NumberAttributeConstraintsType::builder()
-                    .set_min_value(bounds.min_value.clone())
-                    .set_max_value(bounds.max_value.clone())
-                    .build()
-            },
-        ))
-        .build()
-}
-
-fn policies(pool: &UserPool<String>, live: Option<&UserPoolPolicyType>) -> UserPoolPolicyType {
-    let ours = &pool.policies.password_policy;
-    UserPoolPolicyType::builder()
-        .password_policy(
-            PasswordPolicyType::builder()
-                .minimum_length(int(ours.minimum_length))
-                .require_lowercase(ours.require_lowercase)
-                .require_uppercase(ours.require_uppercase)
-                .require_numbers(ours.require_numbers)
-                .require_symbols(ours.require_symbols)
-                .temporary_password_validity_days(int(ours.temporary_password_validity_days))
-                .set_password_history_size(ours.password_history_size.map(int).or_else(|| {
-                    live.and_then(UserPoolPolicyType::password_policy)
-                        .and_then(PasswordPolicyType::password_history_size)
-                }))
-                .build(),
-        )
-        .set_sign_in_policy(live.and_then(|live| live.sign_in_policy.clone()))
-        .build()
-}
-
-fn verification_message_template(pool: &UserPool<String>) -> VerificationMessageTemplateType {
-    let ours = &pool.verification_message_template;
-    VerificationMessageTemplateType::builder()
-        .default_email_option(DefaultEmailOptionType::from(
-            ours.default_email_option.as_str(),
-        ))
-        .email_subject(&ours.email_subject)
-        .email_message(&ours.email_message)
-        .email_subject_by_link(&ours.email_subject_by_link)
-        .email_message_by_link(&ours.email_message_by_link)
-        .sms_message(&ours.sms_message)
-        .build()
-}
-
-fn account_recovery_setting(pool: &UserPool<String>) -> Result<AccountRecoverySettingType> {
-    let mut setting = AccountRecoverySettingType::builder();
-    for mechanism in &pool.account_recovery_setting.recovery_mechanisms {
-        setting = setting.recovery_mechanisms(
-            RecoveryOptionType::builder()
-                .name(RecoveryOptionNameType::from(mechanism.name.as_str()))
-                .priority(int(mechanism.priority))
-                .build()?,
-        );
-    }
-    Ok(setting.build())
-}
-
-fn admin_create_user_config(
-    pool: &UserPool<String>,
-    live: Option<&AdminCreateUserConfigType>,
-) -> AdminCreateUserConfigType {
-    AdminCreateUserConfigType::builder()
-        .allow_admin_create_user_only(pool.admin_create_user_config.allow_admin_create_user_only)
-        .set_invite_message_template(live.and_then(|live| live.invite_message_template.clone()))
-        .build()
-}
-
-fn user_attribute_update_settings(pool: &UserPool<String>) -> UserAttributeUpdateSettingsType {
-    let ours = &pool
-        .user_attribute_update_settings
-        .attributes_require_verification_before_update;
-    UserAttributeUpdateSettingsType::builder()
-        .set_attributes_require_verification_before_update(enums::<VerifiedAttributeType>(Some(
-            ours,
-        )))
-        .build()
-}
-
-fn email_configuration(
-    pool: &UserPool<String>,
-    live: Option<&EmailConfigurationType>,
-) -> EmailConfigurationType {
-    let ours = &pool.email_configuration;
-    EmailConfigurationType::builder()
-        .email_sending_account(EmailSendingAccountType::from(
-            ours.email_sending_account.as_str(),
-        ))
-        .set_from(ours.from.clone())
-        .set_source_arn(ours.source_arn.clone())
-        .set_configuration_set(ours.configuration_set.clone())
-        .set_reply_to_email_address(live.and_then(|live| live.reply_to_email_address.clone()))
-        .build()
-}
-
-fn sms_configuration(sms: &SmsConfiguration<String>) -> SmsConfigurationType {
-    SmsConfigurationType::builder()
-        .sns_caller_arn(&sms.sns_caller_arn)
-        .external_id(&sms.external_id)
-        .build()
-}
-
-fn user_pool_add_ons(
-    pool: &UserPool<String>,
-    live: Option<&UserPoolAddOnsType>,
-) -> Result<Option<UserPoolAddOnsType>> {
-    let Some(ours) = &pool.user_pool_add_ons else {
-        return Ok(live.cloned());
-    };
-    let add_ons = UserPoolAddOnsType::builder()
-        .advanced_security_mode(AdvancedSecurityModeType::from(
-            ours.advanced_security_mode.as_str(),
-        ))
-        .set_advanced_security_additional_flows(
-            live.and_then(|live| live.advanced_security_additional_flows.clone()),
-        )
-        .build()?;
-    Ok(Some(add_ons))
-}
-
-/// Ours laid over the live triggers: others, such as CustomMessage, survive.
-fn lambda_config(
-    config: &LambdaConfig<String>,
-    live: Option<&LambdaConfigType>,
-) -> Result<LambdaConfigType> {
-    let ours = &config.pre_token_generation_config;
-    let mut whole = live
-        .cloned()
-        .unwrap_or_else(|| LambdaConfigType::builder().build());
-    whole.post_confirmation = Some(config.post_confirmation.clone());
-    whole.pre_token_generation_config = Some(
-        PreTokenGenerationVersionConfigType::builder()
-            .lambda_arn(&ours.lambda_arn)
-            .lambda_version(PreTokenGenerationLambdaVersionType::from(
-                ours.lambda_version.as_str(),
-            ))
-            .build()?,
-    );
-    // The older field must name the same function, or Cognito refuses the request.
-    whole.pre_token_generation = Some(ours.lambda_arn.clone());
-    Ok(whole)
-}
-
-fn as_live(id: &str, pool: &UserPoolType, mfas: Option<Vec<&'static str>>) -> Live {
-    let tags: BTreeMap<String, String> = pool
-        .user_pool_tags()
-        .into_iter()
-        .flatten()
-        .filter(|(key, _)| !key.starts_with("aws:"))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    let owner = Owner::from_tags(
-        tags.iter()
-            .map(|(key, value)| (key.as_str(), value.as_str())),
-    );
-    let mut properties = json!({
-        "UserPoolName": pool.name(),
-        "UserPoolTier": pool.user_pool_tier().map_or("ESSENTIALS", UserPoolTierType::as_str),
-        "DeletionProtection": pool.deletion_protection().map_or("INACTIVE", DeletionProtectionType::as_str),
-        "UsernameAttributes": pool.username_attributes().iter().map(UsernameAttributeType::as_str).collect::<Vec<_>>(),
-        "AliasAttributes": pool.alias_attributes().iter().map(AliasAttributeType::as_str).collect::<Vec<_>>(),
-        "UsernameConfiguration": {
-            // Pools without the setting are case sensitive: it came later than they did.
-            "CaseSensitive": pool.username_configuration().is_none_or(|config| config.case_sensitive()),
-        },
-        "AutoVerifiedAttributes": pool.auto_verified_attributes().iter().map(VerifiedAttributeType::as_str).collect::<Vec<_>>(),
-        "Schema": pool.schema_attributes().iter().map(schema_as_live).collect::<Vec<_>>(),
-        "MfaConfiguration": pool.mfa_configuration().map_or("OFF", UserPoolMfaType::as_str),
-        "EnabledMfas": mfas,
-        "AccountRecoverySetting": { "RecoveryMechanisms": pool.account_recovery_setting().map(|setting| {
-            setting.recovery_mechanisms().iter().map(|one| json!({
-                "Name": one.name().as_str(), "Priority": one.priority(),
-            })).collect::<Vec<_>>()
-        }).unwrap_or_default() },
-        "AdminCreateUserConfig": {
-            "AllowAdminCreateUserOnly": pool.admin_create_user_config().is_some_and(|config| config.allow_admin_create_user_only()),
-        },
-        "UserAttributeUpdateSettings": {
-            "AttributesRequireVerificationBeforeUpdate": pool.user_attribute_update_settings().map(|settings| {
-                settings.attributes_require_verification_before_update().iter().map(VerifiedAttributeType::as_str).collect::<Vec<_>>()
-            }).unwrap_or_default(),
-        },
-        "UserPoolTags": tags,
-    });
-    let mut set = |name: &str, value: Option<Value>| {
-        if let (Some(value), Some(map)) = (value, properties.as_object_mut()) {
-            map.insert(name.to_owned(), value);
+        match self.delete_unprotected(id, waiting).await {
+            Err(fault) if fault.code.as_deref() == Some("InvalidParameterException") => {
+                if self.keeps_a_domain(id).await? {
+                    return Err(fault);
+                }
+                self.until(
+                    DISTRIBUTION,
+                    waiting,
+                    "the user pool's domain to be taken down",
+                    id,
+                    "let go of its domain",
+                    || async {
+                        match self.delete_unprotected(id, waiting).await {
+                            Ok(()) => Ok(Some(())),
+                            Err(fault)
+                                if fault.code.as_deref() == Some("InvalidParameterException")
+                                    && !self.keeps_a_domain(id).await? =>
+                            {
+                                Ok(None)
+                            }
+                            Err(fault) => Err(fault),
+                        }
+                    },
+                )
+                .await
+            }
+            other => other,
         }
-    };
-    set(
-        "Policies",
-        pool.policies()
-            .and_then(UserPoolPolicyType::password_policy)
-            .map(|policy| {
-                json!({
-                    "PasswordPolicy": {
-                        "MinimumLength": policy.minimum_length(),
-                        "RequireLowercase": policy.require_lowercase(),
-                        "RequireUppercase": policy.require_uppercase(),
-                        "RequireNumbers": policy.require_numbers(),
-                        "RequireSymbols": policy.require_symbols(),
-                        "TemporaryPasswordValidityDays": policy.temporary_password_validity_days(),
-                        // Cognito leaves a history of none out.
-                        "PasswordHistorySize": policy.password_history_size().unwrap_or_default(),
-                    }
-                })
-            }),
-    );
-    set("VerificationMessageTemplate", pool.verification_message_template().map(|message| json!({
-        "DefaultEmailOption": message.default_email_option().map(DefaultEmailOptionType::as_str),
-        "EmailSubject": message.email_subject(),
-        "EmailMessage": message.email_message(),
-        "EmailSubjectByLink": message.email_subject_by_link(),
-        "EmailMessageByLink": message.email_message_by_link(),
-        "SmsMessage": message.sms_message(),
-    })));
-    set("EmailConfiguration", Some(pool.email_configuration().map_or_else(
-        || json!({ "EmailSendingAccount": "COGNITO_DEFAULT" }),
-        |email| json!({
-            "EmailSendingAccount": email.email_sending_account().map_or("COGNITO_DEFAULT", EmailSendingAccountType::as_str),
-            "From": email.from(),
-            "SourceArn": email.source_arn(),
-            "ConfigurationSet": email.configuration_set(),
-        }),
-    )));
-    set(
-        "SmsConfiguration",
-        pool.sms_configuration().map(|sms| {
-            json!({
-                "SnsCallerArn": sms.sns_caller_arn(), "ExternalId": sms.external_id(),
-            })
-        }),
-    );
-    set(
-        "UserPoolAddOns",
-        pool.user_pool_add_ons().map(|add_ons| {
-            json!({
-                "AdvancedSecurityMode": add_ons.advanced_security_mode().as_str(),
-            })
-        }),
-    );
-    set(
-        "LambdaConfig",
-        pool.lambda_config().map(|config| {
-            let mut fields = Map::new();
-            if let Some(arn) = config.post_confirmation() {
-                fields.insert("PostConfirmation".to_owned(), json!(arn));
-            }
-            if let Some(token) = config.pre_token_generation_config() {
-                fields.insert("PreTokenGenerationConfig".to_owned(), json!({
-                "LambdaArn": token.lambda_arn(), "LambdaVersion": token.lambda_version().as_str(),
-            }));
-            }
-            Value::Object(fields)
-        }),
-    );
-    let mut found = with_arn(live(Kind::UserPool, id, properties), pool.arn());
-    found.owner = owner;
-    found
-}
+    }
 
-fn schema_as_live(attribute: &SchemaAttributeType) -> Value {
-    let name = attribute.name().unwrap_or_default();
-    let mut schema = json!({
-        // Cognito answers with the prefix it adds to our names.
-        "Name": name.strip_prefix(CUSTOM_PREFIX).unwrap_or(name),
-        "AttributeDataType": attribute.attribute_data_type().map(AttributeDataType::as_str),
-        "Mutable": attribute.mutable().unwrap_or(true),
-        "Required": attribute.required().unwrap_or(false),
-    });
-    if let Some(bounds) = attribute.string_attribute_constraints() {
-        schema["StringAttributeConstraints"] =
-            json!({ "MinLength": bounds.min_length(), "MaxLength": bounds.max_length() });
+    async fn delete_unprotected(&self, id: &str, waiting: Waiting<'_>) -> Result<()> {
+        let request = self.cognito.delete_user_pool().user_pool_id(id);
+        let deleted = self.retry(PROPAGATION, waiting, CURES, || {
+            let request = request.clone();
+            async { Ok(request.send().await?) }
+        });
+        classify::gone(deleted.await)
     }
-    if let Some(bounds) = attribute.number_attribute_constraints() {
-        schema["NumberAttributeConstraints"] =
-            json!({ "MinValue": bounds.min_value(), "MaxValue": bounds.max_value() });
+
+    async fn lift_protection(&self, id: &str, now: &Document, waiting: Waiting<'_>) -> Result<()> {
+        let lifted = |mut body: Document| {
+            body.insert("DeletionProtection".to_owned(), json!("INACTIVE"));
+            Request::Pool(body)
+        };
+        // Whole, so that a delete that fails leaves a pool that works.
+        let whole = lifted(as_it_is(id, now));
+        match self.send(id, &whole, waiting, ONE_AT_A_TIME).await {
+            // The role for text messages is gone, and every update of the pool tries it out.
+            Err(fault) if fault.class == Class::Propagation => {
+                let verifies_phones = now
+                    .get("AutoVerifiedAttributes")
+                    .and_then(Value::as_array)
+                    .is_some_and(|names| names.iter().any(|name| name == "phone_number"));
+                if mfa::is_on(text(now, "MfaConfiguration")) && !verifies_phones {
+                    let off = mfa::off(id, None);
+                    self.send(id, &Request::Mfa(off), waiting, ONE_AT_A_TIME)
+                        .await?;
+                }
+                let rest = lifted(mfa::without_sms(id, now));
+                self.send(id, &rest, waiting, ONE_AT_A_TIME).await
+            }
+            other => other,
+        }
     }
-    schema
+
+    /// Whether a domain hangs from the pool that nobody is taking down.
+    async fn keeps_a_domain(&self, id: &str) -> Result<bool> {
+        let Some(now) = self.describe_user_pool(id).await? else {
+            return Ok(false);
+        };
+        for name in ["Domain", "CustomDomain"] {
+            let Some(domain) = text(&now, name) else {
+                continue;
+            };
+            if self.is_standing(id, domain).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::replay::{self, ok};
+    use crate::aws::live;
+    use crate::aws::replay::{self, error, ok};
+    use crate::aws::wait::UNWATCHED;
+    use saasauth_model::resource::Kind;
 
     fn declared() -> UserPool<String> {
         let pool = json!({
@@ -748,7 +478,7 @@ mod tests {
         let (aws, replay) = replay::aws([ok(planned), ok(now), ok(json!({}))]);
         let live = aws.read_user_pool("p").await.expect("answered");
         let live = live.expect("it is there");
-        aws.update_user_pool(&declared(), &live, &changed(["Policies"]))
+        aws.update_user_pool(&declared(), &live, &changed(["Policies"]), UNWATCHED)
             .await
             .expect("updated");
         let sent = replay.finish();
@@ -772,8 +502,11 @@ mod tests {
             "Policies": { "SignInPolicy": { "AllowedFirstAuthFactors": ["PASSWORD"] } },
         } });
         let (aws, replay) = replay::aws([ok(made), ok(json!({})), ok(now), ok(json!({}))]);
-        let live = aws.create_user_pool(&declared()).await.expect("made");
-        aws.update_user_pool(&declared(), &live, &changed(["LambdaConfig"]))
+        let live = aws
+            .create_user_pool(&declared(), UNWATCHED)
+            .await
+            .expect("made");
+        aws.update_user_pool(&declared(), &live, &changed(["LambdaConfig"]), UNWATCHED)
             .await
             .expect("updated");
         let sent = replay.finish();
@@ -788,20 +521,29 @@ mod tests {
     async fn switching_a_factor_keeps_passkeys_and_messages_of_others() {
         let passkeys = json!({ "RelyingPartyId": "acme.com", "UserVerification": "required" });
         let email = json!({ "Subject": "Theirs", "Message": "{####} is it" });
+        let pool = json!({ "UserPool": {
+            "Id": "p", "Name": "acme-dev-users", "MfaConfiguration": "ON",
+        } });
         let now = json!({
             "MfaConfiguration": "ON",
             "EmailMfaConfiguration": email,
             "WebAuthnConfiguration": passkeys,
         });
-        let (aws, replay) = replay::aws([ok(now), ok(json!({}))]);
+        let (aws, replay) = replay::aws([ok(pool), ok(now), ok(json!({}))]);
         let live = live(Kind::UserPool, "p", json!({}));
-        aws.update_user_pool(&declared(), &live, &changed(["MfaConfiguration"]))
-            .await
-            .expect("updated");
+        aws.update_user_pool(
+            &declared(),
+            &live,
+            &changed(["MfaConfiguration"]),
+            UNWATCHED,
+        )
+        .await
+        .expect("updated");
         let sent = replay.finish();
-        assert_eq!(sent[1].body["MfaConfiguration"], "OPTIONAL");
-        assert_eq!(sent[1].body["WebAuthnConfiguration"], passkeys);
-        assert_eq!(sent[1].body["EmailMfaConfiguration"], email);
+        assert_eq!(sent[2].what, "SetUserPoolMfaConfig");
+        assert_eq!(sent[2].body["MfaConfiguration"], "OPTIONAL");
+        assert_eq!(sent[2].body["WebAuthnConfiguration"], passkeys);
+        assert_eq!(sent[2].body["EmailMfaConfiguration"], email);
     }
 
     #[tokio::test]
@@ -814,10 +556,299 @@ mod tests {
         let (aws, replay) = replay::aws([gone]);
         let live = live(Kind::UserPool, "p", json!({}));
         let fault = aws
-            .update_user_pool(&declared(), &live, &changed(["Policies"]))
+            .update_user_pool(&declared(), &live, &changed(["Policies"]), UNWATCHED)
             .await
             .expect_err("there is nothing to update");
         assert_eq!(fault.message, "user pool `p` is gone");
         assert_eq!(replay.operations(), ["DescribeUserPool"]);
+    }
+
+    fn ours(id: &str) -> (u16, String) {
+        ok(json!({ "UserPool": {
+            "Id": id,
+            "Name": "acme-dev-users",
+            "UserPoolTags": { "saasauth:project": "acme", "saasauth:stage": "dev" },
+        } }))
+    }
+
+    fn listed(ids: &[&str]) -> (u16, String) {
+        let pools: Vec<Value> = ids
+            .iter()
+            .map(|id| json!({ "Id": id, "Name": "acme-dev-users" }))
+            .collect();
+        ok(json!({ "UserPools": pools }))
+    }
+
+    fn gone() -> (u16, String) {
+        error(
+            400,
+            "ResourceNotFoundException",
+            "User pool does not exist.",
+        )
+    }
+
+    fn lost() -> (u16, String) {
+        error(500, "InternalErrorException", "an answer that says nothing")
+    }
+
+    fn without_mfa() -> UserPool<String> {
+        UserPool {
+            mfa_configuration: "OFF".to_owned(),
+            enabled_mfas: None,
+            ..declared()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pool_whose_answer_was_lost_is_found_and_not_made_twice() {
+        // The list lags, and names are not unique.
+        let (aws, replay) = replay::aws([
+            lost(),
+            listed(&[]),
+            listed(&["theirs", "p"]),
+            ok(json!({ "UserPool": { "Id": "theirs", "Name": "acme-dev-users" } })),
+            ours("p"),
+            ours("p"),
+        ]);
+        let made = aws.create_user_pool(&without_mfa(), UNWATCHED).await;
+        assert_eq!(made.expect("found").physical_id, "p");
+        let creates = replay.operations();
+        let creates = creates.iter().filter(|what| *what == "CreateUserPool");
+        assert_eq!(creates.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_pool_that_was_not_made_is_made_once_that_is_known() {
+        let not_there = std::iter::repeat_with(|| listed(&[])).take(4);
+        let answers = std::iter::once(lost()).chain(not_there).chain([ours("p")]);
+        let (aws, replay) = replay::aws(answers);
+        let made = aws.create_user_pool(&without_mfa(), UNWATCHED).await;
+        assert_eq!(made.expect("made").physical_id, "p");
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn a_pool_waits_for_the_role_it_sends_text_messages_through() {
+        let unknown = error(
+            400,
+            "InvalidSmsRoleTrustRelationshipException",
+            "Role does not have a trust relationship allowing Cognito to assume the role",
+        );
+        let slow = error(400, "TooManyRequestsException", "Too many requests");
+        let (aws, replay) = replay::aws([unknown, slow, ours("p")]);
+        let made = aws.create_user_pool(&without_mfa(), UNWATCHED).await;
+        assert_eq!(made.expect("made").physical_id, "p");
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn a_refused_pool_is_said_at_once() {
+        let refused = error(400, "InvalidParameterException", "no");
+        let (aws, replay) = replay::aws([refused]);
+        let made = aws.create_user_pool(&without_mfa(), UNWATCHED).await;
+        assert_eq!(made.expect_err("refused").message, "no");
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn the_word_of_the_tagging_api_is_looked_into() {
+        // Listed by tag: one that is gone, and one that lost its tags.
+        let untagged = ok(json!({ "UserPool": { "Id": "other", "Name": "x" } }));
+        let (aws, replay) = replay::aws([listed(&["p"]), ours("p"), gone(), untagged]);
+        let candidates = ["stale".to_owned(), "other".to_owned(), "p".to_owned()];
+        let found = aws.stages_user_pool("acme-dev-users", &candidates).await;
+        assert_eq!(found.expect("looked").expect("there").physical_id, "p");
+        replay.finish();
+
+        let (aws, replay) = replay::aws([listed(&["p", "q"]), ours("p"), ours("q")]);
+        let found = aws.stages_user_pool("acme-dev-users", &[]).await;
+        let message = found.expect_err("which?").message;
+        assert!(message.contains("`p`, `q`"), "{message}");
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn attributes_go_in_lots_and_a_lost_answer_is_no_failure() {
+        let mut pool = without_mfa();
+        pool.schema = (0..30)
+            .map(|number| {
+                let attribute = json!({
+                    "Name": format!("a{number}"), "AttributeDataType": "String",
+                    "Mutable": true, "Required": false,
+                });
+                serde_json::from_value(attribute).expect("an attribute")
+            })
+            .collect();
+        let exists = error(
+            400,
+            "InvalidParameterException",
+            "custom:a25: Attribute already exists",
+        );
+        let there: Vec<Value> = (0..30)
+            .map(|n| json!({ "Name": format!("custom:a{n}") }))
+            .collect();
+        let described = ok(json!({ "UserPool": { "SchemaAttributes": there } }));
+        let (aws, replay) = replay::aws([ok(json!({})), exists.clone(), described]);
+        let live = live(Kind::UserPool, "p", json!({ "Schema": [] }));
+        aws.update_user_pool(&pool, &live, &changed(["Schema"]), UNWATCHED)
+            .await
+            .expect("they are there");
+        let sent = replay.finish();
+        let lots = |at: usize| sent[at].body["CustomAttributes"].as_array().map(Vec::len);
+        assert_eq!((lots(0), lots(1)), (Some(25), Some(5)));
+
+        let absent = ok(json!({ "UserPool": { "SchemaAttributes": [] } }));
+        let (aws, replay) = replay::aws([exists, absent]);
+        let refused = aws
+            .update_user_pool(&pool, &live, &changed(["Schema"]), UNWATCHED)
+            .await;
+        refused.expect_err("they are not there");
+        replay.finish();
+    }
+
+    fn protected(more: Value) -> (u16, String) {
+        let mut pool = json!({
+            "Id": "p", "Name": "acme-dev-users", "DeletionProtection": "ACTIVE",
+            "LambdaConfig": { "CustomMessage": "arn:theirs" },
+            "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true, "UnusedAccountValidityDays": 7 },
+        });
+        for (name, value) in more.as_object().expect("members") {
+            pool[name] = value.clone();
+        }
+        ok(json!({ "UserPool": pool }))
+    }
+
+    #[tokio::test]
+    async fn the_protection_is_lifted_by_a_whole_body() {
+        let (aws, replay) = replay::aws([protected(json!({})), ok(json!({})), ok(json!({}))]);
+        aws.delete_user_pool("p", UNWATCHED).await.expect("deleted");
+        let sent = replay.finish();
+        let body = &sent[1].body;
+        assert_eq!(body["DeletionProtection"], "INACTIVE");
+        assert_eq!(body["LambdaConfig"]["CustomMessage"], "arn:theirs");
+        let admin = json!({ "AllowAdminCreateUserOnly": true });
+        assert_eq!(body["AdminCreateUserConfig"], admin);
+        assert_eq!(sent[2].what, "DeleteUserPool");
+    }
+
+    #[tokio::test]
+    async fn a_pool_whose_role_for_text_messages_is_gone_is_deleted_all_the_same() {
+        let role_is_gone = || {
+            error(
+                400,
+                "InvalidSmsRoleAccessPolicyException",
+                "Role does not have permission to publish with SNS",
+            )
+        };
+        let sms = json!({ "SnsCallerArn": "arn:aws:iam::1:role/gone", "ExternalId": "x" });
+        let by_phone = protected(json!({
+            "SmsConfiguration": sms, "MfaConfiguration": "ON",
+            "AutoVerifiedAttributes": ["phone_number"],
+        }));
+        let done = || ok(json!({}));
+        let (aws, replay) = replay::aws([by_phone, role_is_gone(), done(), done()]);
+        aws.delete_user_pool("p", UNWATCHED).await.expect("deleted");
+        let sent = replay.finish();
+        let body = &sent[2].body;
+        assert_eq!(body["DeletionProtection"], "INACTIVE");
+        assert_eq!(body["MfaConfiguration"], "OFF");
+        assert_eq!(body["SmsConfiguration"], Value::Null);
+        assert_eq!(body["AutoVerifiedAttributes"], json!([]));
+
+        // Where no phone is verified, the second factor goes by itself first.
+        let by_mail = protected(json!({ "SmsConfiguration": sms, "MfaConfiguration": "ON" }));
+        let (aws, replay) = replay::aws([by_mail, role_is_gone(), done(), done(), done()]);
+        aws.delete_user_pool("p", UNWATCHED).await.expect("deleted");
+        let sent = replay.finish();
+        assert_eq!(sent[2].what, "SetUserPoolMfaConfig");
+        assert_eq!(
+            sent[2].body,
+            json!({ "UserPoolId": "p", "MfaConfiguration": "OFF" })
+        );
+    }
+
+    #[tokio::test]
+    async fn a_pool_waits_for_a_domain_that_is_on_its_way_out() {
+        let unprotected =
+            || ok(json!({ "UserPool": { "Id": "p", "CustomDomain": "auth.acme.com" } }));
+        let refused = || {
+            error(
+                400,
+                "InvalidParameterException",
+                "User pool cannot be deleted. It has a domain configured that should be deleted first.",
+            )
+        };
+        let domain = |status: &str| {
+            ok(json!({ "DomainDescription": {
+                "Domain": "auth.acme.com", "UserPoolId": "p", "Status": status,
+            } }))
+        };
+        let (aws, replay) = replay::aws([
+            unprotected(),
+            refused(),
+            unprotected(),
+            domain("DELETING"),
+            refused(),
+            unprotected(),
+            domain("DELETING"),
+            ok(json!({})),
+        ]);
+        aws.delete_user_pool("p", UNWATCHED).await.expect("deleted");
+        replay.finish();
+
+        let (aws, replay) =
+            replay::aws([unprotected(), refused(), unprotected(), domain("ACTIVE")]);
+        let kept = aws.delete_user_pool("p", UNWATCHED).await;
+        let kept = kept.expect_err("somebody else's domain");
+        assert!(kept.message.contains("should be deleted first"), "{kept}");
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn a_second_factor_does_not_stay_off_because_a_change_is_refused() {
+        let pool = || ok(json!({ "UserPool": { "Id": "p", "MfaConfiguration": "ON" } }));
+        let before = || {
+            ok(json!({
+                "MfaConfiguration": "ON",
+                "SoftwareTokenMfaConfiguration": { "Enabled": true },
+            }))
+        };
+        let refused = || {
+            error(
+                400,
+                "InvalidParameterException",
+                "Invalid MFA configuration given",
+            )
+        };
+        let done = || ok(json!({}));
+        let off = ok(json!({ "UserPool": { "Id": "p", "MfaConfiguration": "OFF" } }));
+        let (aws, replay) = replay::aws([
+            pool(),
+            before(),
+            refused(),
+            // Around by way of none, which is refused as well,
+            before(),
+            pool(),
+            before(),
+            done(),
+            off,
+            ok(json!({ "MfaConfiguration": "OFF" })),
+            refused(),
+            // so it is as it was.
+            done(),
+        ]);
+        let live = live(Kind::UserPool, "p", json!({}));
+        let result = aws
+            .update_user_pool(&declared(), &live, &changed(["EnabledMfas"]), UNWATCHED)
+            .await;
+        assert_eq!(
+            result.expect_err("refused").message,
+            "Invalid MFA configuration given"
+        );
+        let sent = replay.finish();
+        let last = &sent[sent.len() - 1];
+        assert_eq!(last.what, "SetUserPoolMfaConfig");
+        assert_eq!(last.body["MfaConfiguration"], "ON");
+        assert_eq!(last.body["SoftwareTokenMfaConfiguration"]["Enabled"], true);
     }
 }

@@ -1,75 +1,77 @@
 //! `AWS::Cognito::UserPoolClient`. Its physical ID is `POOL|CLIENT`.
+//!
+//! UpdateUserPoolClient sets what it isn't told to its default (its API reference), so its body is whole: what was
+//! read just before, with ours laid over it.
 
-use aws_sdk_cognitoidentityprovider::types::{
-    ExplicitAuthFlowsType, OAuthFlowType, PreventUserExistenceErrorTypes, TimeUnitsType,
-    TokenValidityUnitsType, UserPoolClientType,
-};
 use serde_json::{Value, json};
 
-use super::lifecycle::{Change, Lifecycle, each_or_look_for};
+use super::document::{Document, Hears, Says, is_empty, laid_over, text};
+use super::lifecycle::{Change, Lifecycle, each_wanted};
+use super::once::{Answer, unrepeated};
+use super::user_pool::CURES;
+use super::wait::PROPAGATION;
 use super::{Aws, Fault, Result, Waiting, Wanted, classify, live, parts};
 use saasauth_model::resource::{Kind, Live, LogicalId, UserPoolClient};
 
-/// Puts every setting of a client on a create or an update: two builders of the SDK with the same
-/// methods and no trait in common. One list keeps them from drifting apart.
-macro_rules! settings {
-    ($request:expr, $client:expr) => {{
-        let client: &UserPoolClient<String> = $client;
-        $request
-            .client_name(&client.client_name)
-            .set_explicit_auth_flows(Some(auth_flows(client)))
-            .allowed_o_auth_flows_user_pool_client(client.allowed_oauth_flows_user_pool_client)
-            .set_allowed_o_auth_flows(some(oauth_flows(client)))
-            .set_allowed_o_auth_scopes(some(client.allowed_oauth_scopes.clone()))
-            .set_callback_urls(some(client.callback_urls.clone()))
-            .set_logout_urls(some(client.logout_urls.clone()))
-            .set_supported_identity_providers(Some(client.supported_identity_providers.clone()))
-            .set_read_attributes(client.read_attributes.clone())
-            .set_write_attributes(client.write_attributes.clone())
-            .access_token_validity(int(client.access_token_validity))
-            .id_token_validity(int(client.id_token_validity))
-            .refresh_token_validity(int(client.refresh_token_validity))
-            .token_validity_units(units(client))
-            .prevent_user_existence_errors(prevent(client))
-            .enable_token_revocation(client.enable_token_revocation)
-    }};
-}
+/// Members of UpdateUserPoolClient that are sent back as they were found, unless they are declared: reset when left
+/// out.
+const THEIRS: [&str; 7] = [
+    "AnalyticsConfiguration",
+    "AuthSessionValidity",
+    "RefreshTokenRotation",
+    "EnablePropagateAdditionalUserContextData",
+    // Must be one of the callback URLs, so it goes when its URL does.
+    "DefaultRedirectURI",
+    // Not declared for machines.
+    "ReadAttributes",
+    "WriteAttributes",
+];
+
+/// Stays as it is when left out (its documentation), and said `false` it deletes a secret for good.
+#[cfg(test)]
+const LEFT: &str = "PublishSecretsInAWSSecretsManager";
+
+/// The flow that Cognito refuses beside refresh token rotation, which takes its place (its guide). Where others
+/// switched that on, what is declared is there in the newer way.
+const REFRESH: &str = "ALLOW_REFRESH_TOKEN_AUTH";
+
+/// Lists that the API doesn't take empty; left out of a whole body they become so.
+const NEVER_EMPTY: [&str; 4] = [
+    "AllowedOAuthFlows",
+    "AllowedOAuthScopes",
+    "CallbackURLs",
+    "LogoutURLs",
+];
+
+/// Members of CreateUserPoolClient alone.
+const AT_CREATION: &str = "GenerateSecret";
 
 impl Lifecycle for UserPoolClient<String> {
     async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
-        each_or_look_for(
-            wanted,
-            async |id| aws.read_user_pool_client(id).await,
-            async |one| aws.find_user_pool_client(&one.declared).await,
-        )
+        each_wanted(wanted, async |one| {
+            let mut live = match one.known_id() {
+                Some(id) => aws.read_user_pool_client(&id).await?,
+                None => aws.find_user_pool_client(&one.declared).await?,
+            };
+            if let Some(live) = &mut live {
+                read_rotation(&mut live.properties, &one.declared);
+            }
+            Ok(live)
+        })
         .await
     }
 
-    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
-        aws.create_user_pool_client(self).await
+    async fn create(&self, aws: &Aws, _id: &str, waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_user_pool_client(self, waiting).await
     }
 
-    async fn update(&self, aws: &Aws, change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
-        aws.update_user_pool_client(self, change.live).await
+    async fn update(&self, aws: &Aws, change: Change<'_>, waiting: Waiting<'_>) -> Result<()> {
+        aws.update_user_pool_client(self, change.live, waiting)
+            .await
     }
 
-    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
-        aws.delete_user_pool_client(physical_id).await
-    }
-}
-
-/// A client as Cognito describes it.
-struct Client {
-    /// Without its secret.
-    body: UserPoolClientType,
-    has_secret: bool,
-}
-
-impl Client {
-    /// Forgets the secret at once: all that is ours to know is whether there is one.
-    fn without_secret(mut body: UserPoolClientType) -> Self {
-        let has_secret = body.client_secret.take().is_some();
-        Self { body, has_secret }
+    async fn delete(aws: &Aws, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_user_pool_client(physical_id, waiting).await
     }
 }
 
@@ -110,173 +112,187 @@ impl Aws {
 
     pub(super) async fn read_user_pool_client(&self, physical_id: &str) -> Result<Option<Live>> {
         let client = self.describe_user_pool_client(physical_id).await?;
-        Ok(client.as_ref().map(client_as_live))
+        Ok(client.map(as_live))
     }
 
     async fn describe_user_pool_client(&self, physical_id: &str) -> Result<Option<Client>> {
         let (pool, id) = parts(physical_id);
-        let answer = self
-            .cognito
-            .describe_user_pool_client()
-            .user_pool_id(pool)
-            .client_id(id)
-            .send()
-            .await;
-        let found = classify::found(answer.map_err(Fault::from))?;
-        Ok(found
-            .and_then(|answer| answer.user_pool_client)
-            .map(Client::without_secret))
+        let heard = Hears::default();
+        let request = self.cognito.describe_user_pool_client();
+        let request = request.user_pool_id(pool).client_id(id);
+        let request = request.customize().interceptor(heard.clone());
+        let found = classify::found(request.send().await.map_err(Fault::from))?;
+        Ok(found.and_then(|_| heard.part("UserPoolClient").map(Client::without_secret)))
     }
 
     pub(super) async fn create_user_pool_client(
         &self,
         client: &UserPoolClient<String>,
+        waiting: Waiting<'_>,
     ) -> Result<Live> {
-        let request = self
-            .cognito
-            .create_user_pool_client()
-            .user_pool_id(&client.user_pool_id)
-            .generate_secret(client.generate_secret);
-        let answer = settings!(request, client).send().await?;
-        let made = answer
-            .user_pool_client
-            .ok_or_else(|| Fault::ours("CreateUserPoolClient answered without a client"))?;
-        Ok(client_as_live(&Client::without_secret(made)))
+        let body = to_create(client);
+        let declared =
+            json!({ "UserPoolId": client.user_pool_id, "ClientName": client.client_name });
+        let send = async || {
+            let heard = Hears::default();
+            let request = self.cognito.create_user_pool_client();
+            let request = request.user_pool_id(&client.user_pool_id);
+            let request = request.client_name(&client.client_name).customize();
+            let request = request.config_override(unrepeated());
+            let request = request.interceptor(Says::new(&body));
+            let answer = request.interceptor(heard.clone()).send().await;
+            let made = answer.map(|_| heard.part("UserPoolClient").unwrap_or_default());
+            Answer::of(made.map(|made| as_live(Client::without_secret(made))))
+        };
+        let look = async || self.find_user_pool_client(&declared).await;
+        let made = self.once(waiting, send, look).await?;
+        if parts(&made.physical_id).1.is_empty() {
+            return Err(Fault::ours("CreateUserPoolClient answered without an ID"));
+        }
+        Ok(made)
     }
 
-    /// UpdateUserPoolClient resets what a request omits, so neighbours are sent along, as they are at
-    /// this moment: what the plan read may be as old as a person took to say yes.
+    /// Neighbours are sent along as they are at this moment: what the plan read may be as old as a person took to
+    /// say yes.
     pub(super) async fn update_user_pool_client(
         &self,
         client: &UserPoolClient<String>,
         live: &Live,
+        waiting: Waiting<'_>,
     ) -> Result<()> {
         let (pool, id) = parts(&live.physical_id);
-        let Client { body, .. } = self
+        let now = self
             .describe_user_pool_client(&live.physical_id)
             .await?
             .ok_or_else(|| Fault::ours(format!("client `{id}` is gone")))?;
-        let request = self
-            .cognito
-            .update_user_pool_client()
-            .user_pool_id(pool)
-            .client_id(id);
-        settings!(request, client)
-            // Not ours, and reset when left out:
-            .set_analytics_configuration(body.analytics_configuration)
-            .set_auth_session_validity(body.auth_session_validity)
-            .set_refresh_token_rotation(body.refresh_token_rotation)
-            .set_enable_propagate_additional_user_context_data(
-                body.enable_propagate_additional_user_context_data,
-            )
-            // Must be one of the callback URLs, so it goes when its URL does.
-            .set_default_redirect_uri(
-                body.default_redirect_uri
-                    .filter(|uri| client.callback_urls.contains(uri)),
-            )
-            .send()
-            .await?;
+        let body = to_update(id, client, &now.body);
+        self.retry(PROPAGATION, waiting, CURES, || async {
+            let request = self.cognito.update_user_pool_client();
+            let request = request.user_pool_id(pool).client_id(id);
+            let request = request.customize().interceptor(Says::new(&body));
+            Ok(request.send().await?)
+        })
+        .await?;
         Ok(())
     }
 
-    pub(super) async fn delete_user_pool_client(&self, physical_id: &str) -> Result<()> {
+    pub(super) async fn delete_user_pool_client(
+        &self,
+        physical_id: &str,
+        waiting: Waiting<'_>,
+    ) -> Result<()> {
         let (pool, id) = parts(physical_id);
-        let answer = self
-            .cognito
-            .delete_user_pool_client()
-            .user_pool_id(pool)
-            .client_id(id)
-            .send()
-            .await;
-        classify::gone(answer.map_err(Fault::from))
+        let request = self.cognito.delete_user_pool_client();
+        let request = request.user_pool_id(pool).client_id(id);
+        let deleted = self.retry(PROPAGATION, waiting, CURES, || {
+            let request = request.clone();
+            async { Ok(request.send().await?) }
+        });
+        classify::gone(deleted.await)
     }
 }
 
-pub(super) fn int(value: u32) -> i32 {
-    i32::try_from(value).unwrap_or(i32::MAX)
+/// A client as Cognito describes it.
+struct Client {
+    /// Without its secret.
+    body: Document,
+    has_secret: bool,
 }
 
-/// The API takes no empty lists here; leaving the field out of a whole body empties it.
-fn some<T>(values: Vec<T>) -> Option<Vec<T>> {
-    (!values.is_empty()).then_some(values)
+impl Client {
+    /// Forgets the secret at once: all that is ours to know is whether there is one. It may be kept in Secrets
+    /// Manager, and then its ARN is answered in its stead.
+    fn without_secret(mut body: Document) -> Self {
+        let secret = body.remove("ClientSecret").is_some();
+        Self {
+            has_secret: secret || body.contains_key("ClientSecretArn"),
+            body,
+        }
+    }
 }
 
-fn auth_flows(client: &UserPoolClient<String>) -> Vec<ExplicitAuthFlowsType> {
-    client
-        .explicit_auth_flows
-        .iter()
-        .map(|flow| flow.as_str().into())
-        .collect()
+fn declared(client: &UserPoolClient<String>) -> Document {
+    // Text, numbers, booleans, lists and maps: it always has a spelling.
+    let Ok(Value::Object(mut declared)) = serde_json::to_value(client) else {
+        return Document::new();
+    };
+    declared.retain(|name, value| !NEVER_EMPTY.contains(&name.as_str()) || !is_empty(value));
+    declared
 }
 
-fn oauth_flows(client: &UserPoolClient<String>) -> Vec<OAuthFlowType> {
-    client
-        .allowed_oauth_flows
-        .iter()
-        .map(|flow| flow.as_str().into())
-        .collect()
+/// CreateUserPoolClient's body.
+fn to_create(client: &UserPoolClient<String>) -> Document {
+    declared(client)
 }
 
-fn prevent(client: &UserPoolClient<String>) -> PreventUserExistenceErrorTypes {
-    client.prevent_user_existence_errors.as_str().into()
+/// UpdateUserPoolClient's body.
+fn to_update(id: &str, client: &UserPoolClient<String>, now: &Document) -> Document {
+    let mut ours = declared(client);
+    ours.remove(AT_CREATION);
+    let mut body = Document::new();
+    for name in THEIRS {
+        if let Some(value) = now.get(name).filter(|value| !is_empty(value)) {
+            body.insert(name.to_owned(), value.clone());
+        }
+    }
+    let redirect = text(&body, "DefaultRedirectURI").map(str::to_owned);
+    if redirect.is_some_and(|uri| !client.callback_urls.contains(&uri)) {
+        body.remove("DefaultRedirectURI");
+    }
+    body.extend(ours);
+    if rotates(body.get("RefreshTokenRotation"))
+        && let Some(Value::Array(flows)) = body.get_mut("ExplicitAuthFlows")
+    {
+        flows.retain(|flow| flow != REFRESH);
+    }
+    body.insert("ClientId".to_owned(), json!(id));
+    body
 }
 
-fn units(client: &UserPoolClient<String>) -> TokenValidityUnitsType {
-    let units = &client.token_validity_units;
-    TokenValidityUnitsType::builder()
-        .access_token(TimeUnitsType::from(units.access_token.as_str()))
-        .id_token(TimeUnitsType::from(units.id_token.as_str()))
-        .refresh_token(TimeUnitsType::from(units.refresh_token.as_str()))
-        .build()
+fn rotates(rotation: Option<&Value>) -> bool {
+    rotation.is_some_and(|rotation| rotation["Feature"] == "ENABLED")
 }
 
-fn client_as_live(client: &Client) -> Live {
+fn read_rotation(live: &mut Value, declared: &Value) {
+    let wants = declared["ExplicitAuthFlows"].as_array();
+    let wants = wants.is_some_and(|flows| flows.iter().any(|flow| flow == REFRESH));
+    if wants
+        && rotates(live.get("RefreshTokenRotation"))
+        && let Some(flows) = live["ExplicitAuthFlows"].as_array_mut()
+        && flows.iter().all(|flow| flow != REFRESH)
+    {
+        flows.push(json!(REFRESH));
+    }
+}
+
+fn as_live(client: Client) -> Live {
+    let Client { body, has_secret } = client;
     let physical_id = format!(
         "{}|{}",
-        client.body.user_pool_id().unwrap_or_default(),
-        client.body.client_id().unwrap_or_default()
+        text(&body, "UserPoolId").unwrap_or_default(),
+        text(&body, "ClientId").unwrap_or_default()
     );
-    live(Kind::UserPoolClient, physical_id, client_properties(client))
-}
-
-fn client_properties(client: &Client) -> Value {
-    let has_secret = client.has_secret;
-    let client = &client.body;
-    let units = client.token_validity_units();
-    // Without units Cognito counts access and ID tokens in hours and refresh tokens in days.
-    let unit = |unit: Option<&TimeUnitsType>, default: &'static str| {
-        unit.map_or(default.to_owned(), |unit| unit.as_str().to_owned())
-    };
-    json!({
-        "ClientName": client.client_name(),
-        "UserPoolId": client.user_pool_id(),
-        "GenerateSecret": has_secret,
-        "ExplicitAuthFlows": client.explicit_auth_flows().iter().map(ExplicitAuthFlowsType::as_str).collect::<Vec<_>>(),
-        "AllowedOAuthFlowsUserPoolClient": client.allowed_o_auth_flows_user_pool_client().unwrap_or(false),
-        "AllowedOAuthFlows": client.allowed_o_auth_flows().iter().map(OAuthFlowType::as_str).collect::<Vec<_>>(),
-        "AllowedOAuthScopes": client.allowed_o_auth_scopes(),
-        "CallbackURLs": client.callback_urls(),
-        "LogoutURLs": client.logout_urls(),
-        "SupportedIdentityProviders": client.supported_identity_providers(),
-        "ReadAttributes": client.read_attributes(),
-        "WriteAttributes": client.write_attributes(),
-        "AccessTokenValidity": client.access_token_validity(),
-        "IdTokenValidity": client.id_token_validity(),
-        "RefreshTokenValidity": client.refresh_token_validity(),
-        "TokenValidityUnits": {
-            "AccessToken": unit(units.and_then(TokenValidityUnitsType::access_token), "hours"),
-            "IdToken": unit(units.and_then(TokenValidityUnitsType::id_token), "hours"),
-            "RefreshToken": unit(units.and_then(TokenValidityUnitsType::refresh_token), "days"),
-        },
-        "PreventUserExistenceErrors": client.prevent_user_existence_errors().map_or("LEGACY", PreventUserExistenceErrorTypes::as_str),
-        "EnableTokenRevocation": client.enable_token_revocation().unwrap_or(false),
-    })
+    let defaults = json!({
+        "AllowedOAuthFlowsUserPoolClient": false,
+        // Without units Cognito counts access and ID tokens in hours and refresh tokens in days.
+        "TokenValidityUnits": { "AccessToken": "hours", "IdToken": "hours", "RefreshToken": "days" },
+        "PreventUserExistenceErrors": "LEGACY",
+        "EnableTokenRevocation": false,
+    });
+    let mut properties = laid_over(defaults, Value::Object(body));
+    properties["GenerateSecret"] = json!(has_secret);
+    live(Kind::UserPoolClient, physical_id, properties)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::replay::{self, ok};
+    use aws_sdk_cognitoidentityprovider::operation::create_user_pool_client::CreateUserPoolClientInput;
+    use std::collections::BTreeSet;
+
+    use crate::aws::document::{members_of, members_of_sdk};
+    use crate::aws::replay::{self, error, ok};
+    use crate::aws::wait::UNWATCHED;
 
     fn declared() -> UserPoolClient<String> {
         let client = json!({
@@ -317,12 +333,134 @@ mod tests {
             !format!("{live:?}").contains("hush"),
             "a secret is forgotten"
         );
-        aws.update_user_pool_client(&declared(), &live)
+        aws.update_user_pool_client(&declared(), &live, UNWATCHED)
             .await
             .expect("updated");
         let sent = replay.finish();
         assert_eq!(sent[2].what, "UpdateUserPoolClient");
         assert_eq!(sent[2].body["AuthSessionValidity"], 7);
         assert_eq!(sent[2].body["DefaultRedirectURI"], Value::Null);
+    }
+
+    #[test]
+    fn every_member_of_the_requests_is_accounted_for() {
+        let ours: BTreeSet<String> = [
+            "UserPoolId",
+            "ClientName",
+            "ExplicitAuthFlows",
+            "AllowedOAuthFlowsUserPoolClient",
+            "SupportedIdentityProviders",
+            "AccessTokenValidity",
+            "IdTokenValidity",
+            "RefreshTokenValidity",
+            "TokenValidityUnits",
+            "PreventUserExistenceErrors",
+            "EnableTokenRevocation",
+        ]
+        .into_iter()
+        .chain(NEVER_EMPTY)
+        .map(str::to_owned)
+        .collect();
+        // What is declared is sent.
+        let mut sent: BTreeSet<String> = to_create(&declared())
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert!(sent.remove(AT_CREATION));
+        sent.extend(NEVER_EMPTY.map(str::to_owned));
+        assert_eq!(sent, ours);
+
+        let mut update = ours;
+        update.extend(THEIRS.map(str::to_owned));
+        update.insert(LEFT.to_owned());
+        let mut create = update.clone();
+        update.insert("ClientId".to_owned());
+        // Cognito makes the secrets.
+        create.extend([AT_CREATION.to_owned(), "ClientSecret".to_owned()]);
+        assert_eq!(update, members_of("UpdateUserPoolClient"));
+        assert_eq!(create, members_of("CreateUserPoolClient"));
+        let input = CreateUserPoolClientInput::builder()
+            .build()
+            .expect("it is built");
+        let known = members_of_sdk(&input);
+        assert!(known.is_subset(&create), "{:?}", known.difference(&create));
+    }
+
+    #[test]
+    fn refresh_token_rotation_that_others_switched_on_stays() {
+        let rotation = json!({ "Feature": "ENABLED", "RetryGracePeriodSeconds": 10 });
+        let mut client = declared();
+        client.explicit_auth_flows.push(REFRESH.to_owned());
+        let mut now = Document::new();
+        now.insert("RefreshTokenRotation".to_owned(), rotation.clone());
+        now.insert(
+            "ExplicitAuthFlows".to_owned(),
+            json!(["ALLOW_USER_SRP_AUTH"]),
+        );
+        let body = to_update("c", &client, &now);
+        assert_eq!(body["RefreshTokenRotation"], rotation);
+        assert_eq!(body["ExplicitAuthFlows"], json!(["ALLOW_USER_SRP_AUTH"]));
+
+        let wanted = serde_json::to_value(&client).expect("it serialises");
+        let mut live = Value::Object(now.clone());
+        read_rotation(&mut live, &wanted);
+        assert_eq!(
+            live["ExplicitAuthFlows"],
+            wanted["ExplicitAuthFlows"]
+                .as_array()
+                .map(|flows| { flows.iter().rev().collect::<Vec<_>>() })
+                .map_or(Value::Null, |flows| json!([flows[1], flows[0]]))
+        );
+
+        now.insert(
+            "RefreshTokenRotation".to_owned(),
+            json!({ "Feature": "DISABLED" }),
+        );
+        let body = to_update("c", &client, &now);
+        assert_eq!(
+            body["ExplicitAuthFlows"],
+            json!(["ALLOW_USER_SRP_AUTH", REFRESH])
+        );
+    }
+
+    #[tokio::test]
+    async fn a_client_whose_answer_was_lost_is_found_and_not_made_twice() {
+        let lost = error(500, "InternalErrorException", "");
+        let listed = ok(json!({ "UserPoolClients": [
+            { "ClientId": "other", "ClientName": "else" }, { "ClientId": "c", "ClientName": "web" },
+        ] }));
+        let described = ok(json!({ "UserPoolClient": {
+            "UserPoolId": "p", "ClientId": "c", "ClientName": "web", "ClientSecret": "hush",
+        } }));
+        let nothing = ok(json!({ "UserPoolClients": [] }));
+        let (aws, replay) = replay::aws([lost, nothing, listed, described]);
+        let made = aws.create_user_pool_client(&declared(), UNWATCHED).await;
+        let made = made.expect("found");
+        assert_eq!(made.physical_id, "p|c");
+        assert!(
+            !format!("{made:?}").contains("hush"),
+            "a secret is forgotten"
+        );
+        let sent = replay.finish();
+        assert_eq!(sent[0].body["GenerateSecret"], true);
+        assert!(
+            sent[0].body.get("LogoutURLs").is_none(),
+            "an empty list is refused"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_update_waits_for_another_change_of_the_pool() {
+        let busy = || error(400, "ConcurrentModificationException", "try again");
+        let described = ok(json!({ "UserPoolClient": { "UserPoolId": "p", "ClientId": "c" } }));
+        let (aws, replay) = replay::aws([described, busy(), ok(json!({})), busy(), ok(json!({}))]);
+        let live = live(Kind::UserPoolClient, "p|c", json!({}));
+        aws.update_user_pool_client(&declared(), &live, UNWATCHED)
+            .await
+            .expect("updated");
+        aws.delete_user_pool_client("p|c", UNWATCHED)
+            .await
+            .expect("deleted");
+        replay.finish();
     }
 }

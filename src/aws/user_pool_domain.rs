@@ -1,50 +1,53 @@
 //! `AWS::Cognito::UserPoolDomain`. Its physical ID is `POOL|DOMAIN`.
 
-use aws_sdk_cognitoidentityprovider::types::{
-    CustomDomainConfigType, DomainDescriptionType, DomainStatusType,
-};
+use aws_sdk_cognitoidentityprovider::types::DomainStatusType;
 use serde_json::{Value, json};
 
+use super::document::{Document, Hears, Says, is_empty, laid_over, text};
 use super::lifecycle::{Change, Lifecycle, each};
-use super::user_pool_client::int;
-use super::wait::DISTRIBUTION;
-use super::{Aws, Fault, Result, Waiting, Wanted, classify, live, parts};
+use super::user_pool::CURES;
+use super::wait::{CREATION, DISTRIBUTION, PROPAGATION};
+use super::{Aws, Class, Fault, Result, Waiting, Wanted, classify, live, parts};
 use saasauth_model::resource::{Kind, Live, LogicalId, UserPoolDomain};
+
+/// The attribute with the address of the CloudFront distribution that a custom domain has to point to.
+const DISTRIBUTION_ATTRIBUTE: &str = "CloudFrontDistribution";
 
 impl Lifecycle for UserPoolDomain<String> {
     async fn read(aws: &Aws, wanted: &[&Wanted]) -> Result<Vec<(LogicalId, Live)>> {
         each(wanted, async |id| aws.read_user_pool_domain(id).await).await
     }
 
-    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
-        aws.create_user_pool_domain(self).await
+    async fn create(&self, aws: &Aws, _id: &str, waiting: Waiting<'_>) -> Result<Live> {
+        aws.create_user_pool_domain(self, waiting).await
     }
 
-    async fn update(&self, aws: &Aws, _change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
-        aws.update_user_pool_domain(self).await
+    async fn update(&self, aws: &Aws, _change: Change<'_>, waiting: Waiting<'_>) -> Result<()> {
+        aws.update_user_pool_domain(self, waiting).await
     }
 
     async fn delete(aws: &Aws, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
         aws.delete_user_pool_domain(physical_id, waiting).await
     }
+
+    async fn settle(aws: &Aws, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
+        aws.settle_user_pool_domain(physical_id, waiting).await
+    }
+}
+
+/// Only a custom domain, which has dots, stands on a CloudFront distribution that is put up and taken down in the
+/// background.
+fn is_custom(domain: &str) -> bool {
+    domain.contains('.')
 }
 
 impl Aws {
     pub(super) async fn read_user_pool_domain(&self, physical_id: &str) -> Result<Option<Live>> {
         let (pool, domain) = parts(physical_id);
-        let Some(description) = self.describe_user_pool_domain(pool, domain).await? else {
-            return Ok(None);
-        };
-        let mut properties = json!({
-            "Domain": domain,
-            "UserPoolId": pool,
-            "ManagedLoginVersion": description.managed_login_version().unwrap_or(1),
-        });
-        if let Some(config) = description.custom_domain_config() {
-            properties["CustomDomainConfig"] =
-                json!({ "CertificateArn": config.certificate_arn() });
-        }
-        Ok(Some(live(Kind::UserPoolDomain, physical_id, properties)))
+        let description = self.describe_user_pool_domain(pool, domain).await?;
+        // One on its way out is none to build on; making it again waits for that.
+        let standing = description.filter(|description| !has_status(description, Status::Deleting));
+        Ok(standing.map(|description| as_live(physical_id, &description)))
     }
 
     /// A domain of this pool. An unknown one is answered with an empty description, not with an error.
@@ -52,56 +55,132 @@ impl Aws {
         &self,
         pool: &str,
         domain: &str,
-    ) -> Result<Option<DomainDescriptionType>> {
+    ) -> Result<Option<Document>> {
         let description = self.describe_domain(domain).await?;
-        Ok(description.filter(|description| description.user_pool_id() == Some(pool)))
+        Ok(description.filter(|description| text(description, "UserPoolId") == Some(pool)))
     }
 
-    async fn describe_domain(&self, domain: &str) -> Result<Option<DomainDescriptionType>> {
-        let answer = self
-            .cognito
-            .describe_user_pool_domain()
-            .domain(domain)
-            .send()
-            .await;
-        let found = classify::found(answer.map_err(Fault::from))?;
-        Ok(found.and_then(|answer| answer.domain_description))
+    async fn describe_domain(&self, domain: &str) -> Result<Option<Document>> {
+        let heard = Hears::default();
+        let request = self.cognito.describe_user_pool_domain().domain(domain);
+        let request = request.customize().interceptor(heard.clone());
+        let found = classify::found(request.send().await.map_err(Fault::from))?;
+        Ok(found.and_then(|_| heard.part("DomainDescription")))
     }
 
     /// The pool a domain hangs from, when the account knows the domain.
     pub async fn domain_pool(&self, domain: &str) -> Result<Option<String>> {
         let description = self.describe_domain(domain).await?;
-        Ok(description.and_then(|description| description.user_pool_id))
+        Ok(description.and_then(|description| text(&description, "UserPoolId").map(str::to_owned)))
+    }
+
+    /// What a custom domain's DNS record has to point to.
+    pub async fn domain_target(&self, physical_id: &str) -> Result<Option<String>> {
+        let (pool, domain) = parts(physical_id);
+        if !is_custom(domain) {
+            return Ok(None);
+        }
+        let description = self.describe_user_pool_domain(pool, domain).await?;
+        Ok(description.as_ref().and_then(target).map(str::to_owned))
+    }
+
+    /// Whether a domain hangs from the pool and isn't being taken down.
+    pub(super) async fn is_standing(&self, pool: &str, domain: &str) -> Result<bool> {
+        let description = self.describe_user_pool_domain(pool, domain).await?;
+        Ok(description.is_some_and(|description| !has_status(&description, Status::Deleting)))
     }
 
     pub(super) async fn create_user_pool_domain(
         &self,
         domain: &UserPoolDomain<String>,
+        waiting: Waiting<'_>,
     ) -> Result<Live> {
-        self.cognito
-            .create_user_pool_domain()
-            .domain(&domain.domain)
-            .user_pool_id(&domain.user_pool_id)
-            .managed_login_version(int(domain.managed_login_version))
-            .set_custom_domain_config(custom_domain(domain)?)
-            .send()
-            .await?;
         let physical_id = format!("{}|{}", domain.user_pool_id, domain.domain);
-        Ok(live(Kind::UserPoolDomain, physical_id, Value::Null))
+        if is_custom(&domain.domain) {
+            self.gone_domain(&domain.user_pool_id, &domain.domain, waiting)
+                .await?;
+        }
+        let body = declared(domain);
+        let made = self.retry(PROPAGATION, waiting, CURES, || async {
+            let request = self.cognito.create_user_pool_domain();
+            let request = request.domain(&domain.domain);
+            let request = request.user_pool_id(&domain.user_pool_id).customize();
+            Ok(request.interceptor(Says::new(&body)).send().await?)
+        });
+        let Err(fault) = made.await else {
+            return Ok(live(Kind::UserPoolDomain, physical_id, Value::Null));
+        };
+        // Sent again after its answer got lost, it is refused for what it made itself, and Cognito has no code for
+        // that. What hangs from our pool is ours.
+        let there = self
+            .describe_user_pool_domain(&domain.user_pool_id, &domain.domain)
+            .await?;
+        let Some(there) = there.filter(|there| !has_status(there, Status::Deleting)) else {
+            return Err(fault);
+        };
+        let found = as_live(&physical_id, &there);
+        let differs = declared(domain)
+            .iter()
+            .any(|(name, value)| found.properties[name] != *value);
+        if differs {
+            self.update_user_pool_domain(domain, waiting).await?;
+        }
+        Ok(found)
     }
 
+    /// Waits until a custom domain answers, which takes some minutes.
+    async fn settle_user_pool_domain(&self, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
+        let (pool, domain) = parts(physical_id);
+        if !is_custom(domain) {
+            return Ok(());
+        }
+        let look = || async {
+            let description = self.describe_user_pool_domain(pool, domain).await?;
+            let Some(description) = description else {
+                return Err(Fault::ours(format!("the domain `{domain}` is gone")));
+            };
+            match status(&description) {
+                Some(Status::Failed) => Err(Fault::ours(format!(
+                    "Cognito could not put up the domain `{domain}`: see that its parent domain has an A record, and the certificate in us-east-1 is valid for it"
+                ))),
+                // One that has no status isn't on its way to any.
+                None | Some(Status::Active) => Ok(Some(())),
+                Some(_) => Ok(None),
+            }
+        };
+        if look().await?.is_some() {
+            return Ok(());
+        }
+        let reason = match self.domain_target(physical_id).await? {
+            // Said now, since the record can be made in the meantime. Text for the progress lives as long as the
+            // program, and this is one line in a deploy.
+            Some(target) => {
+                format!("the custom domain to be put up; its DNS record has to point to {target}")
+                    .leak()
+            }
+            None => "the custom domain to be put up",
+        };
+        self.until(CREATION, waiting, reason, domain, "become active", look)
+            .await
+    }
+
+    /// UpdateUserPoolDomain, whole: the failover to a replica and the certificate's policy are not ours.
     pub(super) async fn update_user_pool_domain(
         &self,
         domain: &UserPoolDomain<String>,
+        waiting: Waiting<'_>,
     ) -> Result<()> {
-        self.cognito
-            .update_user_pool_domain()
-            .domain(&domain.domain)
-            .user_pool_id(&domain.user_pool_id)
-            .managed_login_version(int(domain.managed_login_version))
-            .set_custom_domain_config(custom_domain(domain)?)
-            .send()
+        let there = self
+            .describe_user_pool_domain(&domain.user_pool_id, &domain.domain)
             .await?;
+        let body = to_update(domain, &there.unwrap_or_default());
+        self.retry(PROPAGATION, waiting, CURES, || async {
+            let request = self.cognito.update_user_pool_domain();
+            let request = request.domain(&domain.domain);
+            let request = request.user_pool_id(&domain.user_pool_id).customize();
+            Ok(request.interceptor(Says::new(&body)).send().await?)
+        })
+        .await?;
         Ok(())
     }
 
@@ -112,25 +191,36 @@ impl Aws {
         waiting: Waiting<'_>,
     ) -> Result<()> {
         let (pool, domain) = parts(physical_id);
-        let answer = self
-            .cognito
-            .delete_user_pool_domain()
-            .domain(domain)
-            .user_pool_id(pool)
-            .send()
-            .await;
-        // Only a custom domain (it has dots) is taken down by a CloudFront distribution in the
-        // background.
-        if !domain.contains('.') {
-            return classify::gone(answer.map_err(Fault::from));
+        let request = self.cognito.delete_user_pool_domain();
+        let request = request.domain(domain).user_pool_id(pool);
+        let deleted = self.retry(PROPAGATION, waiting, BUSY, || {
+            let request = request.clone();
+            async { Ok(request.send().await?) }
+        });
+        let deleted = classify::gone(deleted.await);
+        if !is_custom(domain) {
+            return deleted;
         }
-        let deleted = classify::gone(answer.map_err(Fault::from));
         match self.describe_user_pool_domain(pool, domain).await? {
             None => return Ok(()),
             // An earlier run, cut off while it waited, has asked for this already.
-            Some(left) if left.status() == Some(&DomainStatusType::Deleting) => {}
+            Some(left) if has_status(&left, Status::Deleting) => {}
             Some(_) => deleted?,
         }
+        self.until_gone(pool, domain, waiting).await
+    }
+
+    /// Waits for a domain that is being taken down, if there is one.
+    async fn gone_domain(&self, pool: &str, domain: &str, waiting: Waiting<'_>) -> Result<()> {
+        match self.describe_user_pool_domain(pool, domain).await? {
+            Some(left) if has_status(&left, Status::Deleting) => {
+                self.until_gone(pool, domain, waiting).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn until_gone(&self, pool: &str, domain: &str, waiting: Waiting<'_>) -> Result<()> {
         self.until(
             DISTRIBUTION,
             waiting,
@@ -146,16 +236,64 @@ impl Aws {
     }
 }
 
-fn custom_domain(domain: &UserPoolDomain<String>) -> Result<Option<CustomDomainConfigType>> {
-    domain
-        .custom_domain_config
-        .as_ref()
-        .map(|config| {
-            Ok(CustomDomainConfigType::builder()
-                .certificate_arn(&config.certificate_arn)
-                .build()?)
-        })
-        .transpose()
+/// While a domain is put up it can't be taken down.
+const BUSY: &[(Class, &str)] = CURES;
+
+use DomainStatusType as Status;
+
+fn status(description: &Document) -> Option<Status> {
+    text(description, "Status").map(Status::from)
+}
+
+fn has_status(description: &Document, wanted: Status) -> bool {
+    status(description) == Some(wanted)
+}
+
+fn target(description: &Document) -> Option<&str> {
+    text(description, DISTRIBUTION_ATTRIBUTE).filter(|target| !target.is_empty())
+}
+
+fn declared(domain: &UserPoolDomain<String>) -> Document {
+    match serde_json::to_value(domain) {
+        Ok(Value::Object(declared)) => declared,
+        _ => Document::new(),
+    }
+}
+
+fn to_update(domain: &UserPoolDomain<String>, now: &Document) -> Document {
+    let mut theirs = Document::new();
+    for name in ["Routing", "CustomDomainConfig"] {
+        if let Some(value) = now.get(name).filter(|value| !is_empty(value)) {
+            theirs.insert(name.to_owned(), value.clone());
+        }
+    }
+    let whole = laid_over(Value::Object(theirs), Value::Object(declared(domain)));
+    match whole {
+        Value::Object(whole) => whole,
+        _ => Document::new(),
+    }
+}
+
+fn as_live(physical_id: &str, description: &Document) -> Live {
+    let (pool, domain) = parts(physical_id);
+    let version = description.get("ManagedLoginVersion");
+    let mut properties = json!({
+        "Domain": domain,
+        "UserPoolId": pool,
+        "ManagedLoginVersion": version.cloned().unwrap_or_else(|| json!(1)),
+    });
+    if let Some(config) = description
+        .get("CustomDomainConfig")
+        .filter(|config| !is_empty(config))
+    {
+        properties["CustomDomainConfig"] = config.clone();
+    }
+    let mut found = live(Kind::UserPoolDomain, physical_id, properties);
+    if let Some(target) = target(description) {
+        let attributes = &mut found.attributes;
+        attributes.insert(DISTRIBUTION_ATTRIBUTE.to_owned(), target.to_owned());
+    }
+    found
 }
 
 #[cfg(test)]
@@ -219,5 +357,146 @@ mod tests {
             .await;
         assert_eq!(fault.expect_err("it is refused").message, "not yours");
         replay.finish();
+    }
+
+    fn domain(changes: Value) -> UserPoolDomain<String> {
+        let domain = json!({ "Domain": "acme", "UserPoolId": "p", "ManagedLoginVersion": 1 });
+        serde_json::from_value(laid_over(domain, changes)).expect("it is a domain")
+    }
+
+    fn custom() -> UserPoolDomain<String> {
+        let config = json!({ "CertificateArn": "arn:certificate" });
+        domain(json!({ "Domain": "auth.acme.com", "CustomDomainConfig": config }))
+    }
+
+    fn described(name: &str, pool: &str, more: Value) -> (u16, String) {
+        let description = json!({ "Domain": name, "UserPoolId": pool, "ManagedLoginVersion": 1 });
+        ok(json!({ "DomainDescription": laid_over(description, more) }))
+    }
+
+    #[test]
+    fn every_member_of_the_requests_is_accounted_for() {
+        let mut all: std::collections::BTreeSet<String> = declared(&custom())
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        all.insert("Routing".to_owned());
+        assert_eq!(
+            all,
+            super::super::document::members_of("UpdateUserPoolDomain")
+        );
+        assert_eq!(
+            all,
+            super::super::document::members_of("CreateUserPoolDomain")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_domain_that_turns_out_to_be_taken_by_our_own_pool_is_made() {
+        let taken = || {
+            error(
+                400,
+                "InvalidParameterException",
+                "Domain acme already exists.",
+            )
+        };
+        let (aws, replay) = replay::aws([taken(), described("acme", "p", json!({}))]);
+        let made = aws
+            .create_user_pool_domain(&domain(json!({})), UNWATCHED)
+            .await;
+        assert_eq!(made.expect("it is ours").physical_id, "p|acme");
+        replay.finish();
+
+        let (aws, replay) = replay::aws([taken(), described("acme", "another", json!({}))]);
+        let made = aws
+            .create_user_pool_domain(&domain(json!({})), UNWATCHED)
+            .await;
+        assert_eq!(
+            made.expect_err("it isn't").message,
+            "Domain acme already exists."
+        );
+        replay.finish();
+
+        // One of another version is brought to what is declared.
+        let old = || described("acme", "p", json!({ "ManagedLoginVersion": 2 }));
+        let (aws, replay) = replay::aws([taken(), old(), old(), ok(json!({}))]);
+        let made = aws
+            .create_user_pool_domain(&domain(json!({})), UNWATCHED)
+            .await;
+        made.expect("it is ours");
+        assert_eq!(replay.operations()[3], "UpdateUserPoolDomain");
+    }
+
+    #[tokio::test]
+    async fn a_custom_domain_is_waited_for_until_it_is_up() {
+        let with = |status: &str| {
+            let target = "d1.cloudfront.net";
+            let more = json!({ "Status": status, "CloudFrontDistribution": target });
+            described("auth.acme.com", "p", more)
+        };
+        let (aws, replay) = replay::aws([
+            with("CREATING"),
+            with("CREATING"),
+            with("CREATING"),
+            with("ACTIVE"),
+        ]);
+        let told = std::sync::Mutex::new(Vec::new());
+        let waiting = |what| told.lock().expect("not poisoned").push(what);
+        aws.settle_user_pool_domain("p|auth.acme.com", &waiting)
+            .await
+            .expect("it comes up");
+        let told = told.lock().expect("not poisoned").join("\n");
+        assert!(told.contains("d1.cloudfront.net"), "{told}");
+        replay.finish();
+
+        let (aws, replay) = replay::aws([with("FAILED")]);
+        let failed = aws
+            .settle_user_pool_domain("p|auth.acme.com", UNWATCHED)
+            .await;
+        assert!(failed.expect_err("failed").message.contains("A record"));
+        replay.finish();
+
+        // One of Cognito's own is there at once.
+        let (aws, replay) = replay::aws([]);
+        aws.settle_user_pool_domain("p|acme", UNWATCHED)
+            .await
+            .expect("there");
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn a_custom_domain_on_its_way_out_is_waited_for_before_it_is_made_again() {
+        let absent = ok(json!({ "DomainDescription": {} }));
+        let (aws, replay) = replay::aws([leaving(), leaving(), leaving(), absent, ok(json!({}))]);
+        let live = aws.read_user_pool_domain("p|auth.acme.com").await;
+        assert!(live.expect("answered").is_none(), "nothing to build on");
+        let made = aws.create_user_pool_domain(&custom(), UNWATCHED).await;
+        assert_eq!(made.expect("made").physical_id, "p|auth.acme.com");
+        assert_eq!(replay.operations()[4], "CreateUserPoolDomain");
+    }
+
+    #[tokio::test]
+    async fn the_failover_and_the_policy_of_others_stay() {
+        let routing = json!({ "Failover": { "SecondaryRegion": "eu-west-2" } });
+        let now = described(
+            "auth.acme.com",
+            "p",
+            json!({
+                "Routing": routing,
+                "CustomDomainConfig": { "CertificateArn": "arn:old", "SecurityPolicy": "TLS_V1_3_2025" },
+            }),
+        );
+        let (aws, replay) = replay::aws([now, ok(json!({}))]);
+        aws.update_user_pool_domain(&custom(), UNWATCHED)
+            .await
+            .expect("updated");
+        let body = &replay.finish()[1].body;
+        assert_eq!(body["Routing"], routing);
+        assert_eq!(
+            body["CustomDomainConfig"],
+            json!({
+                "CertificateArn": "arn:certificate", "SecurityPolicy": "TLS_V1_3_2025",
+            })
+        );
     }
 }

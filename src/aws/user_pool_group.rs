@@ -6,7 +6,7 @@ use aws_sdk_cognitoidentityprovider::types::GroupType;
 use serde_json::{Value, json};
 
 use super::lifecycle::{Change, Lifecycle};
-use super::{Aws, Fault, Result, Waiting, Wanted, classify, live, parts};
+use super::{Aws, Class, Fault, Result, Waiting, Wanted, classify, live, parts};
 use saasauth_model::resource::{Kind, Live, LogicalId, UserPoolGroup};
 
 impl Lifecycle for UserPoolGroup<String> {
@@ -92,15 +92,29 @@ impl Aws {
         &self,
         group: &UserPoolGroup<String>,
     ) -> Result<Live> {
-        self.cognito
+        let answer = self
+            .cognito
             .create_group()
             .user_pool_id(&group.user_pool_id)
             .group_name(&group.group_name)
             .description(&group.description)
             .send()
-            .await?;
+            .await;
         let physical_id = format!("{}|{}", group.user_pool_id, group.group_name);
-        Ok(live(Kind::UserPoolGroup, physical_id, Value::Null))
+        let made = live(Kind::UserPoolGroup, physical_id, Value::Null);
+        match answer.map_err(Fault::from) {
+            Ok(_) => Ok(made),
+            // Sent again after its answer got lost, it finds its own work; another one is taken over by an update.
+            Err(fault) if fault.class == Class::AlreadyExists => {
+                let groups = self.list_groups(&group.user_pool_id).await?;
+                let found = groups.get(&group.group_name);
+                match found.and_then(GroupType::description) {
+                    Some(description) if description == group.description => Ok(made),
+                    _ => Err(fault),
+                }
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     pub(super) async fn update_user_pool_group(&self, group: &UserPoolGroup<String>) -> Result<()> {
@@ -125,5 +139,40 @@ impl Aws {
             .send()
             .await;
         classify::gone(answer.map_err(Fault::from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::replay::{self, error, ok};
+
+    #[tokio::test]
+    async fn a_group_whose_answer_was_lost_is_not_a_failure() {
+        let exists = || {
+            error(
+                400,
+                "GroupExistsException",
+                "A group already exists with the name.",
+            )
+        };
+        let group = UserPoolGroup {
+            group_name: "admin".to_owned(),
+            user_pool_id: "p".to_owned(),
+            description: "Users with the role admin".to_owned(),
+        };
+        let listed = |description: &str| {
+            ok(json!({ "Groups": [{ "GroupName": "admin", "Description": description }] }))
+        };
+        let (aws, replay) = replay::aws([exists(), listed("Users with the role admin")]);
+        let made = aws.create_user_pool_group(&group).await;
+        assert_eq!(made.expect("it is ours").physical_id, "p|admin");
+        replay.finish();
+
+        // One that differs is taken over by an update.
+        let (aws, replay) = replay::aws([exists(), listed("Somebody else's")]);
+        let made = aws.create_user_pool_group(&group).await;
+        assert_eq!(made.expect_err("it differs").class, Class::AlreadyExists);
+        replay.finish();
     }
 }

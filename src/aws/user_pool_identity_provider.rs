@@ -11,13 +11,11 @@ use serde_json::{Value, json};
 
 use super::classify::{Class, found, gone};
 use super::lifecycle::{Change, Lifecycle, each_wanted};
+use super::user_pool::CURES;
 use super::wait::PROPAGATION;
 use super::{Aws, Fault, Result, Waiting, Wanted, live, parts};
 use saasauth_model::resource::user_pool_identity_provider::SECRETS;
 use saasauth_model::resource::{Kind, Live, LogicalId, UserPoolIdentityProvider};
-
-/// One change of a pool's providers at a time: ConcurrentModificationException.
-const CURES: &[(Class, &str)] = &[(Class::Busy, "the user pool to finish another change")];
 
 /// How a declared secret begins.
 const REFERENCE: &str = "ssm:";
@@ -58,10 +56,11 @@ impl Lifecycle for UserPoolIdentityProvider<String> {
     /// Lays what is declared over what is there: a detail that somebody set beside ours stays.
     async fn update(&self, aws: &Aws, change: Change<'_>, waiting: Waiting<'_>) -> Result<()> {
         let now = aws.describe_identity_provider(&change.live.physical_id);
-        let mut details = now
-            .await?
-            .and_then(|provider| provider.provider_details)
-            .unwrap_or_default();
+        let (details, acr_mapping) = match now.await? {
+            Some(now) => (now.provider_details, now.acr_mapping),
+            None => (None, None),
+        };
+        let mut details = details.unwrap_or_default();
         let elsewhere = details.get("oidc_issuer") != self.provider_details.get("oidc_issuer");
         details.retain(|name, _| {
             let name = name.as_str();
@@ -76,7 +75,9 @@ impl Lifecycle for UserPoolIdentityProvider<String> {
             .provider_name(&self.provider_name)
             .set_provider_details(Some(details))
             .set_attribute_mapping(Some(mapping(self)))
-            .set_idp_identifiers(Some(self.idp_identifiers.clone()));
+            .set_idp_identifiers(Some(self.idp_identifiers.clone()))
+            // Not ours.
+            .set_acr_mapping(acr_mapping);
         aws.retry(PROPAGATION, waiting, CURES, || {
             let request = request.clone();
             async { Ok(request.send().await?) }
@@ -408,5 +409,24 @@ mod tests {
             details["token_url"],
             "https://www.googleapis.com/oauth2/v4/token"
         );
+    }
+
+    #[test]
+    fn every_member_of_the_requests_is_accounted_for() {
+        let update: std::collections::BTreeSet<String> = [
+            "UserPoolId",
+            "ProviderName",
+            "ProviderDetails",
+            "AttributeMapping",
+            "IdpIdentifiers",
+            "AcrMapping",
+        ]
+        .map(str::to_owned)
+        .into();
+        let mut create = update.clone();
+        create.insert("ProviderType".to_owned());
+        let members = crate::aws::document::members_of;
+        assert_eq!(update, members("UpdateIdentityProvider"));
+        assert_eq!(create, members("CreateIdentityProvider"));
     }
 }

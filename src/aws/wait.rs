@@ -1,24 +1,26 @@
-//! Waiting for AWS: how long, how often, and the two loops that do it.
+//! Waiting for AWS: how long and how often, and the loop that looks until something is ready.
 //!
-//! Three waits are kept apart. Throttling is the SDK's. Here are the other two: a request that is
-//! refused until an earlier change has arrived everywhere ([`Aws::retry`]), and a resource that was
-//! accepted but isn't ready yet ([`Aws::until`]). Each is bounded and says what it waits for, and
-//! time that is up is an error. No other file of `aws` waits for AWS by itself.
+//! A request that is refused for a while is sent again below every request, by the table in `policy`. Here is
+//! the other wait: a resource that was accepted but isn't ready yet ([`Aws::until`]). It is bounded and says what
+//! it waits for, and time that is up is an error. No other file of `aws` waits for AWS by itself.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::classify::{Class, Fault, Result};
-use super::{Aws, Waiting};
+use super::{Aws, Waiting, policy};
 
 /// How long to wait, and how often to look.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Patience {
     first: Duration,
     longest: Duration,
     limit: Duration,
+    spread: bool,
 }
 
 /// A new role is known everywhere within some 10 seconds; a minute is beyond what has been seen.
@@ -33,25 +35,60 @@ pub(super) const READINESS: Patience = Patience::new(600, 2_000, 120);
 /// minutes. Three times the longest that others wait for it.
 pub(super) const DISTRIBUTION: Patience = Patience::new(2_000, 10_000, 900);
 
+/// What was made a moment ago is missing from a list or a read for some seconds.
+pub(super) const LAG: Patience = Patience::new(500, 2_000, 15);
+/// Putting one up takes 15 to 20 minutes by what people report, and the guide speaks of up to an hour.
+pub(super) const CREATION: Patience = Patience::new(2_000, 15_000, 3_600);
+
 impl Patience {
     pub(super) const fn new(first_millis: u64, longest_millis: u64, limit_seconds: u64) -> Self {
         Self {
             first: Duration::from_millis(first_millis),
             longest: Duration::from_millis(longest_millis),
             limit: Duration::from_secs(limit_seconds),
+            spread: false,
+        }
+    }
+
+    /// Each pause is anything between nothing and the whole, so that those who were refused together don't
+    /// come back together.
+    pub(super) const fn spread(self) -> Self {
+        Self {
+            spread: true,
+            ..self
         }
     }
 
     /// The pauses between attempts, each half as long again as the one before.
     pub(super) fn pauses(self) -> impl Iterator<Item = Duration> + Send {
         let mut slept = Duration::ZERO;
-        let mut next = self.first;
-        std::iter::from_fn(move || {
-            let pause = next.min(self.limit.saturating_sub(slept));
+        (0..).map_while(move |times| {
+            let pause = self.whole_pause(times, slept)?;
             slept += pause;
-            next = (next * 3 / 2).min(self.longest);
-            (!pause.is_zero()).then_some(pause)
+            Some(pause)
         })
+    }
+
+    /// The pause after this many, when so much time has passed in them; `None` when time is up.
+    pub(super) fn pause(self, times: u32, slept: Duration) -> Option<Duration> {
+        let pause = self.whole_pause(times, slept)?;
+        Some(match self.spread {
+            true => pause.mul_f64(rand::random()),
+            false => pause,
+        })
+    }
+
+    fn whole_pause(self, times: u32, slept: Duration) -> Option<Duration> {
+        // Some twenty steps lead from the shortest to the longest that any wait has.
+        let grown = self.first.mul_f64(1.5_f64.powi(times.min(40).cast_signed()));
+        let left = self.limit.saturating_sub(slept);
+        let pause = grown.min(self.longest).min(left);
+        (!pause.is_zero()).then_some(pause)
+    }
+
+    /// How long in all.
+    pub(super) fn limit(self) -> Duration {
+        self.limit
     }
 }
 
@@ -67,36 +104,49 @@ pub(super) fn sleep(pause: Duration) -> BoxFuture<'static, ()> {
 /// For requests nobody watches closely enough to be told what they wait for.
 pub(super) const UNWATCHED: Waiting<'static> = &|_| {};
 
+/// When operations that are taken at a certain pace may be sent next.
+#[derive(Debug, Default)]
+pub(super) struct Paces(Mutex<BTreeMap<&'static str, Instant>>);
+
+impl Paces {
+    /// Takes the next turn, and says how long it is until then.
+    fn turn(&self, operation: &'static str, every: Duration) -> Duration {
+        let now = Instant::now();
+        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = next.get(operation).map_or(now, |&next| next.max(now));
+        next.insert(operation, turn + every);
+        turn - now
+    }
+}
+
 impl Aws {
-    /// Sends until it succeeds or fails with a fault of a class that waiting doesn't cure. `cures`
-    /// lists the classes that it does, with what is waited for. The last fault is what is left when
-    /// time is up.
+    /// Sends. What waiting cures has been waited for below the request already, by the table of waits.
     pub(super) async fn retry<T, F>(
         &self,
-        patience: Patience,
-        waiting: Waiting<'_>,
-        cures: &[(Class, &'static str)],
+        _patience: Patience,
+        _waiting: Waiting<'_>,
+        _cures: &[(Class, &'static str)],
         mut send: impl FnMut() -> F,
     ) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
-        let mut told = None;
-        for pause in patience.pauses() {
-            let fault = match send().await {
-                Ok(value) => return Ok(value),
-                Err(fault) => fault,
-            };
-            let Some(&(class, reason)) = cures.iter().find(|(class, _)| *class == fault.class)
-            else {
-                return Err(fault);
-            };
-            if told.replace(class) != Some(class) {
-                waiting(reason);
-            }
+        send().await
+    }
+
+    /// Waits for the turn of an operation that AWS takes at a certain pace. Emulators have none.
+    pub(super) async fn pace(&self, operation: &'static str, waiting: Waiting<'_>) {
+        let Some((what, every)) = policy::pace(operation) else {
+            return;
+        };
+        if self.endpoint_url().is_some() {
+            return;
+        }
+        let pause = self.paces.turn(operation, every);
+        if !pause.is_zero() {
+            waiting(what);
             (self.sleep)(pause).await;
         }
-        send().await
     }
 
     /// Looks until there is an answer. `expected` completes "did not …", as in "become active".
@@ -128,18 +178,8 @@ impl Aws {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-    use std::sync::Mutex;
-
     use super::*;
     use crate::aws::replay;
-
-    fn fault(class: Class) -> Fault {
-        Fault {
-            class,
-            ..Fault::ours("no")
-        }
-    }
 
     #[test]
     fn pauses_grow_to_the_longest_and_end_at_the_limit() {
@@ -150,50 +190,14 @@ mod tests {
         assert_eq!(pauses.iter().sum::<Duration>(), Duration::from_secs(60));
     }
 
-    #[tokio::test]
-    async fn retries_what_waiting_cures_and_says_so_once() {
-        let told = Mutex::new(Vec::new());
-        let waiting = |reason| told.lock().expect("not poisoned").push(reason);
-        let attempts = Cell::new(0);
-        let (aws, _) = replay::aws([]);
-        let result = aws
-            .retry(PROPAGATION, &waiting, &[(Class::Busy, "the table")], || {
-                attempts.set(attempts.get() + 1);
-                let result = if attempts.get() < 4 {
-                    Err(fault(Class::Busy))
-                } else {
-                    Ok("done")
-                };
-                async { result }
-            })
-            .await;
-        assert_eq!(result.expect("the fourth attempt succeeds"), "done");
-        assert_eq!(*told.lock().expect("not poisoned"), ["the table"]);
-    }
-
-    #[tokio::test]
-    async fn gives_up_at_once_on_anything_else() {
-        let attempts = Cell::new(0);
-        let (aws, _) = replay::aws([]);
-        let result: Result<()> = aws
-            .retry(PROPAGATION, UNWATCHED, &[(Class::Busy, "x")], || {
-                attempts.set(attempts.get() + 1);
-                async { Err(fault(Class::Denied)) }
-            })
-            .await;
-        assert_eq!(result.expect_err("denied").class, Class::Denied);
-        assert_eq!(attempts.get(), 1);
-    }
-
-    #[tokio::test]
-    async fn gives_back_the_last_fault_when_time_is_up() {
-        let (aws, _) = replay::aws([]);
-        let result: Result<()> = aws
-            .retry(PROPAGATION, UNWATCHED, &[(Class::Busy, "x")], || async {
-                Err(fault(Class::Busy))
-            })
-            .await;
-        assert_eq!(result.expect_err("still busy").class, Class::Busy);
+    #[test]
+    fn turns_come_one_after_the_other() {
+        let (paces, second) = (Paces::default(), Duration::from_secs(1));
+        assert!(paces.turn("x", second).is_zero());
+        let (next, other) = (paces.turn("x", second), paces.turn("y", second));
+        assert!(next > second / 2 && next <= second, "{next:?}");
+        assert!(paces.turn("x", second) > second, "the third comes after the second");
+        assert!(other.is_zero(), "each operation has its own");
     }
 
     #[tokio::test]

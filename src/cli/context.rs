@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::FutureExt;
+
 use super::Global;
 use crate::artifact::{self, Artifact, BuildEvent, BuildRequest};
+use crate::aws::connect::AskCode;
 use crate::aws::trace::Calls;
 use crate::aws::{self, Aws, Package};
 use crate::engine::direct::{self, Found, Outcome};
@@ -23,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The account the local cloud uses when the environment names none.
 const LOCAL_ACCOUNT: &str = "000000000000";
+/// The stage of a command that names none: nothing happens in AWS unasked.
+const DEFAULT_STAGE: &str = "local";
 
 /// One run of the command line.
 pub(super) struct Context {
@@ -41,14 +46,23 @@ impl Context {
         }
     }
 
-    /// The project file, found and checked.
+    /// The project file, found and checked, for a command that concerns all of its stages. A stage named on the command
+    /// line must be one of them all the same: a slip there is no wish for another stage.
     pub(super) fn project(&self) -> Result<Project> {
-        project::load(&project::find(self.global.project_file.as_deref())?)
+        let project = project::load(&project::find(self.global.project_file.as_deref())?)?;
+        if let Some(name) = &self.global.stage {
+            project.stage(name)?;
+        }
+        Ok(project)
     }
 
     /// The folder of the project file, which need not be right: the local cloud runs all the same.
     pub(super) fn project_directory(&self) -> Result<PathBuf> {
         let file = project::find(self.global.project_file.as_deref())?;
+        // A file that can be read says which stages there are.
+        if let (Some(name), Ok(project)) = (&self.global.stage, project::load(&file)) {
+            project.stage(name)?;
+        }
         let absolute = std::path::absolute(&file)
             .map_err(|cause| Error::io(format!("could not locate `{}`", file.display()), &cause))?;
         Ok(absolute
@@ -56,10 +70,15 @@ impl Context {
             .map_or(absolute.clone(), ToOwned::to_owned))
     }
 
+    /// The stage asked for.
+    pub(super) fn stage_name(&self) -> &str {
+        self.global.stage.as_deref().unwrap_or(DEFAULT_STAGE)
+    }
+
     /// The project, and the stage asked for in the region asked for.
     pub(super) fn stage(&self) -> Result<(Project, Stage)> {
         let project = self.project()?;
-        let stage = project.stage(&self.global.stage)?.clone();
+        let stage = project.stage(self.stage_name())?.clone();
         let stage = match &self.global.region {
             Some(region) => stage.in_region(region)?,
             None => stage,
@@ -119,28 +138,64 @@ impl Context {
         stage: &Stage,
         events: &Events<'_>,
     ) -> Result<Aws> {
-        let endpoint_url = match (&self.global.endpoint_url, *stage.target) {
-            (Some(url), _) => Some(url.clone()),
+        let endpoint_url = match (self.endpoint_url(), *stage.target) {
+            (Some(url), _) => Some(url),
             (None, Target::Local) => {
                 let say = |line| events(Event::Note(line));
-                local::start(&project.directory, &say).await?.endpoint_url
+                local::start(&project.directory, local::Strictness::Kept, &say)
+                    .await?
+                    .endpoint_url
             }
             (None, Target::Aws) => None,
         };
-        let settings = aws::Settings {
+        let settings = self.settings(stage, endpoint_url);
+        let owner = Owner {
+            project: stage.project.clone(),
+            stage: stage.name.clone(),
+        };
+        Aws::connect(&settings, owner).await
+    }
+
+    /// How to come to a stage, at an emulator's endpoint when there is one.
+    pub(super) fn settings(&self, stage: &Stage, endpoint_url: Option<String>) -> aws::Settings {
+        let ui = Arc::clone(&self.ui);
+        let ask = move |device: String| {
+            let ui = Arc::clone(&ui);
+            async move {
+                let (aside, hidden) = (ui.step_aside(), ui.hide_typing());
+                let asking = Arc::clone(&ui);
+                let question = format!("The code that `{device}` shows now");
+                let asked = tokio::task::spawn_blocking(move || {
+                    let hint = "use credentials that need no code where nobody can type one, such as a pipeline's role";
+                    asking.code(&question, hint)
+                });
+                let code = asked.await.map_err(|error| {
+                    Error::new(ErrorKind::System, "could not ask").with_source(&error)
+                })?;
+                drop((aside, hidden));
+                code
+            }
+            .boxed()
+        };
+        aws::Settings {
             profile: self.global.profile.clone(),
             region: stage.region.to_string(),
             emulated_account: endpoint_url
                 .as_ref()
                 .and_then(|_| self.emulated_account(stage)),
             endpoint_url,
+            ask_code: Some(AskCode::new(ask)),
             calls: self.calls.clone(),
-        };
-        let owner = Owner {
-            project: stage.project.clone(),
-            stage: stage.name.clone(),
-        };
-        Ok(Aws::connect(&settings, owner).await)
+        }
+    }
+
+    /// The endpoint asked for, unless the environment says that its own are to be passed over.
+    pub(super) fn endpoint_url(&self) -> Option<String> {
+        let url = self.global.endpoint_url.clone()?;
+        let says = |name: &str| std::env::var(name).unwrap_or_default();
+        let ignored = says("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").eq_ignore_ascii_case("true")
+            && says("AWS_ENDPOINT_URL") == url;
+        (!ignored).then_some(url)
     }
 
     /// Emulators take a 12-digit access key ID for the account. The stage `local` never uses real

@@ -132,6 +132,10 @@ pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode>
         &found.caller.partition,
         aws.endpoint_url(),
     );
+    let outputs = Outputs {
+        hosted_ui_target: direct::domain_target(&aws, &outcome.records).await?,
+        ..outputs
+    };
     if context.global.json {
         let document = done_document(context, &plan, Some(&outputs), began)?;
         context.ui.json(&document)?;
@@ -145,6 +149,12 @@ pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode>
             context.ui.note(&format!("note: {note}"));
         }
         context.ui.outputs(&outputs.pairs())?;
+        if let (Some(target), Some(hosted_ui)) = (&outputs.hosted_ui_target, &stage.hosted_ui) {
+            context.ui.hint(&format!(
+                "the DNS record of `{}` has to point to `{target}`: an alias, or a CNAME",
+                hosted_ui.name()
+            ));
+        }
         if let Some(identity) = &found.topology.unverified_sender {
             show_verification(context, &aws, identity).await?;
         }
@@ -173,10 +183,8 @@ async fn show_verification(context: &Context, aws: &Aws, identity: &str) -> Resu
     context.ui.hint(&format!(
         "add these DNS records so that SES can verify `{identity}`, then deploy again to send from there"
     ));
-    for token in state.dkim_tokens {
-        context.ui.note(&format!(
-            "  {token}._domainkey.{identity}  CNAME  {token}.dkim.amazonses.com"
-        ));
+    for (name, value) in state.dkim_records {
+        context.ui.note(&format!("  {name}  CNAME  {value}"));
     }
     Ok(())
 }

@@ -25,7 +25,11 @@ pub(super) struct DestroyArgs {
     /// The stage's name once more, in place of typing it
     #[arg(long, value_name = "NAME", requires = "yes")]
     confirm: Option<String>,
-    /// Keep the user pool and the tables
+    /// Keep the users and the tables
+    ///
+    /// The user pool stays with its clients, groups, providers and domain, and with the sender and the role that it
+    /// sends mail and text messages through; so do the tables. It lets go of its triggers, which are deleted: people
+    /// go on signing in, with tokens that hold no roles, until the next deploy brings the triggers back.
     #[arg(long)]
     keep_data: bool,
 }
@@ -56,9 +60,11 @@ pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode
         .await?;
 
     let mut kept = Vec::new();
-    if args.keep_data {
-        kept.extend([resource::Kind::UserPool, resource::Kind::Table]);
-    }
+    let data = if args.keep_data {
+        Some(direct::kept(&aws, &found, &recorded).await?)
+    } else {
+        None
+    };
     if let (Some(other), Some(email)) = (&sharer, &stage.email) {
         kept.push(resource::Kind::EmailIdentity);
         context.ui.note(&format!(
@@ -66,11 +72,16 @@ pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode
             email.identity
         ));
     }
+    let stays = |id: &String| data.as_ref().is_some_and(|data| data.ids.contains(id));
     let recorded = recorded
         .iter()
+        .filter(|(id, _)| !stays(id))
         .map(|(id, record)| (id.clone(), record.into()))
         .collect();
-    let plan = plan::destroy(&stage.name, stage.engine, recorded, &kept)?;
+    let mut plan = plan::destroy(&stage.name, stage.engine, recorded, &kept)?;
+    if let Some(data) = data {
+        data.add_to(&mut plan, &found.topology);
+    }
     if !plan.is_empty() {
         approve(&args, context, &aws, &stage, &plan).await?;
     }
@@ -80,6 +91,11 @@ pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode
         context
             .ui
             .json(&done_document(context, &plan, None, began)?)?;
+    } else if plan.is_empty() && args.keep_data && !plan.unchanged.is_empty() {
+        context.ui.success(&format!(
+            "nothing but the data of `{}` is there",
+            stage.name
+        ));
     } else if plan.is_empty() {
         context
             .ui

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::context::{Context, interruptible};
 use crate::engine::event::Event;
-use crate::local::{self, Status};
+use crate::local::{self, Status, Strictness};
 use saasauth_model::error::Result;
 
 /// The local cloud: start it, stop it, read its mail
@@ -21,7 +21,11 @@ pub(super) struct LocalArgs {
 #[derive(Debug, Subcommand)]
 enum LocalCommand {
     /// Start it, unless it runs already
-    Start,
+    Start {
+        /// Take what AWS refuses, too: no limits, tiers, or checks of roles; until it is stopped
+        #[arg(long)]
+        lenient: bool,
+    },
     /// Stop it; what was deployed there is gone
     Stop,
     /// Say whether it runs, and where
@@ -35,21 +39,28 @@ enum LocalCommand {
     Serve {
         #[arg(long)]
         directory: PathBuf,
+        #[arg(long)]
+        lenient: bool,
     },
 }
 
 pub(super) async fn run(args: LocalArgs, context: &Context) -> Result<ExitCode> {
-    if let LocalCommand::Serve { directory } = args.command {
-        local::serve(&directory).await?;
+    if let LocalCommand::Serve { directory, lenient } = args.command {
+        local::serve(&directory, !lenient).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let directory = context.project_directory()?;
     let directory = directory.as_path();
     match args.command {
-        LocalCommand::Start => {
+        LocalCommand::Start { lenient } => {
+            let strictness = if lenient {
+                Strictness::Lenient
+            } else {
+                Strictness::Kept
+            };
             let progress = context.ui.progress();
             let say = |line| progress.handle(Event::Note(line));
-            let started = interruptible(local::start(directory, &say)).await;
+            let started = interruptible(local::start(directory, strictness, &say)).await;
             progress.finish();
             show(context, &started?)?;
         }
@@ -108,9 +119,15 @@ fn show(context: &Context, status: &Status) -> Result<()> {
     match (&status.endpoint_url, status.pid) {
         (Some(url), Some(pid)) if status.running => {
             context.ui.success("the local cloud runs");
+            let checks = if status.strict == Some(true) {
+                "as strict as AWS"
+            } else {
+                "lenient: AWS may refuse what it takes, until `saasauth local stop`"
+            };
             context.ui.outputs(&[
                 ("endpoint".to_owned(), url.clone()),
                 ("process".to_owned(), pid.to_string()),
+                ("checks".to_owned(), checks.to_owned()),
             ])
         }
         _ => {

@@ -11,6 +11,7 @@ mod deploy;
 mod deployed;
 mod destroy;
 mod diff;
+mod doctor;
 mod init;
 mod local;
 mod outputs;
@@ -20,11 +21,13 @@ mod secret;
 mod synth;
 mod upgrade;
 mod user;
+pub mod variables;
 mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use crate::ui::{Settings, Ui};
@@ -58,21 +61,31 @@ pub struct Global {
         env = "SAASAUTH_PROJECT_FILE"
     )]
     project_file: Option<std::path::PathBuf>,
-    /// The stage; `local` needs no AWS account
+    /// The stage; by default `local`, which needs no AWS account
     #[arg(
         long,
         short,
         global = true,
         value_name = "NAME",
         env = "SAASAUTH_STAGE",
-        default_value = "local"
+        value_parser = NonEmptyStringValueParser::new()
     )]
-    stage: String,
+    stage: Option<String>,
     /// A profile of the AWS configuration files
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
     profile: Option<String>,
     /// An AWS region instead of the project file's
-    #[arg(long, global = true, value_name = "REGION")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "REGION",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
     region: Option<String>,
     /// Another endpoint for every AWS API: an emulator
     #[arg(
@@ -80,7 +93,8 @@ pub struct Global {
         global = true,
         value_name = "URL",
         env = "AWS_ENDPOINT_URL",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = NonEmptyStringValueParser::new()
     )]
     endpoint_url: Option<String>,
     /// Write exactly one JSON document to standard output
@@ -105,6 +119,7 @@ enum Command {
     Diff(diff::DiffArgs),
     Deploy(deploy::DeployArgs),
     Destroy(destroy::DestroyArgs),
+    Doctor(doctor::DoctorArgs),
     Outputs(outputs::OutputsArgs),
     Verify(verify::VerifyArgs),
     User(user::UserArgs),
@@ -156,6 +171,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode> {
         Command::Diff(args) => Box::pin(diff::run(args, context)).await,
         Command::Deploy(args) => Box::pin(deploy::run(args, context)).await,
         Command::Destroy(args) => Box::pin(destroy::run(args, context)).await,
+        Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
         Command::Outputs(args) => Box::pin(outputs::run(args, context)).await,
         Command::Verify(args) => Box::pin(verify::run(args, context)).await,
         Command::User(args) => Box::pin(user::run(args, context)).await,

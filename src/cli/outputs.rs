@@ -89,6 +89,10 @@ impl Outputs {
         pairs.extend([
             ("hosted UI".to_owned(), self.hosted_ui.as_deref()),
             (
+                "its DNS target".to_owned(),
+                self.hosted_ui_target.as_deref(),
+            ),
+            (
                 "permissions table".to_owned(),
                 self.permissions_table.as_deref(),
             ),

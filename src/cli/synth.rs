@@ -7,7 +7,6 @@ use clap::Args;
 use super::context::Context;
 use crate::engine::cloudformation::template;
 use saasauth_model::error::Result;
-use saasauth_model::topology::{self, Facts};
 
 /// Print the stage as a CloudFormation template
 #[derive(Debug, Args)]
@@ -15,7 +14,7 @@ pub(super) struct SynthArgs {}
 
 pub(super) fn run(_: SynthArgs, context: &Context) -> Result<ExitCode> {
     let (_, stage) = context.stage()?;
-    let topology = topology::build(&stage, &Facts::assumed())?;
-    context.ui.json(&template::render(&topology))?;
+    let topologies = template::Topologies::of(&stage)?;
+    context.ui.json(&template::render(&topologies))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,9 +6,10 @@ use saasauth_contract::environment::{CONFIRM_USER_FUNCTION, DOMAINS_TABLE, PERMI
 use serde::Serialize;
 
 use crate::aws::ledger::Record;
+use crate::aws::partition;
 use crate::aws::users::Tables;
 use saasauth_model::error::{Error, ErrorKind, Result};
-use saasauth_model::project::stage::Stage;
+use saasauth_model::project::stage::{HostedUi, Stage};
 use saasauth_model::resource::LogicalId;
 use saasauth_model::topology;
 
@@ -31,6 +32,9 @@ pub struct Outputs {
     pub clients: BTreeMap<String, ClientOutputs>,
     /// Base URL of the hosted sign-in pages.
     pub hosted_ui: Option<String>,
+    /// Where the DNS record of the pages' own domain has to point to; absent where they are at one of Cognito's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hosted_ui_target: Option<String>,
     /// The Permissions table's name.
     pub permissions_table: Option<String>,
     /// The Domains table's name.
@@ -84,7 +88,7 @@ impl Outputs {
         stage: &Stage,
         records: &BTreeMap<LogicalId, Record>,
         account: &str,
-        partition: &str,
+        partition_id: &str,
         endpoint_url: Option<&str>,
     ) -> Self {
         let physical = |id: &str| {
@@ -94,14 +98,9 @@ impl Outputs {
         };
         let user_pool_id = physical(topology::USER_POOL);
         let region = &stage.region;
-        let dns = if partition == "aws-cn" {
-            "amazonaws.com.cn"
-        } else {
-            "amazonaws.com"
-        };
         let issuer = user_pool_id
             .as_ref()
-            .map(|pool| format!("https://cognito-idp.{region}.{dns}/{pool}"));
+            .and_then(|pool| partition::issuer(region, pool));
         // The emulator signs with the issuer AWS would have, and serves the keys itself.
         let keys = match (endpoint_url, &user_pool_id) {
             (Some(endpoint), Some(pool)) => {
@@ -120,18 +119,20 @@ impl Outputs {
             .collect();
         let hosted_ui = physical(topology::HOSTED_UI)
             .and(stage.hosted_ui.as_ref())
-            .map(|hosted_ui| format!("https://{}", hosted_ui.host(region)));
+            .and_then(|hosted_ui| hosted_pages(hosted_ui, region));
         Self {
             stage: stage.name.clone(),
             region: region.to_string(),
             user_pool_arn: user_pool_id.as_ref().map(|pool| {
-                format!("arn:{partition}:cognito-idp:{region}:{account}:userpool/{pool}")
+                format!("arn:{partition_id}:cognito-idp:{region}:{account}:userpool/{pool}")
             }),
             user_pool_id,
             jwks_uri: keys.map(|base| format!("{base}/.well-known/jwks.json")),
             issuer,
             clients,
             hosted_ui,
+            // Not in the ledger.
+            hosted_ui_target: None,
             permissions_table: physical(topology::PERMISSIONS_TABLE),
             domains_table: physical(topology::DOMAINS_TABLE),
             functions: Functions {
@@ -158,6 +159,7 @@ impl Outputs {
         }
         lines.extend([
             ("HOSTED_UI".to_owned(), self.hosted_ui.clone()),
+            ("HOSTED_UI_TARGET".to_owned(), self.hosted_ui_target.clone()),
             (PERMISSIONS_TABLE.to_owned(), self.permissions_table.clone()),
             (DOMAINS_TABLE.to_owned(), self.domains_table.clone()),
             (
@@ -197,5 +199,82 @@ impl Outputs {
                 "user_pool_client_id": client_id,
             },
         })
+    }
+}
+
+/// Where the hosted pages are; `None` in a partition whose addresses of prefixes nobody knows.
+fn hosted_pages(hosted_ui: &HostedUi, region: &str) -> Option<String> {
+    let host = match &hosted_ui.prefix {
+        Some(prefix) => format!("{}.{}", **prefix, partition::hosted_pages(region)?),
+        None => hosted_ui.name().to_owned(),
+    };
+    Some(format!("https://{host}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use saasauth_model::project;
+    use saasauth_model::resource::Kind;
+
+    fn outputs(region: &str, hosted_ui: &str) -> Outputs {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("saasauth.yaml");
+        let lambdas = concat!(env!("CARGO_MANIFEST_DIR"), "/lambdas");
+        let text = format!(
+            "version: 1\nproject: acme\nregion: {region}\nhosted_ui: {hosted_ui}\n\
+             clients: {{ web: {{ kind: spa, callback_urls: [\"https://acme.com\"] }} }}\n\
+             triggers: {{ confirm_user: {{ path: {lambdas}/confirm-user }}, generate_token: {{ path: {lambdas}/generate-token }} }}\n\
+             stages: {{ prod: {{}} }}\n"
+        );
+        std::fs::write(&file, text).expect("written");
+        let project = project::load(&file).expect("it is right");
+        let stage = project.stage("prod").expect("it has it").clone();
+        let record = |kind, physical_id: &str| Record {
+            kind,
+            physical_id: Some(physical_id.to_owned()),
+            digest: String::new(),
+            memory: saasauth_model::plan::Memory::default(),
+        };
+        let records = BTreeMap::from([
+            (
+                topology::USER_POOL.to_owned(),
+                record(Kind::UserPool, "pool"),
+            ),
+            (
+                topology::HOSTED_UI.to_owned(),
+                record(Kind::UserPoolDomain, "pool|acme"),
+            ),
+        ]);
+        Outputs::of(&stage, &records, "123456789012", "aws-us-gov", None)
+    }
+
+    #[test]
+    fn addresses_are_those_of_the_region_s_partition() {
+        let prefix = "{ prefix: acme }";
+        let table = [
+            (
+                "eu-west-1",
+                "https://cognito-idp.eu-west-1.amazonaws.com/pool",
+                Some("https://acme.auth.eu-west-1.amazoncognito.com"),
+            ),
+            (
+                "us-gov-west-1",
+                "https://cognito-idp.us-gov-west-1.amazonaws.com/pool",
+                Some("https://acme.auth-fips.us-gov-west-1.amazoncognito.com"),
+            ),
+            (
+                "cn-north-1",
+                "https://cognito-idp.cn-north-1.amazonaws.com.cn/pool",
+                None,
+            ),
+        ];
+        for (region, issuer, pages) in table {
+            let outputs = outputs(region, prefix);
+            assert_eq!(outputs.issuer.as_deref(), Some(issuer), "{region}");
+            let keys = format!("{issuer}/.well-known/jwks.json");
+            assert_eq!(outputs.jwks_uri.as_deref(), Some(keys.as_str()), "{region}");
+            assert_eq!(outputs.hosted_ui.as_deref(), pages, "{region}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::emulator::Emulator;
-use super::front_door::FrontDoor;
+use super::front_door::{FrontDoor, Settings};
 use super::paths::{Paths, StateFile};
 use crate::tools;
 use saasauth_model::error::{Error, ErrorKind, Result};
@@ -30,7 +30,7 @@ const SHORT_LIFE: Duration = Duration::from_secs(10);
 /// Serves the local cloud of a project until SIGTERM or SIGINT.
 ///
 /// This is the body of the hidden command that [`super::start`] runs in the background.
-pub async fn serve(project_directory: &Path) -> Result<()> {
+pub async fn serve(project_directory: &Path, strict: bool) -> Result<()> {
     // Out of the terminal's reach: Ctrl-C there must not end it. Fails when run by hand from a
     // shell that made it a group leader already, which is as good.
     let _ = rustix::process::setsid();
@@ -45,7 +45,7 @@ pub async fn serve(project_directory: &Path) -> Result<()> {
     let signals = ShutdownSignals::watch()?;
     tokio::select! {
         // The note stays after a failure: the next start tells that there was one.
-        failed = supervise(&paths) => failed,
+        failed = supervise(&paths, strict) => failed,
         () = signals.arrive() => {
             paths.clean();
             Ok(())
@@ -54,11 +54,15 @@ pub async fn serve(project_directory: &Path) -> Result<()> {
 }
 
 /// Runs emulator after emulator behind one door. Returns only when there is no point in going on.
-async fn supervise(paths: &Paths) -> Result<()> {
+async fn supervise(paths: &Paths, strict: bool) -> Result<()> {
     let executable = tools::ensure(&tools::MINISTACK, &|_| {}).await?;
     let listener = listen(paths).await?;
     // No emulator has port 0: until there is one, calls are answered with a 503.
-    let door = FrontDoor::open(listener, "http://127.0.0.1:0", Some(&paths.trace()))?;
+    let settings = Settings {
+        trace: Some(paths.trace()),
+        strict,
+    };
+    let door = FrontDoor::open(listener, "http://127.0.0.1:0", settings)?;
     let endpoint_url = door.endpoint_url();
     let mut notice = None;
     loop {
@@ -69,6 +73,7 @@ async fn supervise(paths: &Paths) -> Result<()> {
             pid: std::process::id(),
             endpoint_url: endpoint_url.clone(),
             emulator_pid: emulator.pid(),
+            strict,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: OffsetDateTime::now_utc()
                 .format(&Rfc3339)

@@ -46,6 +46,9 @@ pub struct Status {
     pub endpoint_url: Option<String>,
     /// The process that serves it.
     pub pid: Option<u32>,
+    /// Whether it refuses what AWS refuses; known of a running one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strict: Option<bool>,
 }
 
 impl Status {
@@ -53,6 +56,7 @@ impl Status {
         running: false,
         endpoint_url: None,
         pid: None,
+        strict: None,
     };
 
     fn of(state: &StateFile) -> Self {
@@ -60,18 +64,48 @@ impl Status {
             running: true,
             endpoint_url: Some(state.endpoint_url.clone()),
             pid: Some(state.pid),
+            strict: Some(state.strict),
         }
     }
 }
 
+/// How strict a local cloud should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strictness {
+    /// As it was until it is stopped; as strict as AWS when it is new.
+    Kept,
+    /// It takes what the emulator takes.
+    Lenient,
+}
+
 /// Makes sure the project's local cloud runs. Returns at once when it does; what had to be done is
 /// said through `say`, a line at a time. Dropping the future leaves nothing behind that it started.
-pub async fn start(project_directory: &Path, say: tools::OnLine<'_>) -> Result<Status> {
+///
+/// # Errors
+/// Also when a strict one runs and a lenient one is asked for: what was made under one must not be
+/// taken for what the other lets through.
+pub async fn start(
+    project_directory: &Path,
+    strictness: Strictness,
+    say: tools::OnLine<'_>,
+) -> Result<Status> {
     let paths = Paths::new(project_directory);
     paths.create()?;
     let _lock = paths.lock_commands().await?;
+    // A note of one that died counts too: only `stop` forgets that it was lenient.
+    let was_lenient = paths.read_state().is_some_and(|state| !state.strict);
+    let strict = strictness == Strictness::Kept && !was_lenient;
     if paths.is_served()? {
         if let Some(mut state) = answering(&paths, RECOVERY_LIMIT).await {
+            if state.strict && !strict {
+                return Err(Error::new(
+                    ErrorKind::Local,
+                    "the local cloud runs already, as strict as AWS",
+                )
+                .with_hint(
+                    "for a lenient and empty one, run `saasauth local stop`, then `saasauth local start --lenient`",
+                ));
+            }
             if let Some(notice) = state.notice.take() {
                 say(notice);
                 paths.write_state(&state)?;
@@ -88,7 +122,7 @@ pub async fn start(project_directory: &Path, say: tools::OnLine<'_>) -> Result<S
         end(&paths).await?;
     }
     tools::ensure(&tools::MINISTACK, say).await?;
-    launch(&paths, project_directory).await
+    launch(&paths, project_directory, strict).await
 }
 
 /// Looks for the project's local cloud without touching it.
@@ -149,6 +183,16 @@ pub async fn mail(project_directory: &Path) -> Result<Vec<Mail>> {
         .map_err(|error: reqwest::Error| Error::new(ErrorKind::Local, doing).with_source(&error))
 }
 
+/// Opens a link that the local cloud mailed, as its reader's browser would: past any proxy.
+pub async fn open(link: &str) -> reqwest::Result<reqwest::Response> {
+    emulator::client()
+        .get(link)
+        .timeout(START_LIMIT)
+        .send()
+        .await?
+        .error_for_status()
+}
+
 /// The endpoint of the running local cloud, or an error that says how to get one.
 async fn running(project_directory: &Path, doing: &str) -> Result<String> {
     status(project_directory)
@@ -181,8 +225,8 @@ async fn answering(paths: &Paths, limit: Duration) -> Option<StateFile> {
 }
 
 /// Runs [`serve`] in a process of its own and waits until it answers.
-async fn launch(paths: &Paths, project_directory: &Path) -> Result<Status> {
-    let mut child = spawn(paths, project_directory)?;
+async fn launch(paths: &Paths, project_directory: &Path, strict: bool) -> Result<Status> {
+    let mut child = spawn(paths, project_directory, strict)?;
     let mut pipe = child.stdin.take();
     let deadline = Instant::now() + START_LIMIT;
     let failed = || {
@@ -215,7 +259,7 @@ async fn launch(paths: &Paths, project_directory: &Path) -> Result<Status> {
     Err(error)
 }
 
-fn spawn(paths: &Paths, project_directory: &Path) -> Result<Child> {
+fn spawn(paths: &Paths, project_directory: &Path, strict: bool) -> Result<Child> {
     let doing = "could not start the local cloud";
     let executable = std::env::current_exe().map_err(|error| Error::io(doing, &error))?;
     // Absolute: the process changes neither directory nor mind when the person's shell moves on.
@@ -236,6 +280,7 @@ fn spawn(paths: &Paths, project_directory: &Path) -> Result<Child> {
     Command::new(executable)
         .args(["local", "serve", "--directory"])
         .arg(directory)
+        .args((!strict).then_some("--lenient"))
         .env(daemon::STARTER_VARIABLE, "pipe")
         .stdin(Stdio::piped())
         .stdout(log)

@@ -34,6 +34,9 @@ pub(super) struct StateFile {
     pub(super) endpoint_url: String,
     /// The emulator's process, which leads a process group of its own.
     pub(super) emulator_pid: u32,
+    /// Whether it refuses what AWS refuses. One that an older version left running doesn't.
+    #[serde(default)]
+    pub(super) strict: bool,
     /// Our version, since another one may have left the process running.
     pub(super) version: String,
     pub(super) started_at: String,
@@ -244,6 +247,7 @@ mod tests {
             pid: 1,
             endpoint_url: "http://127.0.0.1:1".into(),
             emulator_pid: 2,
+            strict: true,
             version: "0".into(),
             started_at: "now".into(),
             notice: None,

@@ -58,6 +58,12 @@ impl EnvironmentStore {
         &self.search
     }
 
+    /// The environment `directory`, when it is there and holds exactly `packages`.
+    pub(super) fn whole(&self, directory: &str, packages: &[String]) -> Option<PathBuf> {
+        let environment = self.root.join(directory);
+        is_whole(&environment, packages).then_some(environment)
+    }
+
     /// The environment `directory` holding exactly `packages`, built when it isn't there or not whole.
     pub(super) async fn install(
         &self,

@@ -109,15 +109,51 @@ pub async fn ensure(tool: &Tool, say: OnLine<'_>) -> Result<PathBuf> {
     if let Some(found) = on_path(tool, shelf.search()).await {
         return Ok(found);
     }
-    let mut packages = vec![format!("{}=={}", tool.package, tool.version)];
-    let companions = tool.companions.iter();
-    packages.extend(companions.map(|one| format!("{}=={}", one.package, one.version)));
-    // Two versions of saasauth may want different companions, and each may be running its own.
-    let fingerprint = environment::fingerprint(&packages);
-    let directory = format!("{}-{}-{fingerprint}", tool.package, tool.version);
     let label = format!("{} {}", tool.name, tool.version);
-    let environment = shelf.install(&directory, &label, &packages, say).await?;
+    let environment = shelf
+        .install(&directory(tool), &label, &packages(tool), say)
+        .await?;
     Ok(executable(&environment, tool.executable))
+}
+
+/// The executable of `tool`, where it is at hand already. Installs nothing.
+pub async fn installed(tool: &Tool) -> Option<PathBuf> {
+    let shelf = EnvironmentStore::of_user().ok()?;
+    if let Some(found) = on_path(tool, shelf.search()).await {
+        return Some(found);
+    }
+    let environment = shelf.whole(&directory(tool), &packages(tool))?;
+    Some(executable(&environment, tool.executable))
+}
+
+/// The first of these programs that is on PATH.
+pub fn on_search_path<'a>(programs: &[&'a str]) -> Option<&'a str> {
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let mut programs = programs.iter().copied();
+    programs.find(|program| environment::find(program, &search).is_some())
+}
+
+/// What a program prints, when it is there and ends well; the first line.
+pub async fn says(program: &str, arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let finished = process::run(command, &|_| {}).await.ok()?;
+    let line = finished.output.lines().next().unwrap_or_default();
+    finished.status.success().then(|| line.trim().to_owned())
+}
+
+/// What `tool` is installed from.
+fn packages(tool: &Tool) -> Vec<String> {
+    let companions = tool.companions.iter();
+    std::iter::once(format!("{}=={}", tool.package, tool.version))
+        .chain(companions.map(|one| format!("{}=={}", one.package, one.version)))
+        .collect()
+}
+
+/// The folder of `tool`. Two versions of saasauth may want different companions, and each may be running its own.
+fn directory(tool: &Tool) -> String {
+    let fingerprint = environment::fingerprint(&packages(tool));
+    format!("{}-{}-{fingerprint}", tool.package, tool.version)
 }
 
 /// A Python environment with `packages` (requirements such as `boto3==1.43.106`), made when missing.

@@ -26,6 +26,7 @@ use self::plan::Layout;
 pub use self::progress::Progress;
 pub use self::prompt::HiddenInput;
 use self::prompt::Prompt;
+pub use self::streams::Pause;
 use self::streams::{Streams, lock};
 use self::style::{BAD, BOLD, GOOD, HINT, WARNING, paint};
 use crate::aws::trace::Call;
@@ -44,6 +45,17 @@ pub struct Settings {
     pub verbose: u8,
     /// When to colour.
     pub color: ColorChoice,
+}
+
+/// How something that was looked at stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Doubtful,
+    /// In the way.
+    Bad,
 }
 
 /// The terminal, or what stands in for it.
@@ -108,6 +120,28 @@ impl Ui {
         } else {
             self.data(&text())
         }
+    }
+
+    /// Writes what was found out about one thing to standard output, and what to do about it below.
+    pub fn finding(
+        &self,
+        finding: Finding,
+        name: &str,
+        detail: &str,
+        hint: Option<&str>,
+    ) -> Result<()> {
+        /// As wide as the longest name, so that the details stand in a column.
+        const NAME: usize = 12;
+        let mark = match finding {
+            Finding::Good => paint(GOOD, "✓"),
+            Finding::Doubtful => paint(WARNING, "!"),
+            Finding::Bad => paint(BAD, "✗"),
+        };
+        let mut text = format!("{mark} {name:NAME$}  {detail}\n");
+        if let Some(hint) = hint {
+            text += &format!("  {:NAME$}  {}: {hint}\n", "", paint(HINT, "hint"));
+        }
+        self.data(&text)
     }
 
     /// Says something in passing.
@@ -267,6 +301,20 @@ impl Ui {
         };
         let is_terminal = io::stdin().is_terminal();
         lock(&self.prompt).secret(question, hint, is_terminal, ask)
+    }
+
+    /// Asks for the code of a second factor, which [`Ui::hide_typing`] hides. Refused where nobody can answer.
+    pub fn code(&self, question: &str, hint: &str) -> Result<String> {
+        let ask = || {
+            self.streams
+                .write_note(&format!("{}: ", paint(BOLD, question)))
+        };
+        lock(&self.prompt).answer(question, hint, ask)
+    }
+
+    /// Takes what shows progress off the terminal until the returned value is dropped.
+    pub fn step_aside(&self) -> Pause {
+        self.streams.pause()
     }
 
     /// Ends the line of a question nobody answers any more.

@@ -2,11 +2,12 @@
 //! steps aside while something is written.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anstream::AutoStream;
 use clap::ColorChoice;
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use saasauth_model::error::{Error, Result};
 
@@ -21,6 +22,8 @@ pub(super) struct Streams {
     data: Mutex<OutputStream>,
     notes: Mutex<OutputStream>,
     live: Mutex<Option<ProgressBar>>,
+    /// A question is asked: the live display draws nothing.
+    paused: AtomicBool,
     data_size: WindowSize,
     notes_size: WindowSize,
     notes_colored: bool,
@@ -68,6 +71,7 @@ impl Streams {
             notes_colored: notes.current_choice() != anstream::ColorChoice::Never,
             notes: OutputStream::new(notes),
             live: Mutex::new(None),
+            paused: AtomicBool::new(false),
         }
     }
 
@@ -85,6 +89,7 @@ impl Streams {
             data: OutputStream::new(data),
             notes: OutputStream::new(notes),
             live: Mutex::new(None),
+            paused: AtomicBool::new(false),
         }
     }
 
@@ -129,12 +134,43 @@ impl Streams {
         *lock(&self.live) = bar;
     }
 
+    /// Takes the live display off the terminal until the returned value is dropped, for a question on a line of its own.
+    /// Unlike [`Bar::suspend`](ProgressBar::suspend) it holds no lock meanwhile: the question may stay unanswered.
+    pub(super) fn pause(self: &Arc<Self>) -> Pause {
+        let live = lock(&self.live).clone();
+        self.paused.store(true, Ordering::Relaxed);
+        if let Some(bar) = live {
+            // Draws that there is nothing, over what was there.
+            bar.tick();
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        Pause(Arc::clone(self))
+    }
+
+    /// Whether the live display is to draw nothing.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
     fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
         // Cloned, so that the lock isn't held while the bar draws.
         let live = lock(&self.live).clone();
         match live {
             Some(bar) => bar.suspend(write),
             None => write(),
+        }
+    }
+}
+
+/// While it lives, there is no live display.
+pub struct Pause(Arc<Streams>);
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        self.0.paused.store(false, Ordering::Relaxed);
+        // Gone when the command was given up meanwhile.
+        if let Some(bar) = &*lock(&self.0.live) {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
         }
     }
 }

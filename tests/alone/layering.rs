@@ -11,7 +11,7 @@ use syn::visit::{self, Visit};
 use crate::support::{files, repository, run};
 
 /// What each module of `src/lib.rs` may use of the others, lowest first: whole modules, or a part of one.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("tools", &[]),
     ("aws", &[]),
     ("scaffold", &[]),
@@ -29,11 +29,13 @@ const EDGES: [(&str, &[&str]); 10] = [
     ),
     // A user of a deployed stage: finds it by its outputs, and reads the mail of the local cloud.
     ("verify", &["aws", "engine", "local"]),
+    // What is around a deploy: the machine, the way, the account.
+    ("doctor", &["artifact", "aws", "engine", "local", "tools"]),
     // Puts them together.
     (
         "cli",
         &[
-            "artifact", "aws", "engine", "local", "people", "scaffold", "ui", "verify",
+            "artifact", "aws", "doctor", "engine", "local", "people", "scaffold", "ui", "verify",
         ],
     ),
 ];

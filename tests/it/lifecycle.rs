@@ -397,7 +397,12 @@ fn data_can_be_kept_and_is_taken_up_again() {
         .run(&["destroy", "--keep-data", "--json"])
         .expect(0)
         .json();
-    assert_eq!(destroyed["summary"]["unchanged"], 3, "{destroyed}");
+    // The pool lets go of its triggers; the tables with what the file put there, the client and the like stay.
+    assert_eq!(destroyed["summary"]["update"], 1, "{destroyed}");
+    assert!(
+        destroyed["summary"]["unchanged"].as_u64() >= Some(3),
+        "{destroyed}"
+    );
     let left = project.inventory();
     assert_eq!(left["user_pools"], json!(["starter-local-users"]));
     assert_eq!(left["tables"].as_array().unwrap().len(), 3, "{left}");

@@ -29,7 +29,7 @@ while True:
     if not chunk:
         break
     shown += chunk
-    if answer and (b"[y/N]" in shown or b"to go on:" in shown):
+    if answer and any(question in shown for question in (b"[y/N]", b"to go on:", b"shows now")):
         if how == "when-told":
             print("asked", flush=True)
             sys.stdin.readline()

@@ -162,13 +162,33 @@ impl Builder {
         validation.validate_nbf = true;
         // An access token has no `aud`; the client is checked below for both kinds.
         validation.validate_aud = false;
-        let http = reqwest::Client::builder().build()?;
+        let http = reqwest::Client::builder();
+        // A proxy that the environment names can't reach this machine's loopback, where a local cloud is.
+        let http = match is_local(&uri) {
+            true => http.no_proxy(),
+            false => http,
+        };
+        let http = http.build()?;
         Ok(Verifier(Arc::new(Inner {
             keys: Keys::new(http, uri),
             kind: self.kind,
             clients,
             validation,
         })))
+    }
+}
+
+/// Whether a URL leads to this machine.
+fn is_local(uri: &str) -> bool {
+    let url = reqwest::Url::parse(uri).ok();
+    let host = url
+        .as_ref()
+        .and_then(reqwest::Url::host_str)
+        .unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    match address.parse::<std::net::IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
     }
 }
 
@@ -240,6 +260,25 @@ impl std::fmt::Debug for Verifier {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_machine_is_told_from_others() {
+        for here in [
+            "http://127.0.0.1:4566/p",
+            "http://localhost:1",
+            "http://[::1]:2/",
+            "http://a.localhost",
+        ] {
+            assert!(is_local(here), "{here}");
+        }
+        for elsewhere in [
+            "https://cognito-idp.eu-west-1.amazonaws.com/p",
+            "http://localhost.example.com",
+            "no URL",
+        ] {
+            assert!(!is_local(elsewhere), "{elsewhere}");
+        }
+    }
 
     #[test]
     fn a_verifier_needs_a_client() {

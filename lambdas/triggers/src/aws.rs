@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::BehaviorVersion;
+use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::http::http_client_fn;
@@ -15,6 +16,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
+use futures_util::FutureExt as _;
 use lambda_runtime::Error;
 
 use crate::http::{Answer, Http, Unanswered};
@@ -143,12 +145,7 @@ impl Signed {
     ) -> Option<http::Request<Vec<u8>>> {
         let base = match &self.endpoint {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
-            None => {
-                // China is a partition with a suffix of its own.
-                let china = self.region.starts_with("cn-").then_some(".cn");
-                let (region, china) = (&self.region, china.unwrap_or_default());
-                format!("https://{service}.{region}.amazonaws.com{china}")
-            }
+            None => format!("https://{service}.{}", domain(&self.region)),
         };
         let mut request = http::Request::post(format!("{base}{path}"));
         for (name, value) in headers {
@@ -178,6 +175,20 @@ impl Signed {
         instructions.apply_to_request_http1x(&mut request);
         Some(request)
     }
+}
+
+/// The region and the domain of its partition, as they end every host there: `eu-west-1.amazonaws.com`. The SDK has AWS's
+/// list of partitions and keeps it to itself, but tells where DynamoDB is.
+fn domain(region: &str) -> String {
+    let params = Params::builder().region(region).build();
+    let found = params.ok().and_then(|params| {
+        // The rules are in the SDK: there is nothing to wait for.
+        let resolver = DefaultResolver::new();
+        let endpoint = resolver.resolve_endpoint(&params).now_or_never()?.ok()?;
+        let domain = endpoint.url().strip_prefix("https://dynamodb.")?;
+        Some(domain.trim_end_matches('/').to_owned())
+    });
+    found.unwrap_or_else(|| format!("{region}.amazonaws.com"))
 }
 
 /// The error code of a refused JSON request, such as `ThrottlingException`; empty when there is none.
@@ -221,6 +232,19 @@ mod tests {
             error.to_string(),
             "the environment variable `AWS_REGION` is not set"
         );
+    }
+
+    #[test]
+    fn each_partition_has_a_domain_of_its_own() {
+        for (region, expected) in [
+            ("eu-west-1", "eu-west-1.amazonaws.com"),
+            ("us-gov-west-1", "us-gov-west-1.amazonaws.com"),
+            ("cn-north-1", "cn-north-1.amazonaws.com.cn"),
+            ("eusc-de-east-1", "eusc-de-east-1.amazonaws.eu"),
+            ("us-iso-east-1", "us-iso-east-1.c2s.ic.gov"),
+        ] {
+            assert_eq!(domain(region), expected);
+        }
     }
 
     #[test]

@@ -15,7 +15,40 @@ use crate::resource::{Compare, Rules};
 pub fn compare(rules: &Rules, desired: &Value, live: &Value) -> Vec<PropertyChange> {
     let mut changes = Vec::new();
     visit(rules, "", desired, live, &mut changes);
+    changes.retain(|change| change.before.is_some() || !is_default(rules, change));
     changes
+}
+
+/// Whether a property becomes what it is already, although AWS doesn't tell.
+fn is_default(rules: &Rules, change: &PropertyChange) -> bool {
+    let after = change.after.as_ref().and_then(Value::as_str);
+    after.is_some() && after == rules.default(&change.path)
+}
+
+/// The properties that are taken away: they are no longer declared, and what they name is `ours`.
+pub fn cleared(
+    rules: &Rules,
+    desired: &Value,
+    live: &Value,
+    ours: impl Fn(&str) -> bool,
+) -> Vec<PropertyChange> {
+    let left = rules
+        .cleared
+        .iter()
+        .filter(|name| desired.get(name).is_none());
+    left.filter(|name| names(&live[**name], &ours))
+        .map(|name| PropertyChange::new(name, live[*name].clone(), Value::Null))
+        .collect()
+}
+
+/// Whether an ARN in a value ends with a name that is `ours`.
+fn names(value: &Value, ours: &impl Fn(&str) -> bool) -> bool {
+    match value {
+        Value::String(text) => text.rsplit_once('/').is_some_and(|(_, name)| ours(name)),
+        Value::Array(items) => items.iter().any(|item| names(item, ours)),
+        Value::Object(fields) => fields.values().any(|field| names(field, ours)),
+        _ => false,
+    }
 }
 
 /// Every leaf of a document as a change from nothing: what creating it sets.
@@ -139,7 +172,11 @@ fn object(value: &Value) -> BTreeMap<String, Value> {
         .collect()
 }
 
+/// Listed or mapped.
 fn tags(value: &Value) -> BTreeMap<String, Value> {
+    if value.is_object() {
+        return object(value);
+    }
     value
         .as_array()
         .into_iter()
@@ -277,6 +314,44 @@ mod tests {
         let changes = compare(Kind::Function.rules(), &desired, &live);
         assert_eq!(changes[0].path, "Code");
         assert_eq!(changes[0].before, Some(json!("old")));
+    }
+
+    #[test]
+    fn what_aws_does_not_tell_is_at_its_default() {
+        let mode = |mode: &str| json!({ "UserPoolAddOns": { "AdvancedSecurityMode": mode } });
+        let silent = || json!({ "UserPoolTier": "ESSENTIALS" });
+        assert!(paths(Kind::UserPool, mode("OFF"), silent()).is_empty());
+        for (desired, live) in [
+            (mode("OFF"), mode("ENFORCED")),
+            (mode("ENFORCED"), silent()),
+        ] {
+            assert_eq!(
+                paths(Kind::UserPool, desired, live),
+                ["UserPoolAddOns.AdvancedSecurityMode"]
+            );
+        }
+        let made = from_nothing(Kind::UserPool.rules(), &mode("OFF"));
+        assert_eq!(made.len(), 1, "a new one is told");
+    }
+
+    #[test]
+    fn text_messages_go_with_the_role_that_sends_them_and_others_stay() {
+        let sms = |role: &str| {
+            json!({ "SmsConfiguration": {
+                "SnsCallerArn": format!("arn:aws:iam::123456789012:role/{role}"), "ExternalId": "x" } })
+        };
+        let rules = Kind::UserPool.rules();
+        let ours = |name: &str| name == "acme-dev-sms-euw1";
+        let gone = cleared(rules, &json!({}), &sms("acme-dev-sms-euw1"), ours);
+        assert_eq!(gone.len(), 1);
+        assert_eq!(
+            (gone[0].path.as_str(), &gone[0].after),
+            ("SmsConfiguration", &None)
+        );
+        assert!(cleared(rules, &json!({}), &sms("theirs"), ours).is_empty());
+        let still = sms("acme-dev-sms-euw1");
+        assert!(cleared(rules, &still, &still, ours).is_empty());
+        assert!(cleared(rules, &json!({}), &json!({}), ours).is_empty());
     }
 
     #[test]

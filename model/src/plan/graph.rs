@@ -1,4 +1,5 @@
-//! Which resource needs which: read off the references inside their properties.
+//! Which resource needs which: read off the references inside their properties, and off the few edges that
+//! no property shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,8 @@ pub struct Graph {
     needs: BTreeMap<LogicalId, BTreeSet<LogicalId>>,
     /// The same without references that are sent only after the create.
     needs_to_exist: BTreeMap<LogicalId, BTreeSet<LogicalId>>,
+    /// What has to be there, too, for a resource to be used: the policies of a role.
+    completed_by: BTreeMap<LogicalId, BTreeSet<LogicalId>>,
     kinds: BTreeMap<LogicalId, Kind>,
 }
 
@@ -33,6 +36,16 @@ impl Graph {
                     all.insert(reference.id);
                 }
             }
+            for other in &node.depends_on {
+                early.insert(other.clone());
+                all.insert(other.clone());
+            }
+            if kind.rules().completes {
+                for other in &all {
+                    let completed_by = graph.completed_by.entry(other.clone());
+                    completed_by.or_default().insert(id.clone());
+                }
+            }
             graph.needs.insert(id.clone(), all);
             graph.needs_to_exist.insert(id.clone(), early);
             graph.kinds.insert(id.clone(), kind);
@@ -43,6 +56,19 @@ impl Graph {
     /// Everything a resource refers to.
     pub fn needs(&self, id: &str) -> impl Iterator<Item = &LogicalId> {
         self.needs.get(id).into_iter().flatten()
+    }
+
+    /// What completes those it refers to: before all of that is there, what it refers to is of no use to it.
+    pub fn needs_to_work(&self, id: &str) -> impl Iterator<Item = &LogicalId> {
+        // Two that complete one resource don't wait for each other.
+        let completes = self
+            .kinds
+            .get(id)
+            .is_some_and(|kind| kind.rules().completes);
+        let needs = self.needs(id).filter(move |_| !completes);
+        needs
+            .filter_map(|need| self.completed_by.get(need))
+            .flatten()
     }
 
     /// What must exist before it can be created.

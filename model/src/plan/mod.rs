@@ -6,6 +6,9 @@
 
 pub mod diff;
 pub mod graph;
+mod handover;
+mod keep;
+mod memory;
 pub mod schedule;
 mod steps;
 
@@ -16,9 +19,13 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::project::stage::Engine;
-use crate::resource::{Answers, Kind, Live, LogicalId, Mutability, Replacement};
+use crate::resource::{
+    Answers, Compare, Kind, Live, LogicalId, Mutability, Replacement, Rules,
+};
 use crate::topology::Topology;
 use graph::Graph;
+use handover::Holder;
+pub use memory::Memory;
 use steps::{Planner, Written};
 
 /// What happens to a resource.
@@ -212,6 +219,8 @@ pub struct Recorded {
     pub kind: Kind,
     /// AWS's name; unknown when a deploy was cut off while making it.
     pub physical_id: Option<String>,
+    /// What the last deploy left in it.
+    pub memory: Memory,
 }
 
 /// The difference between a topology and what is live.
@@ -275,24 +284,68 @@ pub fn plan(
     let mut planner = Planner::new(&graph, answers);
     let (mut changes, mut unchanged, mut refusals) = (Vec::new(), Vec::new(), Vec::new());
     let mut live_resources = observed.live;
-    let mut old = Vec::new();
+    let mut old = BTreeMap::new();
+    let memories = observed.recorded.iter();
+    let mut memories: BTreeMap<LogicalId, Memory> = memories
+        .map(|(id, recorded)| (id.clone(), recorded.memory.clone()))
+        .collect();
+    let gone: BTreeMap<LogicalId, Recorded> = observed
+        .recorded
+        .into_iter()
+        .filter(|(id, _)| !topology.resources.contains_key(id))
+        .collect();
+    // What is about to go, or went with a deploy that was cut off.
+    let leaves = |name: &str| {
+        gone.values()
+            .any(|recorded| recorded.physical_id.as_deref() == Some(name))
+            || topology.is_named_like_ours(name)
+    };
 
     for id in graph.in_order()? {
         let resource = &topology.resources[&id].resource;
         let kind = resource.kind();
         let declared = resource.properties();
-        let live = live_resources.remove(&id);
+        let mut live = live_resources.remove(&id);
         let resolved = planner.answers.resolve(&declared);
-        let change = match judge(&id, kind, &resolved, live.as_ref(), permissions) {
+        let memory = memories.remove(&id).unwrap_or_default();
+        if let Some(live) = &mut live {
+            let properties = &mut live.properties;
+            memory::forget_tags_of_others(kind.rules(), &resolved, &memory, properties);
+        }
+        let wanted = Wanted {
+            id: &id,
+            kind,
+            desired: &resolved,
+        };
+        let change = match judge(wanted, live.as_ref(), permissions, leaves) {
             Err(refusal) => {
                 refusals.push(refusal);
                 continue;
             }
-            Ok(None) => {
+            Ok(change) => change,
+        };
+        let handed = live.as_ref().and_then(|live| {
+            let holder = Holder {
+                id: &id,
+                kind,
+                declared: &declared,
+                live,
+                memory: &memory,
+            };
+            holder.hand_over(topology, &changes, &planner.answers)
+        });
+        let (change, detour) = match (change, handed) {
+            (None, None) => {
                 unchanged.push(id);
                 continue;
             }
-            Ok(Some(change)) => change,
+            // What is replaced gets everything anew.
+            (Some(change), None) => (change, None),
+            (Some(change), Some(_)) if change.action != Action::Update => (change, None),
+            (change, Some(handed)) => {
+                let (change, detour) = handed.over(change);
+                (change, Some(detour))
+            }
         };
         let written = Written {
             id: &id,
@@ -308,10 +361,19 @@ pub fn plan(
                     planner.create(written, Some(delete));
                 } else {
                     planner.create(written, None);
-                    old.push((id.clone(), kind, live.physical_id));
+                    let replaced = Recorded {
+                        kind,
+                        physical_id: Some(live.physical_id),
+                        memory,
+                    };
+                    old.insert(id.clone(), replaced);
                 }
             }
-            Some(live) => planner.update(written, live, change.top_level_names()),
+            Some(live) => {
+                let changed = change.top_level_names();
+                let detour = detour.map(|detour| planner.detour(&written, &live, detour));
+                planner.update(written, live, changed, detour);
+            }
         }
         changes.push(change);
     }
@@ -319,11 +381,6 @@ pub fn plan(
         return Err(error);
     }
 
-    let gone: BTreeMap<LogicalId, Recorded> = observed
-        .recorded
-        .into_iter()
-        .filter(|(id, _)| !topology.resources.contains_key(id))
-        .collect();
     for (id, recorded) in &gone {
         if recorded.kind.rules().holds_data {
             return Err(Error::refused(format!(
@@ -337,10 +394,9 @@ pub fn plan(
     }
     // Deletes come last: until everything new stands, what is there may still be in use.
     let all: Vec<usize> = (0..planner.len()).collect();
-    for (id, kind, physical_id) in old {
-        planner.delete(&id, kind, physical_id, all.clone());
-    }
-    planner.delete_all(&gone, &all);
+    // What was replaced goes in the same order as what left the file: the policies of a role before it.
+    old.extend(gone);
+    planner.delete_all(&old, &all);
 
     let (steps, gone_with, answers) = planner.finish()?;
     changes.sort_by_key(|change| (change.kind, change.logical_id.clone()));
@@ -444,14 +500,37 @@ impl Plan {
     }
 }
 
-/// What happens to one declared resource: nothing, a change, or a refusal.
-fn judge(
-    id: &str,
+/// Top-level names of the properties in which what is live is not what is declared, and of those that can't be
+/// compared. Tags of others are taken out of `live`.
+pub fn differences(rules: &Rules, declared: &Value, live: &mut Value) -> BTreeSet<String> {
+    memory::forget_tags_of_others(rules, declared, &Memory::default(), live);
+    let top = |path: &str| path.split(['.', '[']).next().map(str::to_owned);
+    let changed = diff::compare(rules, declared, live).into_iter();
+    let changed = changed.filter_map(|change| top(&change.path));
+    let unknown = rules.compare.iter();
+    let unknown = unknown.filter(|(_, compare)| *compare == Compare::Never);
+    let unknown = unknown.filter_map(|(path, _)| top(path));
+    let unknown = unknown.filter(|name| declared.get(name).is_some());
+    changed.chain(unknown).collect()
+}
+
+/// A declared resource, as far as its references can be answered.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    id: &'a str,
     kind: Kind,
-    desired: &Value,
+    desired: &'a Value,
+}
+
+/// What happens to one declared resource: nothing, a change, or a refusal. `leaves` says of a name whether
+/// what it stands for is this stage's, and nothing declares it.
+fn judge(
+    wanted: Wanted<'_>,
     live: Option<&Live>,
     permissions: &Permissions,
+    leaves: impl Fn(&str) -> bool,
 ) -> Result<Option<Change>> {
+    let Wanted { id, kind, desired } = wanted;
     let rules = kind.rules();
     let change = |action, properties, reason| Change {
         logical_id: id.to_owned(),
@@ -469,7 +548,8 @@ fn judge(
             None,
         )));
     };
-    let properties = diff::compare(rules, desired, &live.properties);
+    let mut properties = diff::compare(rules, desired, &live.properties);
+    properties.extend(diff::cleared(rules, desired, &live.properties, leaves));
     if properties.is_empty() {
         return Ok(None);
     }
@@ -558,4 +638,6 @@ fn deletion(id: &str, recorded: &Recorded, reason: &str) -> Change {
 }
 
 #[cfg(test)]
-mod tests;
+mod matrix;
+#[cfg(test)]
+pub(crate) mod tests;

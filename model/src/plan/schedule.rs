@@ -2,10 +2,10 @@
 //!
 //! Pure: it is told what ended and how, and says what may start now. Of the steps that may, those with the
 //! longest chain of others behind them come first, since the chain decides when all is done. How many of a
-//! service run side by side is bounded.
+//! service run side by side is bounded, and writes that AWS does one at a time don't meet.
 
-use super::Step;
-use crate::resource::{Kind, LogicalId};
+use super::{Operation, Step};
+use crate::resource::{Kind, Line, LogicalId};
 
 /// How many requests of one service are under way at once. Cognito allows some of its calls 5 a
 /// second for the whole account, and the live application shares that.
@@ -27,6 +27,8 @@ enum State {
 pub struct Schedule<'a> {
     steps: &'a [Step],
     states: Vec<State>,
+    /// The step each one had to let go first although it needs nothing of it, if there was one.
+    behind: Vec<Option<usize>>,
     /// Positions, those with the longest chain behind them first.
     by_urgency: Vec<usize>,
     base_level: u32,
@@ -47,6 +49,7 @@ impl<'a> Schedule<'a> {
         Self {
             steps,
             states: vec![State::Waiting; steps.len()],
+            behind: vec![None; steps.len()],
             by_urgency,
             base_level: level,
         }
@@ -61,9 +64,15 @@ impl<'a> Schedule<'a> {
             let step = &self.steps[position];
             let ready = self.states[position] == State::Waiting
                 && step.after.iter().all(|&before| self.is_done(before));
-            if ready && self.has_room(step.kind) {
-                self.states[position] = State::Running;
-                started.push(position);
+            if !ready || !self.has_room(step.kind) {
+                continue;
+            }
+            match self.before_in_line(step) {
+                Some(before) => self.behind[position] = Some(before),
+                None => {
+                    self.states[position] = State::Running;
+                    started.push(position);
+                }
             }
         }
         started
@@ -82,9 +91,18 @@ impl<'a> Schedule<'a> {
         running.count() < limit
     }
 
+    /// The running step that has to end before this one starts, since AWS does one of the two at a time.
+    fn before_in_line(&self, step: &Step) -> Option<usize> {
+        let line = line(step)?;
+        let mut running = self.states.iter().zip(self.steps);
+        running
+            .position(|(state, other)| *state == State::Running && self::line(other) == Some(line))
+    }
+
     /// How deep in the chain of requests the step's first one stands: one below the deepest it waited for.
     pub fn level_before(&self, position: usize) -> u32 {
         let before = self.steps[position].after.iter();
+        let before = before.chain(&self.behind[position]);
         let levels = before.map(|&before| match self.states[before] {
             State::Done { level } => level,
             _ => self.base_level,
@@ -130,14 +148,31 @@ impl<'a> Schedule<'a> {
     }
 }
 
+/// The line a step stands in, if what it does is done one at a time.
+fn line(step: &Step) -> Option<Line> {
+    let rule = step.kind.rules().one_at_a_time?;
+    let counts = step
+        .members
+        .iter()
+        .any(|member| match member.work.operation() {
+            Operation::Create => rule.creates,
+            Operation::Finish | Operation::Update | Operation::Delete => true,
+            Operation::Settle => false,
+        });
+    counts.then_some(rule.line)
+}
+
 fn is_cognito(kind: Kind) -> bool {
     kind.type_name().starts_with("AWS::Cognito::")
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::plan::{Member, Work};
+    use crate::resource::Live;
 
     fn step(id: &str, kind: Kind, after: &[usize]) -> Step {
         Step {
@@ -198,6 +233,109 @@ mod tests {
         schedule.done(1, 4);
         assert_eq!(schedule.start(), [5]);
         assert!(!schedule.has_waiting());
+    }
+
+    fn does(id: &str, kind: Kind, operation: Operation) -> Step {
+        let mut step = step(id, kind, &[]);
+        let properties = json!({});
+        step.members[0].work = match operation {
+            Operation::Create => Work::Create {
+                properties,
+                physical_id: None,
+            },
+            Operation::Finish => Work::Finish {
+                properties,
+                changed: Default::default(),
+            },
+            Operation::Settle => Work::Settle,
+            Operation::Update => Work::Update {
+                properties,
+                live: Live {
+                    physical_id: id.to_owned(),
+                    properties: json!({}),
+                    attributes: Default::default(),
+                    owner: None,
+                },
+                changed: Default::default(),
+            },
+            Operation::Delete => Work::Delete {
+                physical_id: id.to_owned(),
+            },
+        };
+        step
+    }
+
+    /// What of these may run at the same time.
+    fn together(steps: &[(Kind, Operation)]) -> usize {
+        let named = steps.iter().enumerate();
+        let steps: Vec<Step> = named
+            .map(|(at, (kind, operation))| does(&at.to_string(), *kind, *operation))
+            .collect();
+        Schedule::new(&steps, 0).start().len()
+    }
+
+    /// The operations that may answer ConcurrentModificationException, by Cognito's service model.
+    #[test]
+    fn a_pool_is_changed_by_one_request_at_a_time() {
+        use Operation::{Create, Delete, Finish, Update};
+        let alone = [
+            (Kind::UserPool, Finish),
+            (Kind::UserPool, Update),
+            (Kind::UserPoolClient, Update),
+            (Kind::UserPoolClient, Delete),
+            (Kind::UserPoolDomain, Create),
+            (Kind::UserPoolDomain, Update),
+            (Kind::UserPoolDomain, Delete),
+            (Kind::UserPoolIdentityProvider, Update),
+            (Kind::UserPoolIdentityProvider, Delete),
+        ];
+        for one in alone {
+            for other in alone {
+                assert_eq!(together(&[one, other]), 1, "{one:?} and {other:?}");
+            }
+            let beside = [
+                (Kind::UserPoolClient, Create),
+                (Kind::UserPoolGroup, Create),
+                (Kind::UserPoolResourceServer, Update),
+                (Kind::Role, Update),
+                one,
+            ];
+            assert_eq!(together(&beside), 5, "{one:?} leaves others alone");
+        }
+    }
+
+    #[test]
+    fn mail_templates_are_written_one_after_the_other() {
+        let (create, update) = (Operation::Create, Operation::Update);
+        assert_eq!(
+            together(&[(Kind::Template, create), (Kind::Template, update)]),
+            1
+        );
+        assert_eq!(
+            together(&[(Kind::Template, create), (Kind::UserPool, update)]),
+            2
+        );
+    }
+
+    #[test]
+    fn who_stood_in_line_counts_as_later() {
+        let steps = [
+            does("domain", Kind::UserPoolDomain, Operation::Create),
+            does("pool", Kind::UserPool, Operation::Update),
+        ];
+        let mut schedule = Schedule::new(&steps, 1);
+        assert_eq!(schedule.start(), [0]);
+        assert!(schedule.start().is_empty());
+        schedule.done(0, 2);
+        assert_eq!(schedule.start(), [1]);
+        assert_eq!(schedule.level_before(1), 2);
+
+        // One that fails lets the next go all the same.
+        let mut schedule = Schedule::new(&steps, 1);
+        schedule.start();
+        assert!(schedule.failed(0).is_empty());
+        assert_eq!(schedule.start(), [1]);
+        assert_eq!(schedule.level_before(1), 1);
     }
 
     #[test]

@@ -20,6 +20,14 @@ pub(super) struct Planner<'a> {
     gone_with: BTreeMap<LogicalId, usize>,
 }
 
+/// What a property refers to for a moment.
+pub(super) struct Detour {
+    pub(super) property: &'static str,
+    /// The resource it refers to then.
+    pub(super) other: LogicalId,
+    pub(super) reference: Value,
+}
+
 /// A resource that is written, and what is written.
 pub(super) struct Written<'a> {
     pub(super) id: &'a str,
@@ -94,10 +102,33 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Changes it in place.
-    pub(super) fn update(&mut self, written: Written<'_>, live: Live, changed: BTreeSet<String>) {
+    /// Gives it another reference in one property, for as long as it takes to give the right one back. Returns
+    /// the step's position.
+    pub(super) fn detour(&mut self, written: &Written<'_>, live: &Live, detour: Detour) -> usize {
         let Written { id, kind, declared } = written;
-        let after = self.steps_of(self.graph.needs(id));
+        let mut after = self.steps_of(self.graph.needs(id));
+        after.extend(self.steps_of(std::iter::once(&detour.other)));
+        let mut properties = declared.clone();
+        properties[detour.property] = detour.reference;
+        let work = Work::Update {
+            properties,
+            live: live.clone(),
+            changed: BTreeSet::from([detour.property.to_owned()]),
+        };
+        self.push(id, *kind, work, after)
+    }
+
+    /// Changes it in place, after `first`.
+    pub(super) fn update(
+        &mut self,
+        written: Written<'_>,
+        live: Live,
+        changed: BTreeSet<String>,
+        first: Option<usize>,
+    ) {
+        let Written { id, kind, declared } = written;
+        let mut after = self.steps_of(self.graph.needs(id));
+        after.extend(first);
         let work = Work::Update {
             properties: declared,
             live,
@@ -107,8 +138,8 @@ impl<'a> Planner<'a> {
         self.provided.insert(id.to_owned(), update);
     }
 
-    /// Gives every step that sends deferred properties the edges to what those refer to, now that all
-    /// of that is planned.
+    /// Gives every step that sends deferred properties the edges to what those refer to, and every update the
+    /// edges to what completes what it refers to, now that all of that is planned.
     fn connect(&mut self) {
         for position in 0..self.steps.len() {
             let Some(member) = self.steps[position].members.first() else {
@@ -120,10 +151,15 @@ impl<'a> Planner<'a> {
                 Work::Update { .. } => self.graph.is_finished_later(id),
                 Work::Create { .. } | Work::Settle | Work::Delete { .. } => false,
             };
+            let mut needs = Vec::new();
             if deferred {
-                let needs = self.steps_of(self.graph.needs(id));
-                self.steps[position].after.extend(needs);
+                needs.extend(self.steps_of(self.graph.needs(id)));
             }
+            // What is made now is used later, but a function that runs moves to another role at once.
+            if matches!(member.work, Work::Update { .. }) {
+                needs.extend(self.steps_of(self.graph.needs_to_work(id)));
+            }
+            self.steps[position].after.extend(needs);
         }
     }
 

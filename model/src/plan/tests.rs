@@ -7,7 +7,7 @@ use crate::resource::{REF, Resource};
 use crate::topology::tests::{example, whole};
 
 /// Everything the topology declares, as AWS would return it after a deploy.
-fn deployed(topology: &Topology) -> Observed {
+pub(super) fn deployed(topology: &Topology) -> Observed {
     let graph = Graph::of(topology);
     let mut observed = Observed {
         answers: account(),
@@ -15,7 +15,7 @@ fn deployed(topology: &Topology) -> Observed {
     };
     let mut answers = account();
     for id in graph.in_order().expect("no circle") {
-        answers.attribute(&id, "Arn", format!("arn:{id}"));
+        answers.attribute(&id, "Arn", format!("arn:x/physical-{id}"));
         answers.reference(&id, format!("physical-{id}"));
     }
     for (id, node) in &topology.resources {
@@ -25,7 +25,7 @@ fn deployed(topology: &Topology) -> Observed {
             properties: answers.resolve(&node.resource.properties()),
             attributes: BTreeMap::from([
                 (REF.to_owned(), format!("physical-{id}")),
-                ("Arn".to_owned(), format!("arn:{id}")),
+                ("Arn".to_owned(), format!("arn:x/physical-{id}")),
             ]),
             owner: None,
         };
@@ -34,6 +34,7 @@ fn deployed(topology: &Topology) -> Observed {
             Recorded {
                 kind,
                 physical_id: Some(live.physical_id.clone()),
+                memory: Memory::default(),
             },
         );
         observed.live.insert(id.clone(), live);
@@ -41,7 +42,7 @@ fn deployed(topology: &Topology) -> Observed {
     observed
 }
 
-fn account() -> Answers {
+pub(super) fn account() -> Answers {
     let mut answers = Answers::default();
     answers.reference("AWS::Partition", "aws");
     answers.reference("AWS::Region", "eu-west-1");
@@ -220,6 +221,7 @@ fn what_left_the_file_is_deleted_last() {
         Recorded {
             kind: Kind::UserPoolGroup,
             physical_id: Some("pool|old".to_owned()),
+            memory: Memory::default(),
         },
     );
     let plan = planned(&topology, observed).expect("a plan");
@@ -243,7 +245,7 @@ fn destroying_leaves_children_to_their_parents_and_orders_the_rest() {
         !kinds.contains(&Kind::Permission),
         "permissions go with the function"
     );
-    assert_eq!(depth(&plan), 2);
+    assert_eq!(depth(&plan), 4, "domain, pool, policies, roles");
     let pool = plan.steps_of("UserPool").next();
     let client = plan
         .changes
@@ -350,7 +352,10 @@ fn items_share_a_request_and_the_ledger_knows_what_each_will_be_called() {
         .map(|(id, _, physical_id)| (id.as_str(), physical_id.map(String::as_str)))
         .collect();
     assert_eq!(intents.len(), topology.resources.len());
-    assert_eq!(intents["ConfirmUserRole"], Some("full-prod-confirm-user"));
+    assert_eq!(
+        intents["ConfirmUserRole"],
+        Some("full-prod-confirm-user-euw1")
+    );
     assert_eq!(intents["UserPool"], None, "AWS makes that up");
 }
 
@@ -385,10 +390,158 @@ fn what_was_never_made_is_removed_without_a_request() {
         Recorded {
             kind: Kind::UserPoolGroup,
             physical_id: None,
+            memory: Memory::default(),
         },
     );
     let plan = planned(&topology, observed).expect("a plan");
     assert_eq!(plan.changes.len(), 1);
     assert!(plan.steps.is_empty());
     assert_eq!(plan.steps_of("GroupOld").count(), 0);
+}
+
+/// A tag of somebody else's is theirs; one of ours that left the file goes.
+#[test]
+fn tags_of_others_stay_and_ours_go_when_they_leave_the_file() {
+    let topology = whole();
+    let tagged = |memory: Memory| {
+        let mut observed = deployed(&topology);
+        for (id, tags) in [("PermissionsTable", "Tags"), ("UserPool", "UserPoolTags")] {
+            let live = observed.live.get_mut(id).expect("it is deployed");
+            match &mut live.properties[tags] {
+                Value::Array(tags) => {
+                    tags.push(json!({ "Key": "old", "Value": "1" }));
+                    tags.push(json!({ "Key": "theirs", "Value": "2" }));
+                }
+                tags => {
+                    tags["old"] = json!("1");
+                    tags["theirs"] = json!("2");
+                }
+            }
+            let recorded = observed.recorded.get_mut(id).expect("it is recorded");
+            recorded.memory = memory.clone();
+        }
+        planned(&topology, observed).expect("a plan")
+    };
+    let noted = Memory {
+        tags: Some(BTreeSet::from(["old".to_owned(), "team".to_owned()])),
+        holds: None,
+    };
+    let plan = tagged(noted);
+    let paths: Vec<&str> = plan
+        .changes
+        .iter()
+        .flat_map(|change| &change.properties)
+        .map(|property| property.path.as_str())
+        .collect();
+    assert_eq!(paths, ["Tags.old", "UserPoolTags.old"]);
+    for step in &plan.steps {
+        // What is sent is laid over what is live: it must not know theirs as ours to remove.
+        let Work::Update { live, .. } = &step.members[0].work else {
+            panic!("{step:?} is an update");
+        };
+        let text = live.properties.to_string();
+        assert!(text.contains("old") && !text.contains("theirs"), "{text}");
+    }
+    // A record of an earlier version says nothing of tags: then nothing that isn't declared is ours.
+    assert!(tagged(Memory::default()).is_empty());
+}
+
+#[test]
+fn what_is_remembered_names_the_tags_that_were_set_and_what_is_held() {
+    let topology = whole();
+    let mut answers = account();
+    answers.attribute("ConfirmUserRole", "RoleId", "AROA1");
+    let memory_of = |id: &str| {
+        let resource = &topology.resources[id].resource;
+        Memory::of(resource.kind().rules(), &resource.properties(), &answers)
+    };
+    let function = memory_of("ConfirmUser");
+    let tags = function.tags.expect("a function is tagged");
+    assert!(tags.contains(crate::resource::PROJECT_TAG), "{tags:?}");
+    assert_eq!(function.holds.as_deref(), Some("AROA1"));
+    let pool = memory_of("UserPool").tags.expect("a pool is tagged");
+    assert!(pool.contains(crate::resource::STAGE_TAG), "{pool:?}");
+}
+
+/// The two updates of a hand-over, each with the role it gives; `None` where there is none.
+fn roles_given(plan: &Plan) -> Vec<Value> {
+    let members = plan.steps.iter().flat_map(|step| &step.members);
+    members
+        .filter(|member| member.logical_id == "ConfirmUser")
+        .filter_map(|member| member.work.properties())
+        .map(|properties| plan.answers.resolve(&properties["Role"]))
+        .collect()
+}
+
+/// Deployed, with the roles as AWS tells them, and what each function was given noted.
+fn with_roles(topology: &Topology) -> Observed {
+    let mut observed = deployed(topology);
+    for function in ["ConfirmUser", "GenerateToken"] {
+        let role = format!("{function}Role");
+        let live = observed.live.get_mut(&role).expect("it is deployed");
+        let name = live.properties["RoleName"].as_str().expect("a name");
+        let arn = format!("arn:aws:iam::123456789012:role/{name}");
+        live.attributes.insert("Arn".to_owned(), arn.clone());
+        live.attributes
+            .insert("RoleId".to_owned(), format!("id of {role}"));
+        let live = observed.live.get_mut(function).expect("it is deployed");
+        live.properties["Role"] = json!(arn);
+        let recorded = observed.recorded.get_mut(function).expect("recorded");
+        recorded.memory.holds = Some(format!("id of {role}"));
+    }
+    observed
+}
+
+#[test]
+fn a_role_made_anew_is_handed_over_by_way_of_another() {
+    let topology = whole();
+    assert!(
+        planned(&topology, with_roles(&topology))
+            .expect("a plan")
+            .is_empty()
+    );
+
+    // Somebody made it anew.
+    let mut observed = with_roles(&topology);
+    let role = observed.live.get_mut("ConfirmUserRole").expect("a role");
+    role.attributes
+        .insert("RoleId".to_owned(), "another".to_owned());
+    let plan = planned(&topology, observed).expect("a plan");
+    assert_eq!(plan.changes.len(), 1);
+    let change = &plan.changes[0];
+    assert_eq!(
+        change.reason.as_deref(),
+        Some("`ConfirmUserRole` was made anew under its name")
+    );
+    assert_eq!(
+        (change.properties[0].path.as_str(), &change.properties[0].after),
+        ("Role.RoleId", &Some(json!("another")))
+    );
+    let roles = roles_given(&plan);
+    assert_eq!(roles.len(), 2, "{roles:?}");
+    assert!(roles[0] != roles[1] && plan.steps[1].after == [0], "{roles:?}");
+    assert_eq!(roles[1], json!(role_arn(&topology, "ConfirmUserRole")));
+    assert_eq!(roles[0], json!(role_arn(&topology, "GenerateTokenRole")));
+
+    // We are about to.
+    let mut observed = with_roles(&topology);
+    observed.live.remove("ConfirmUserRole");
+    observed.live.remove("ConfirmUserPolicy");
+    let plan = planned(&topology, observed).expect("a plan");
+    let roles = roles_given(&plan);
+    assert_eq!(roles.len(), 2, "{roles:?}");
+    assert_eq!(roles[0], json!(role_arn(&topology, "GenerateTokenRole")));
+    assert_eq!(roles[1], json!({ "Fn::GetAtt": ["ConfirmUserRole", "Arn"] }));
+
+    // Nobody noted which one it was given: nothing is known to be wrong.
+    let mut observed = with_roles(&topology);
+    let recorded = observed.recorded.get_mut("ConfirmUser").expect("recorded");
+    recorded.memory.holds = None;
+    assert!(planned(&topology, observed).expect("a plan").is_empty());
+}
+
+fn role_arn(topology: &Topology, id: &str) -> String {
+    let properties = topology.resources[id].resource.properties();
+    let name = properties["RoleName"].as_str().expect("a name");
+    format!("arn:aws:iam::123456789012:role/{name}")
 }

@@ -33,6 +33,8 @@ use crate::error::Error;
 pub use load::{FILE_NAME, find, load};
 pub use schema::schema;
 pub use tree::{At, Name};
+#[cfg(test)]
+pub(crate) use validate::REGIONS;
 
 /// A project file that was read and found right in every stage.
 #[derive(Debug, Clone)]

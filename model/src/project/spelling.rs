@@ -190,7 +190,9 @@ impl TryFrom<String> for Sender {
             }),
             _ => Err(Misspelled::new(
                 format!("`{text}` is not a sender"),
-                "write `Acme <hello@acme.com>`, or the address alone",
+                // Other letters are fine in the name, and not in the address.
+                validate::ascii_hint(address)
+                    .unwrap_or("write `Acme <hello@acme.com>`, or the address alone"),
             )),
         }
     }
@@ -362,6 +364,8 @@ mod tests {
             "a\nb <hello@acme.com>",
             "Acme <hello@acme.com> x",
             "a@acme.com, b@acme.com",
+            "a..b@acme.com",
+            "hello@m\u{fc}ller.de",
         ] {
             assert!(Sender::try_from(bad.to_owned()).is_err(), "{bad}");
         }

@@ -172,6 +172,10 @@ pub struct SignIn {
     pub verify: Verify,
     /// Multi-factor authentication.
     pub mfa: Mfa,
+    /// How who forgot the password gets a new one: by `email`, by `phone`, or both, the first one preferred;
+    /// or `admin`, through an administrator alone. Default: the way users are verified, unless that is a
+    /// second factor already.
+    pub recovery: At<Vec<At<Recovery>>>,
     /// The Cognito feature plan: `essentials` (the default) or `plus`.
     pub plan: At<FeaturePlan>,
     /// Who else signs users in: `google`, `apple`, `facebook` and `amazon`, and others under names of
@@ -187,6 +191,7 @@ impl Default for SignIn {
             password: Password::default(),
             verify: Verify::default(),
             mfa: Mfa::default(),
+            recovery: At::default(),
             plan: At::from(FeaturePlan::Essentials),
             providers: BTreeMap::new(),
         }
@@ -590,10 +595,25 @@ pub enum MfaMethod {
     /// An authenticator app.
     #[default]
     Totp,
-    /// A text message.
+    /// A text message. Cognito offers it wherever it sends text messages at all.
     Sms,
     /// An email; needs the plan `essentials` and a sender of your own under `email`.
     Email,
+}
+
+/// A way back in for who forgot the password.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Recovery {
+    /// A code to the verified address.
+    #[default]
+    Email,
+    /// A code to the verified number.
+    Phone,
+    /// An administrator sets a new one; users can't ask for it themselves.
+    Admin,
 }
 
 /// The Cognito feature plan, which decides the price.
@@ -695,14 +715,6 @@ impl HostedUi {
     pub fn name(&self) -> &str {
         let name = self.prefix.as_ref().or(self.domain.as_ref());
         name.map_or("", |name| name.as_str())
-    }
-
-    /// The host the pages live at.
-    pub fn host(&self, region: &str) -> String {
-        match &self.prefix {
-            Some(prefix) => format!("{prefix}.auth.{region}.amazoncognito.com"),
-            None => self.name().to_owned(),
-        }
     }
 }
 

@@ -77,6 +77,10 @@ impl<S: Phase> ResourceType for Function<S> {
         identity: Identity::Named(&[Part::Property("/FunctionName")]),
         // Lambda answers a create before the function is Active.
         settles: true,
+        // The grant by which Lambda reads the variables is the role's, by its ID: one that was deleted and made
+        // anew can't use it, and invocations fail. Another role and back makes Lambda grant anew; the same
+        // again does not (serverless/examples#279; AWS's knowledge center on KMSAccessDeniedException).
+        holds: Some(("Role", "RoleId")),
         ..Rules::of("AWS::Lambda::Function")
     };
 }

@@ -47,7 +47,7 @@ pub use permission::Permission;
 pub use policy::{PolicyDocument, Statement};
 pub use role::Role;
 pub use role_policy::RolePolicy;
-pub use rules::{Compare, Identity, Mutability, RefReturns, Replacement, Rules};
+pub use rules::{Compare, Identity, Line, Mutability, OneAtATime, RefReturns, Replacement, Rules};
 pub use table::Table;
 pub use template::Template;
 pub use user_pool::UserPool;

@@ -14,7 +14,7 @@ use super::rules::{Compare, Identity, Mutability, Part, Replacement, Rules};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Role<S = Expr> {
-    /// Up to 64 characters, unique in the account.
+    /// Up to 64 characters, unique in the account: in all of its regions.
     pub role_name: String,
     /// What it is for.
     pub description: String,
@@ -31,7 +31,8 @@ impl<S: Phase> ResourceType for Role<S> {
             ("Tags", Compare::Tags),
         ],
         mutability: &[("RoleName", Mutability::Replace)],
-        replacement: Replacement::DeleteFirst,
+        // Nothing but its name has it replaced, so both can be there: whoever assumes it moves over in between.
+        replacement: Replacement::CreateFirst,
         identity: Identity::Named(&[Part::Property("/RoleName")]),
         ..Rules::of("AWS::IAM::Role")
     };

@@ -26,7 +26,9 @@ impl<S: Phase> ResourceType for RolePolicy<S> {
             ("PolicyName", Mutability::Replace),
             ("RoleName", Mutability::Replace),
         ],
-        replacement: Replacement::DeleteFirst,
+        // The old one serves the old role for as long as that is assumed.
+        replacement: Replacement::CreateFirst,
+        completes: true,
         identity: Identity::Named(&[Part::Property("/PolicyName"), Part::Property("/RoleName")]),
         // DeleteRole fails while the role has inline policies.
         deleted_before: &[Kind::Role],

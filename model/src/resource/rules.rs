@@ -16,7 +16,8 @@ pub enum Compare {
     Keyed(&'static str),
     /// An object whose keys are all ours: a key that left the file is removed.
     Map,
-    /// A list of `Key`/`Value` tags, all ours but AWS's own.
+    /// Tags, as a list of `Key` and `Value` or as an object. Those that others put on are not ours: they are
+    /// taken out of what was read before anything is compared.
     Tags,
     /// An IAM policy document: one string and a list of one are the same, order means nothing.
     Policy,
@@ -119,6 +120,27 @@ pub enum RefReturns {
     LastPart,
 }
 
+/// Writes that AWS does one at a time, whatever the type: of those in one line, the next waits for the one
+/// before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// What changes a user pool or a part of it. Cognito answers a second one with
+    /// ConcurrentModificationException, which no SDK tries again; which operations may is listed with
+    /// each in Cognito's service model. A stage has one pool.
+    UserPool,
+    /// SES allows one change of a template a second, for the whole account (SES API v2's service model).
+    EmailTemplates,
+}
+
+/// Whose line a type's writes stand in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OneAtATime {
+    /// The line.
+    pub line: Line,
+    /// Whether making one counts, too. Changing and deleting one always do.
+    pub creates: bool,
+}
+
 /// Everything planning must know of one type. A type states what differs from [`Rules::of`].
 #[derive(Debug)]
 pub struct Rules {
@@ -137,6 +159,9 @@ pub struct Rules {
     /// Properties the direct engine leaves out of the create and sends in an update once what they
     /// refer to exists. It takes an edge, and so a wait, out of the middle of the graph.
     pub deferred: &'static [&'static str],
+    /// A property that refers to what this one holds on to, and the attribute that tells that from another one
+    /// of the same name. One that was made anew under its name has to be handed over anew.
+    pub holds: Option<(&'static str, &'static str)>,
     /// Whether deleting it loses what people put there.
     pub holds_data: bool,
     /// Whether it exists, and can be referred to, some time before it can be used.
@@ -147,6 +172,16 @@ pub struct Rules {
     pub deleted_before: &'static [Kind],
     /// How many may be written in one request; 1 where the API takes one at a time.
     pub share_a_request: usize,
+    /// Whether its writes have to wait for each other, and for those of which other types.
+    pub one_at_a_time: Option<OneAtATime>,
+    /// Whether it belongs to what it refers to so closely that a resource which comes to use that has to wait
+    /// for this one, too: a role that is assumed before it has its policy may do nothing.
+    pub completes: bool,
+    /// Settings that AWS doesn't tell while they are at their default, which is beside each.
+    pub defaults: &'static [(&'static str, &'static str)],
+    /// Properties that are taken away when they are no longer declared, if what they name is of this stage.
+    /// Others are left as they are: what we don't declare is not ours.
+    pub cleared: &'static [&'static str],
 }
 
 impl Rules {
@@ -161,11 +196,16 @@ impl Rules {
             mutability: &[],
             replacement: Replacement::DeleteFirst,
             deferred: &[],
+            holds: None,
             holds_data: false,
             settles: false,
             goes_with: None,
             deleted_before: &[],
             share_a_request: 1,
+            one_at_a_time: None,
+            completes: false,
+            defaults: &[],
+            cleared: &[],
         }
     }
 
@@ -177,6 +217,13 @@ impl Rules {
     /// What changing the property at `path` takes.
     pub fn mutability(&self, path: &str) -> Mutability {
         lookup(self.mutability, path).unwrap_or(Mutability::Update)
+    }
+
+    /// What the property at `path` is while AWS doesn't tell.
+    pub fn default(&self, path: &str) -> Option<&'static str> {
+        let mut defaults = self.defaults.iter();
+        let (_, value) = defaults.find(|(known, _)| *known == path)?;
+        Some(value)
     }
 
     /// Whether the property at `path` is sent after the create.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ResourceType;
-use super::rules::{Identity, Mutability, Part, Replacement, Rules};
+use super::rules::{Identity, Line, Mutability, OneAtATime, Part, Replacement, Rules};
 
 /// `AWS::SES::Template`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,10 @@ impl ResourceType for Template {
     const RULES: Rules = Rules {
         mutability: &[("Template.TemplateName", Mutability::Replace)],
         replacement: Replacement::CreateFirst,
+        one_at_a_time: Some(OneAtATime {
+            line: Line::EmailTemplates,
+            creates: true,
+        }),
         identity: Identity::Named(&[Part::Property("/Template/TemplateName")]),
         ..Rules::of("AWS::SES::Template")
     };

@@ -65,7 +65,9 @@ fn rules_name_properties_that_exist() {
             .iter()
             .map(|(path, _)| path)
             .chain(rules.mutability.iter().map(|(path, _)| path))
-            .chain(rules.deferred);
+            .chain(rules.deferred)
+            .chain(rules.defaults.iter().map(|(path, _)| path))
+            .chain(rules.cleared);
         for path in paths {
             assert!(knows(&schema, path), "{} has no {path}", kind.type_name());
         }

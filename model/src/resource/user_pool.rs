@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ResourceType;
 use super::expr::{Expr, Phase};
-use super::rules::{Compare, Identity, Mutability, Replacement, Rules};
+use super::rules::{Compare, Identity, Line, Mutability, OneAtATime, Replacement, Rules};
+use super::{Kind, ResourceType};
 
 /// `AWS::Cognito::UserPool`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +50,8 @@ pub struct UserPool<S = Expr> {
     /// Who sends text messages; absent when nothing does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sms_configuration: Option<SmsConfiguration<S>>,
-    /// Threat protection, with the plan Plus.
+    /// Threat protection. Said to be off, too: below the tier Plus Cognito refuses a pool that has it on
+    /// (FeatureUnavailableInTierException, terraform-provider-aws#40734), and what isn't said stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_pool_add_ons: Option<UserPoolAddOns>,
     /// The triggers. Sent after the pool is made: see [`USER_POOL`].
@@ -141,20 +142,25 @@ pub struct PasswordPolicy {
     pub password_history_size: Option<u32>,
 }
 
-/// The message with the code or link.
+/// The message with the code or link. Cognito takes the pair of the chosen option and refuses both pairs at once
+/// (the reference of UpdateUserPool), so the other two are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct VerificationMessageTemplate {
     /// `CONFIRM_WITH_CODE` or `CONFIRM_WITH_LINK`.
     pub default_email_option: String,
     /// Subject of the message with a code.
-    pub email_subject: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_subject: Option<String>,
     /// Message with a code; `{####}` stands for it.
-    pub email_message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_message: Option<String>,
     /// Subject of the message with a link.
-    pub email_subject_by_link: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_subject_by_link: Option<String>,
     /// Message with a link; `{##text##}` stands for it.
-    pub email_message_by_link: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_message_by_link: Option<String>,
     /// Text message; `{####}` stands for the code.
     pub sms_message: String,
 }
@@ -171,7 +177,7 @@ pub struct AccountRecoverySetting {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct RecoveryMechanism {
-    /// `verified_email` or `verified_phone_number`.
+    /// `verified_email`, `verified_phone_number`, or `admin_only` alone.
     pub name: String,
     /// 1 is tried first.
     pub priority: u32,
@@ -218,6 +224,9 @@ pub struct SmsConfiguration<S = Expr> {
     pub sns_caller_arn: S,
     /// The external ID that role's trust policy asks for.
     pub external_id: String,
+    /// The region whose SNS sends, where that is not the pool's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sns_region: Option<String>,
 }
 
 /// Threat protection.
@@ -265,7 +274,7 @@ impl<S: Phase> ResourceType for UserPool<S> {
                 "UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate",
                 Compare::Set,
             ),
-            ("UserPoolTags", Compare::Map),
+            ("UserPoolTags", Compare::Tags),
         ],
         mutability: &[
             ("UserPoolName", FIXED),
@@ -284,8 +293,19 @@ impl<S: Phase> ResourceType for UserPool<S> {
         // assumption is needed on whether Cognito accepts the ARN of a function that doesn't exist yet
         // (its API reference doesn't say).
         deferred: &["LambdaConfig"],
+        one_at_a_time: Some(OneAtATime {
+            line: Line::UserPool,
+            creates: true,
+        }),
+        defaults: &[("UserPoolAddOns.AdvancedSecurityMode", "OFF")],
+        // It names a role of ours, which goes: every later update of a pool that still names it would fail
+        // (awslabs/nx-plugin-for-aws#631).
+        cleared: &["SmsConfiguration"],
         identity: Identity::Assigned { within: None },
         holds_data: true,
+        // A pool whose text messages lost their role takes no update any more, not even the one that lifts its
+        // protection before it is deleted.
+        deleted_before: &[Kind::RolePolicy, Kind::Role],
         ..Rules::of("AWS::Cognito::UserPool")
     };
 }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::expr::{Expr, Phase};
-use super::rules::{Compare, Identity, Mutability, RefReturns, Replacement, Rules};
+use super::rules::{
+    Compare, Identity, Line, Mutability, OneAtATime, RefReturns, Replacement, Rules,
+};
 use super::{Kind, ResourceType};
 
 /// `AWS::Cognito::UserPoolClient`.
@@ -90,6 +92,10 @@ impl<S: Phase> ResourceType for UserPoolClient<S> {
             within: Some("/UserPoolId"),
         },
         ref_returns: RefReturns::LastPart,
+        one_at_a_time: Some(OneAtATime {
+            line: Line::UserPool,
+            creates: false,
+        }),
         // DeleteUserPool takes the clients along.
         goes_with: Some(Kind::UserPool),
         // A client may hold the scopes of a resource server.

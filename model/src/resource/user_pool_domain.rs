@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::expr::{Expr, Phase};
-use super::rules::{Identity, Mutability, Part, RefReturns, Replacement, Rules};
+use super::rules::{Identity, Line, Mutability, OneAtATime, Part, RefReturns, Replacement, Rules};
 use super::{Kind, ResourceType};
 
 /// `AWS::Cognito::UserPoolDomain`.
@@ -41,6 +41,12 @@ impl<S: Phase> ResourceType for UserPoolDomain<S> {
         ),
         identity: Identity::Named(&[Part::Property("/UserPoolId"), Part::Property("/Domain")]),
         ref_returns: RefReturns::LastPart,
+        one_at_a_time: Some(OneAtATime {
+            line: Line::UserPool,
+            creates: true,
+        }),
+        // A custom one stands on a CloudFront distribution, which takes minutes to come up.
+        settles: true,
         // DeleteUserPool fails while a domain hangs from the pool.
         deleted_before: &[Kind::UserPool],
         ..Rules::of("AWS::Cognito::UserPoolDomain")

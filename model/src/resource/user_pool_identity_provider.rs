@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::expr::{Expr, Phase};
-use super::rules::{Compare, Identity, Mutability, Part, RefReturns, Rules};
+use super::rules::{Compare, Identity, Line, Mutability, OneAtATime, Part, RefReturns, Rules};
 use super::{Kind, ResourceType};
 
 /// `AWS::Cognito::UserPoolIdentityProvider`.
@@ -39,6 +39,10 @@ impl<S: Phase> ResourceType for UserPoolIdentityProvider<S> {
             Part::Property("/ProviderName"),
         ]),
         ref_returns: RefReturns::LastPart,
+        one_at_a_time: Some(OneAtATime {
+            line: Line::UserPool,
+            creates: false,
+        }),
         compare: &[
             // Cognito adds what it finds out by itself, the addresses of Google's endpoints for one.
             ("ProviderDetails", Compare::Value),

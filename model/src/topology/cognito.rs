@@ -3,25 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::triggers::{CONFIRM_USER, GENERATE_TOKEN};
-use super::{Builder, email, id};
+use super::{Builder, email, id, sign_in};
 use crate::project::At;
 use crate::project::stage::{
-    Attribute, AttributeType, Client, ClientKind, EMAIL_VERIFIED, FeaturePlan, HostedUi, MfaMethod,
-    MfaMode, POOL_ITSELF, PasswordRule, Provider, ProviderKind, SignInName, Stage, VerifyBy,
-    VerifyHow, attribute_name, is_standard_attribute,
+    Attribute, AttributeType, Client, ClientKind, EMAIL_VERIFIED, FeaturePlan, HostedUi,
+    POOL_ITSELF, PasswordRule, Provider, ProviderKind, SignInName, Stage, VerifyBy, VerifyHow,
+    attribute_name, is_standard_attribute,
 };
 use crate::resource::user_pool::{
-    AccountRecoverySetting, AdminCreateUserConfig, LambdaConfig, NumberConstraints, PasswordPolicy,
-    Policies, PreTokenGenerationConfig, RecoveryMechanism, SchemaAttribute, SmsConfiguration,
-    StringConstraints, UserAttributeUpdateSettings, UserPool, UserPoolAddOns,
-    UsernameConfiguration, VerificationMessageTemplate,
+    AdminCreateUserConfig, LambdaConfig, NumberConstraints, PasswordPolicy, Policies,
+    PreTokenGenerationConfig, SchemaAttribute, StringConstraints, UserAttributeUpdateSettings,
+    UserPool, UserPoolAddOns, UsernameConfiguration, VerificationMessageTemplate,
 };
 use crate::resource::user_pool_client::TokenValidityUnits;
 use crate::resource::user_pool_domain::CustomDomainConfig;
 use crate::resource::user_pool_resource_server::ResourceServerScope;
 use crate::resource::{
-    Expr, PolicyDocument, Resource, Role, RolePolicy, Statement, UserPoolClient, UserPoolDomain,
-    UserPoolGroup, UserPoolIdentityProvider, UserPoolResourceServer,
+    Expr, Resource, UserPoolClient, UserPoolDomain, UserPoolGroup, UserPoolIdentityProvider,
+    UserPoolResourceServer,
 };
 
 /// Logical ID of the user pool.
@@ -30,14 +29,18 @@ pub const USER_POOL: &str = "UserPool";
 pub const HOSTED_UI: &str = "HostedUi";
 const RESOURCE_SERVER: &str = "ResourceServer";
 const PROVIDER: &str = "Provider";
-const SMS_ROLE: &str = "SmsRole";
 
 pub(super) fn declare(builder: &mut Builder<'_>) {
-    if sends_sms(builder.stage) {
-        declare_sms_role(builder);
-    }
-    let pool = user_pool(builder);
-    builder.add(USER_POOL, Resource::UserPool(pool));
+    let sends_sms = sign_in::declare_sms(builder);
+    let pool = user_pool(builder, sends_sms);
+    // Cognito tries the role out before it takes a pool that names it, policy and all.
+    let tried_out = if sends_sms {
+        vec![sign_in::SMS_POLICY.to_owned()]
+    } else {
+        Vec::new()
+    };
+    builder.add_after(USER_POOL, Resource::UserPool(pool), tried_out);
+    sign_in::note(builder);
 
     let stage = builder.stage;
     declare_resource_server(builder);
@@ -64,19 +67,13 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
     }
 }
 
-fn sends_sms(stage: &Stage) -> bool {
-    stage.sign_in.verify.by == VerifyBy::Sms
-        || stage.sign_in.mfa.methods.contains(&MfaMethod::Sms)
-        || stage.sign_in.is_with(SignInName::Phone)
-}
-
-fn user_pool(builder: &Builder<'_>) -> UserPool {
+fn user_pool(builder: &Builder<'_>, sends_sms: bool) -> UserPool {
     let stage = builder.stage;
-    let sign_in = &stage.sign_in;
-    let (username_attributes, alias_attributes) = if sign_in.is_with(SignInName::Username) {
+    let settings = &stage.sign_in;
+    let (username_attributes, alias_attributes) = if settings.is_with(SignInName::Username) {
         (None, Some(vec!["email".to_owned()]))
     } else {
-        let names = sign_in
+        let names = settings
             .with
             .iter()
             .map(|name| match **name {
@@ -86,14 +83,14 @@ fn user_pool(builder: &Builder<'_>) -> UserPool {
             .collect();
         (Some(names), None)
     };
-    let verified = match *sign_in.verify.by {
+    let verified = match *settings.verify.by {
         VerifyBy::Email => "email",
         VerifyBy::Sms => "phone_number",
     };
-    let verification = builder.stage.project.as_str();
+    let (mfa_configuration, enabled_mfas) = sign_in::second_factors(builder);
     UserPool {
         user_pool_name: builder.name("users"),
-        user_pool_tier: match *sign_in.plan {
+        user_pool_tier: match *settings.plan {
             FeaturePlan::Lite => "LITE",
             FeaturePlan::Essentials => "ESSENTIALS",
             FeaturePlan::Plus => "PLUS",
@@ -106,63 +103,26 @@ fn user_pool(builder: &Builder<'_>) -> UserPool {
             case_sensitive: false,
         },
         auto_verified_attributes: vec![verified.to_owned()],
-        schema: sign_in
+        schema: settings
             .attributes
             .iter()
             .map(|(name, attribute)| schema_attribute(name, attribute))
             .collect(),
         policies: Policies {
             password_policy: PasswordPolicy {
-                minimum_length: *sign_in.password.min_length,
-                require_lowercase: sign_in.password.require.contains(&PasswordRule::Lowercase),
-                require_uppercase: sign_in.password.require.contains(&PasswordRule::Uppercase),
-                require_numbers: sign_in.password.require.contains(&PasswordRule::Digits),
-                require_symbols: sign_in.password.require.contains(&PasswordRule::Symbols),
-                temporary_password_validity_days: *sign_in.password.temporary_password_days,
-                password_history_size: sign_in.password.history.as_deref().copied(),
+                minimum_length: *settings.password.min_length,
+                require_lowercase: settings.password.require.contains(&PasswordRule::Lowercase),
+                require_uppercase: settings.password.require.contains(&PasswordRule::Uppercase),
+                require_numbers: settings.password.require.contains(&PasswordRule::Digits),
+                require_symbols: settings.password.require.contains(&PasswordRule::Symbols),
+                temporary_password_validity_days: *settings.password.temporary_password_days,
+                password_history_size: settings.password.history.as_deref().copied(),
             },
         },
-        verification_message_template: VerificationMessageTemplate {
-            default_email_option: match *sign_in.verify.how {
-                VerifyHow::Code => "CONFIRM_WITH_CODE",
-                VerifyHow::Link => "CONFIRM_WITH_LINK",
-            }
-            .to_owned(),
-            email_subject: format!("Your {verification} code"),
-            email_message: format!("Your {verification} code is {{####}}."),
-            email_subject_by_link: format!("Confirm your {verification} account"),
-            email_message_by_link: format!(
-                "Confirm your {verification} account: {{##confirm my address##}}"
-            ),
-            sms_message: format!("Your {verification} code is {{####}}."),
-        },
-        mfa_configuration: match *sign_in.mfa.mode {
-            MfaMode::Off => "OFF",
-            MfaMode::Optional => "OPTIONAL",
-            MfaMode::Required => "ON",
-        }
-        .to_owned(),
-        enabled_mfas: (sign_in.mfa.mode != MfaMode::Off).then(|| {
-            sign_in
-                .mfa
-                .methods
-                .iter()
-                .map(|method| {
-                    match **method {
-                        MfaMethod::Totp => "SOFTWARE_TOKEN_MFA",
-                        MfaMethod::Sms => "SMS_MFA",
-                        MfaMethod::Email => "EMAIL_OTP",
-                    }
-                    .to_owned()
-                })
-                .collect()
-        }),
-        account_recovery_setting: AccountRecoverySetting {
-            recovery_mechanisms: vec![RecoveryMechanism {
-                name: format!("verified_{verified}"),
-                priority: 1,
-            }],
-        },
+        verification_message_template: verification_message_template(builder.stage),
+        mfa_configuration,
+        enabled_mfas,
+        account_recovery_setting: sign_in::account_recovery(settings),
         admin_create_user_config: AdminCreateUserConfig {
             allow_admin_create_user_only: false,
         },
@@ -170,12 +130,13 @@ fn user_pool(builder: &Builder<'_>) -> UserPool {
             attributes_require_verification_before_update: vec![verified.to_owned()],
         },
         email_configuration: email::email_configuration(builder),
-        sms_configuration: sends_sms(stage).then(|| SmsConfiguration {
-            sns_caller_arn: Expr::attribute(SMS_ROLE, "Arn"),
-            external_id: builder.name("sms"),
-        }),
-        user_pool_add_ons: (sign_in.plan == FeaturePlan::Plus).then(|| UserPoolAddOns {
-            advanced_security_mode: "ENFORCED".to_owned(),
+        sms_configuration: sends_sms.then(|| sign_in::sms_configuration(builder)),
+        user_pool_add_ons: Some(UserPoolAddOns {
+            advanced_security_mode: match *settings.plan {
+                FeaturePlan::Plus => "ENFORCED",
+                FeaturePlan::Lite | FeaturePlan::Essentials => "OFF",
+            }
+            .to_owned(),
         }),
         lambda_config: Some(LambdaConfig {
             post_confirmation: Expr::attribute(CONFIRM_USER, "Arn"),
@@ -194,6 +155,24 @@ fn user_pool(builder: &Builder<'_>) -> UserPool {
             .into_iter()
             .map(|tag| (tag.key, tag.value))
             .collect::<BTreeMap<_, _>>(),
+    }
+}
+
+fn verification_message_template(stage: &Stage) -> VerificationMessageTemplate {
+    let project = &stage.project;
+    let code = *stage.sign_in.verify.how == VerifyHow::Code;
+    VerificationMessageTemplate {
+        default_email_option: match *stage.sign_in.verify.how {
+            VerifyHow::Code => "CONFIRM_WITH_CODE",
+            VerifyHow::Link => "CONFIRM_WITH_LINK",
+        }
+        .to_owned(),
+        email_subject: code.then(|| format!("Your {project} code")),
+        email_message: code.then(|| format!("Your {project} code is {{####}}.")),
+        email_subject_by_link: (!code).then(|| format!("Confirm your {project} account")),
+        email_message_by_link: (!code)
+            .then(|| format!("Confirm your {project} account: {{##confirm my address##}}")),
+        sms_message: format!("Your {project} code is {{####}}."),
     }
 }
 
@@ -238,34 +217,6 @@ fn schema_attribute(name: &str, attribute: &Attribute) -> SchemaAttribute {
         _ => {}
     }
     schema
-}
-
-fn declare_sms_role(builder: &mut Builder<'_>) {
-    let name = builder.name("sms");
-    let mut trust = PolicyDocument::trust("cognito-idp.amazonaws.com");
-    // Cognito sends this ID when it assumes the role; another account's pool can't know the pair.
-    trust.statement[0].condition = Some(BTreeMap::from([(
-        "StringEquals".to_owned(),
-        BTreeMap::from([("sts:ExternalId".to_owned(), Expr::from(name.as_str()))]),
-    )]));
-    let role = Role {
-        role_name: name.clone(),
-        description: "Lets Cognito send text messages".to_owned(),
-        assume_role_policy_document: trust,
-        tags: builder.tags(),
-    };
-    builder.add(SMS_ROLE, Resource::Role(role));
-    let policy = RolePolicy {
-        policy_name: name,
-        role_name: Expr::reference(SMS_ROLE),
-        // A text message goes to a number, not to a topic; SNS knows no narrower resource for it.
-        policy_document: PolicyDocument::new(vec![Statement::allow(
-            "SendTextMessages",
-            &["sns:Publish"],
-            vec![Expr::from("*")],
-        )]),
-    };
-    builder.add("SmsPolicy", Resource::RolePolicy(policy));
 }
 
 /// The permissions that machines may ask for.

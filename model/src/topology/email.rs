@@ -103,7 +103,7 @@ pub(super) fn welcome_fields(welcome: &Welcome) -> Vec<String> {
 
 /// Cognito refuses a pool whose sender SES hasn't verified, and the identity has to exist before it
 /// can be verified; so a first deploy uses Cognito's own sender and a later one switches over.
-fn sender_is_ready(builder: &Builder<'_>) -> bool {
+pub(super) fn sender_is_ready(builder: &Builder<'_>) -> bool {
     let (SenderIdentity::Ours { ready } | SenderIdentity::Theirs { ready }) =
         builder.facts.identity;
     ready || builder.is_local()

@@ -1,8 +1,9 @@
 //! What should exist for one stage: the project file turned into resources and their references.
 //!
 //! Pure: the same stage and facts give the same topology, byte for byte. Edges are not written down;
-//! they are the references inside the resources. Physical names are `{project}-{stage}-{thing}`, and
-//! an ARN that follows from account, region and name is put together here rather than waited for, so
+//! they are the references inside the resources, but for the few that no reference shows (`depends_on`).
+//! Physical names are `{project}-{stage}-{thing}`, with the region behind where a name is the whole
+//! account's, and an ARN that follows from account, region and name is put together here rather than waited for, so
 //! it costs no edge.
 
 mod access;
@@ -11,6 +12,7 @@ mod cognito;
 mod email;
 mod names;
 mod permissions;
+mod sign_in;
 mod triggers;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ pub use access::{DOMAINS_TABLE, PERMISSIONS_TABLE};
 pub use cognito::{HOSTED_UI, USER_POOL};
 pub use email::IDENTITY as EMAIL_IDENTITY;
 pub use names::{id, physical};
+pub use sign_in::sms_region;
 pub use triggers::{CONFIRM_USER, GENERATE_TOKEN, code_parameter, functions};
 
 /// Everything that should exist for a stage.
@@ -39,6 +42,8 @@ pub struct Topology {
     pub notes: Vec<String>,
     /// The SES identity of the sender, while SES hasn't verified it.
     pub unverified_sender: Option<String>,
+    /// The region whose SNS sends the text messages, if any are sent: its sandbox and its limits count.
+    pub sms_region: Option<String>,
     /// Template parameters that stand for a secret, each with the name of the SSM parameter that holds it.
     pub secrets: BTreeMap<LogicalId, String>,
 }
@@ -48,6 +53,8 @@ pub struct Topology {
 pub struct Node {
     /// The resource.
     pub resource: Resource,
+    /// What has to be there before it, although none of its properties says so: AWS tries it out.
+    pub depends_on: Vec<LogicalId>,
 }
 
 /// What the topology depends on that the file doesn't say: read before planning.
@@ -80,6 +87,20 @@ impl Facts {
             identity: SenderIdentity::Ours { ready: true },
         }
     }
+
+    /// What is true of an account that has nothing yet.
+    pub fn unverified() -> Self {
+        Self {
+            identity: SenderIdentity::Ours { ready: false },
+        }
+    }
+}
+
+impl Topology {
+    /// Whether a physical name is one that this stage gives. Others may, too: it is a start, not a proof.
+    pub fn is_named_like_ours(&self, name: &str) -> bool {
+        name.starts_with(&physical(&self.project, &self.stage, ""))
+    }
 }
 
 /// Collects the resources while the parts of the topology declare them.
@@ -90,6 +111,7 @@ struct Builder<'a> {
     resources: BTreeMap<LogicalId, Node>,
     notes: Vec<String>,
     unverified_sender: Option<String>,
+    sms_region: Option<String>,
     secrets: BTreeMap<LogicalId, String>,
     /// A logical ID that two resources wanted.
     clash: Option<LogicalId>,
@@ -120,6 +142,7 @@ pub fn build(stage: &Stage, facts: &Facts) -> Result<Topology> {
         resources: BTreeMap::new(),
         notes: Vec::new(),
         unverified_sender: None,
+        sms_region: None,
         secrets: BTreeMap::new(),
         clash: None,
     };
@@ -140,15 +163,29 @@ pub fn build(stage: &Stage, facts: &Facts) -> Result<Topology> {
         resources: builder.resources,
         notes: builder.notes,
         unverified_sender: builder.unverified_sender,
+        sms_region: builder.sms_region,
         secrets: builder.secrets,
     })
 }
 
 impl Builder<'_> {
     fn add(&mut self, id: impl Into<LogicalId>, resource: Resource) {
+        self.add_after(id, resource, Vec::new());
+    }
+
+    /// Declares a resource that needs others which none of its properties names.
+    fn add_after(
+        &mut self,
+        id: impl Into<LogicalId>,
+        resource: Resource,
+        depends_on: Vec<LogicalId>,
+    ) {
         match self.resources.entry(id.into()) {
             Entry::Vacant(free) => {
-                free.insert(Node { resource });
+                free.insert(Node {
+                    resource,
+                    depends_on,
+                });
             }
             Entry::Occupied(taken) => self.clash = Some(taken.key().clone()),
         }
@@ -160,6 +197,12 @@ impl Builder<'_> {
 
     fn name(&self, thing: &str) -> String {
         physical(&self.stage.project, &self.stage.name, thing)
+    }
+
+    /// The name of a role.
+    fn role_name(&self, thing: &str) -> String {
+        let stage = self.stage;
+        names::physical_in(&stage.project, &stage.name, thing, &stage.region)
     }
 
     fn tags(&self) -> Vec<Tag> {

@@ -134,7 +134,7 @@ fn declare_function(builder: &mut Builder<'_>, spec: Spec<'_>) {
     let role_id = format!("{}Role", spec.id);
 
     let role = Role {
-        role_name: name.clone(),
+        role_name: builder.role_name(spec.thing),
         description: format!("What {name} may do"),
         assume_role_policy_document: PolicyDocument::trust("lambda.amazonaws.com"),
         tags: builder.tags(),

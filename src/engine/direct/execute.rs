@@ -11,11 +11,11 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::ledger::Record;
-use crate::aws::{Aws, Fault, trace};
+use crate::aws::{Aws, Fault, Waiting, trace};
 use crate::engine::event::{Event, Events, Task};
 use saasauth_model::error::Error;
 use saasauth_model::plan::schedule::Schedule;
-use saasauth_model::plan::{Action, Member, Operation, Plan, Step, Work};
+use saasauth_model::plan::{Action, Member, Memory, Operation, Plan, Step, Work};
 use saasauth_model::resource::{Answers, Kind, Live, LogicalId, Resolved};
 
 /// What came of executing a plan.
@@ -137,7 +137,18 @@ impl Run<'_> {
         }
         let began = Instant::now();
         let subject = step.ids().next().unwrap_or_default();
-        let (outcomes, level) = trace::scope(subject, level, self.perform(step)).await;
+        let told = Mutex::new(BTreeSet::new());
+        let waiting = |what: &'static str| {
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            if !told.insert(what) {
+                return;
+            }
+            for id in step.ids().map(str::to_owned) {
+                (self.events)(Event::StepWaiting { id, what });
+            }
+        };
+        let work = self.perform(step, &waiting);
+        let (outcomes, level) = trace::scope_telling(subject, level, &waiting, work).await;
         let took = began.elapsed();
         let mut failures = Vec::new();
         for (member, outcome) in step.members.iter().zip(outcomes) {
@@ -160,32 +171,24 @@ impl Run<'_> {
     }
 
     /// Does what a step is for. Gives what came of each member, in their order.
-    async fn perform(&self, step: &Step) -> Vec<Result<(), Fault>> {
+    async fn perform(&self, step: &Step, waiting: Waiting<'_>) -> Vec<Result<(), Fault>> {
         match &step.members[..] {
-            [member] => vec![self.perform_one(step.kind, member).await],
+            [member] => vec![self.perform_one(step.kind, member, waiting).await],
             members => self.write_together(step.kind, members).await,
         }
     }
 
-    async fn perform_one(&self, kind: Kind, member: &Member) -> Result<(), Fault> {
+    async fn perform_one(
+        &self,
+        kind: Kind,
+        member: &Member,
+        waiting: Waiting<'_>,
+    ) -> Result<(), Fault> {
         let id = member.logical_id.as_str();
-        let told = Mutex::new(BTreeSet::new());
-        let waiting = |what: &'static str| {
-            if told
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(what)
-            {
-                (self.events)(Event::StepWaiting {
-                    id: id.to_owned(),
-                    what,
-                });
-            }
-        };
         match &member.work {
             Work::Create { properties, .. } => {
                 let resource = self.resolved(kind, properties)?;
-                let live = self.aws.create(id, &resource, &waiting).await?;
+                let live = self.aws.create(id, &resource, waiting).await?;
                 self.remember(id, &resource, live);
             }
             Work::Finish {
@@ -195,12 +198,12 @@ impl Run<'_> {
                 let resource = self.resolved(kind, properties)?;
                 let live = self.made(id)?;
                 self.aws
-                    .update(id, &resource, &live, changed, &waiting)
+                    .update(id, &resource, &live, changed, waiting)
                     .await?;
             }
             Work::Settle => {
                 let physical_id = self.made(id)?.physical_id;
-                self.aws.settle(kind, &physical_id, &waiting).await?;
+                self.aws.settle(kind, &physical_id, waiting).await?;
             }
             Work::Update {
                 properties,
@@ -209,11 +212,11 @@ impl Run<'_> {
             } => {
                 let resource = self.resolved(kind, properties)?;
                 self.aws
-                    .update(id, &resource, live, changed, &waiting)
+                    .update(id, &resource, live, changed, waiting)
                     .await?;
             }
             Work::Delete { physical_id } => {
-                self.aws.delete(kind, physical_id, &waiting).await?;
+                self.aws.delete(kind, physical_id, waiting).await?;
             }
         }
         Ok(())
@@ -278,28 +281,31 @@ impl Run<'_> {
                 (None, _) => None,
             };
             if let Some(physical_id) = physical_id {
+                let (digest, memory) = self.left_with(id, change.kind);
                 let record = Record {
                     kind: change.kind,
                     physical_id: Some(physical_id),
-                    digest: if done { self.digest(id) } else { String::new() },
+                    digest: if done { digest } else { String::new() },
+                    memory,
                 };
                 execution.written.insert(id.clone(), record);
             }
         }
     }
 
-    /// The digest of what a resource was left with.
-    fn digest(&self, id: &str) -> String {
+    /// The digest of what a resource was left with, and what of that has to be remembered.
+    fn left_with(&self, id: &str, kind: Kind) -> (String, Memory) {
         let members = self.plan.steps.iter().flat_map(|step| &step.members);
         let mut properties = members
             .filter(|member| member.logical_id == id)
             .filter_map(|member| member.work.properties());
         // A later step sends the whole of what an earlier one sent in part.
-        properties
-            .next_back()
-            .map_or_else(String::new, |properties| {
-                digest(&self.answers.borrow().resolve(properties))
-            })
+        let Some(properties) = properties.next_back() else {
+            return (String::new(), Memory::default());
+        };
+        let answers = self.answers.borrow();
+        let memory = Memory::of(kind.rules(), properties, &answers);
+        (digest(&answers.resolve(properties)), memory)
     }
 }
 

@@ -4,9 +4,13 @@
 //! that nobody has deployed since it was read: a plan that was shown is the plan that is carried out.
 
 mod execute;
+mod keep;
 mod observe;
 mod session;
 
 pub use execute::Execution;
-pub use observe::{Found, check_account, complete, identify, observe, observe_owned, read_outputs};
+pub use keep::kept;
+pub use observe::{
+    Found, check_account, complete, domain_target, identify, observe, observe_owned, read_outputs,
+};
 pub use session::{Outcome, carry_out};

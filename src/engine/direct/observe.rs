@@ -1,12 +1,13 @@
 //! Reads what is there: who we are, what the ledger says, what the tags say, and every resource.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::aws::ledger::{Ledger, Record};
 use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, trace};
 use crate::engine::outputs::Outputs;
 use saasauth_model::error::{Error, ErrorKind, Result};
-use saasauth_model::plan::{Observed, Recorded};
+use saasauth_model::plan::{Memory, Observed, Recorded};
 use saasauth_model::project::stage::{Stage, Target};
 use saasauth_model::resource::function::{ARTIFACT_BUCKET, SENT_DIRECTLY};
 use saasauth_model::resource::{Answers, Kind, Live, LogicalId};
@@ -83,13 +84,31 @@ pub async fn read_outputs(aws: &Aws, stage: &Stage) -> Result<Outputs> {
         .with_hint(format!("run `saasauth deploy --stage {}`", stage.name)));
     }
     let (account, partition) = (&caller.account, &caller.partition);
-    Ok(Outputs::of(
+    let outputs = Outputs::of(
         stage,
         &ledger.records,
         account,
         partition,
         aws.endpoint_url(),
-    ))
+    );
+    let (target, _) = trace::scope("outputs", 1, domain_target(aws, &ledger.records)).await;
+    Ok(Outputs {
+        hosted_ui_target: target?,
+        ..outputs
+    })
+}
+
+/// What the DNS record of the hosted UI's own domain has to point to; none for one of Cognito's domains.
+pub async fn domain_target(
+    aws: &Aws,
+    records: &BTreeMap<LogicalId, Record>,
+) -> Result<Option<String>> {
+    let record = records.get(topology::HOSTED_UI);
+    let Some(physical_id) = record.and_then(|record| record.physical_id.as_ref()) else {
+        return Ok(None);
+    };
+    let target = aws.domain_target(physical_id).await;
+    target.map_err(|fault| fault.while_doing("could not read the hosted UI's domain"))
 }
 
 const WHO: &str = "could not find out which AWS account this is";
@@ -138,8 +157,11 @@ async fn look(
             stage.name
         )
     }));
+    let pool = find_pool(aws, &topology, &ledger, &tagged)
+        .await
+        .map_err(|fault| fault.while_doing(doing))?;
     if reads == Reads::All {
-        check_domain(stage, &ledger, &tagged, domain)?;
+        check_domain(stage, &pool, domain)?;
     }
 
     let mut answers = base_answers(stage, &caller);
@@ -158,27 +180,15 @@ async fn look(
             identity: stage.email.as_ref().map(|email| email.identity.as_str()),
             live: sender.map(|state| state.live),
         };
-        read_all(
-            aws,
-            &topology,
-            &ledger,
-            &tagged,
-            answers.clone(),
-            reads,
-            known,
-        )
-        .await
-        .map_err(|fault| fault.while_doing(doing))?
+        read_all(aws, &topology, &ledger, pool, answers.clone(), reads, known)
+            .await
+            .map_err(|fault| fault.while_doing(doing))?
     };
     let recorded = ledger
         .records
         .iter()
         .map(|(id, record)| {
-            let recorded = Recorded {
-                kind: record.kind,
-                physical_id: record.physical_id.clone(),
-            };
-            (id.clone(), recorded)
+            (id.clone(), Recorded::from(record))
         })
         .collect();
     Ok(Found {
@@ -299,23 +309,11 @@ async fn domain_pool(aws: &Aws, stage: &Stage) -> crate::aws::Result<Option<Stri
 }
 
 /// A taken domain would fail in the middle of the deploy, with half of it standing.
-fn check_domain(
-    stage: &Stage,
-    ledger: &Ledger,
-    tagged: &[String],
-    taken_by: Option<String>,
-) -> Result<()> {
+fn check_domain(stage: &Stage, ours: &Pool, taken_by: Option<String>) -> Result<()> {
     let (Some(hosted_ui), Some(pool)) = (&stage.hosted_ui, taken_by) else {
         return Ok(());
     };
-    let recorded = ledger
-        .records
-        .get(topology::USER_POOL)
-        .is_some_and(|record| {
-            // A record without an ID is of a create that was cut off; the pool may well be ours.
-            record.physical_id.as_ref().is_none_or(|id| *id == pool)
-        });
-    if recorded || tagged_pool(Kind::UserPool, tagged).as_ref() == Some(&pool) {
+    if ours.id() == Some(&pool) {
         return Ok(());
     }
     let name = hosted_ui.name();
@@ -350,13 +348,24 @@ async fn read_all(
     aws: &Aws,
     topology: &Topology,
     ledger: &Ledger,
-    tagged: &[String],
+    pool: Pool,
     mut answers: Answers,
     reads: Reads,
     mut sender: KnownSender<'_>,
 ) -> crate::aws::Result<BTreeMap<LogicalId, Live>> {
     let mut live = BTreeMap::new();
     let mut asked = BTreeSet::new();
+    match pool {
+        Pool::Recorded(_) => {}
+        Pool::Absent => {
+            asked.insert(topology::USER_POOL.to_owned());
+        }
+        Pool::Found(found) => {
+            found.answer(topology::USER_POOL, &mut answers);
+            asked.insert(topology::USER_POOL.to_owned());
+            live.insert(topology::USER_POOL.to_owned(), *found);
+        }
+    }
     for (id, record) in &ledger.records {
         let Some(physical_id) = &record.physical_id else {
             continue;
@@ -380,8 +389,7 @@ async fn read_all(
                     physical_id: ledger
                         .records
                         .get(id)
-                        .and_then(|record| record.physical_id.clone())
-                        .or_else(|| tagged_pool(kind, tagged)),
+                        .and_then(|record| record.physical_id.clone()),
                     declared: answers.resolve(&node.resource.properties()),
                 }
             })
@@ -408,10 +416,68 @@ fn can_be_asked(wanted: &Wanted) -> bool {
     wanted.physical_id.is_some() || identity.can_be_read(&wanted.id, &wanted.declared)
 }
 
-/// The pool's ID from its ARN, `arn:…:userpool/ID`.
-fn tagged_pool(kind: Kind, tagged: &[String]) -> Option<String> {
-    let arn = tagged.iter().find(|arn| arn.contains(":userpool/"))?;
-    (kind == Kind::UserPool).then(|| arn.rsplit('/').next().unwrap_or_default().to_owned())
+/// The stage's user pool, as far as it is known before anything is read.
+enum Pool {
+    /// By the ledger.
+    Recorded(String),
+    /// By its own tags.
+    Found(Box<Live>),
+    /// Nobody knows of one.
+    Absent,
+}
+
+impl Pool {
+    fn id(&self) -> Option<&String> {
+        match self {
+            Self::Recorded(id) => Some(id),
+            Self::Found(live) => Some(&live.physical_id),
+            Self::Absent => None,
+        }
+    }
+}
+
+/// How often, and after which pauses, is looked for a pool whose create was cut off: lists may lag.
+const LOOKS: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+];
+
+/// Finds the pool that the ledger doesn't know by its ID: names of pools are not unique, so taking an existing one
+/// for absent would make a second. The word of the tagging API only says where to look.
+async fn find_pool(
+    aws: &Aws,
+    topology: &Topology,
+    ledger: &Ledger,
+    tagged: &[String],
+) -> crate::aws::Result<Pool> {
+    let record = ledger.records.get(topology::USER_POOL);
+    if let Some(id) = record.and_then(|record| record.physical_id.clone()) {
+        return Ok(Pool::Recorded(id));
+    }
+    if ledger.records.is_empty() && tagged.is_empty() {
+        return Ok(Pool::Absent);
+    }
+    let Some(declared) = topology.resources.get(topology::USER_POOL) else {
+        return Ok(Pool::Absent);
+    };
+    let declared = declared.resource.properties();
+    let name = declared["UserPoolName"].as_str().unwrap_or_default();
+    // `arn:…:userpool/ID`.
+    let candidates: Vec<String> = tagged
+        .iter()
+        .filter(|arn| arn.contains(":userpool/"))
+        .filter_map(|arn| arn.rsplit('/').next().map(str::to_owned))
+        .collect();
+    // Only what was about to be made may be there and not be listed yet.
+    let looks = if record.is_some() { LOOKS.len() } else { 1 };
+    for pause in LOOKS.into_iter().take(looks) {
+        tokio::time::sleep(pause).await;
+        if let Some(live) = aws.stages_user_pool(name, &candidates).await? {
+            return Ok(Pool::Found(Box::new(live)));
+        }
+    }
+    Ok(Pool::Absent)
 }
 
 /// Finds the physical IDs of records that have none, because a deploy was cut off while making them;
@@ -437,6 +503,7 @@ pub fn complete(aws: &Aws, found: &Found) -> BTreeMap<LogicalId, Record> {
                 kind,
                 physical_id: Some(live.physical_id.clone()),
                 digest: String::new(),
+                memory: Memory::default(),
             };
             records.insert(id.clone(), record);
         }
@@ -449,6 +516,7 @@ impl From<&Record> for Recorded {
         Self {
             kind: record.kind,
             physical_id: record.physical_id.clone(),
+            memory: record.memory.clone(),
         }
     }
 }

@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::execute;
 use super::observe::{self, Found};
 use crate::aws::ledger::{Deploy, LEASE, Ledger, Lock, Record, now};
-use crate::aws::{Aws, Class, Fault, trace};
+use crate::aws::{Aws, Class, Fault, Waiting, trace};
 use crate::engine::event::{Event, Events};
 use saasauth_model::error::{Error, ErrorKind, Result};
-use saasauth_model::plan::{Plan, Summary};
+use saasauth_model::plan::{Memory, Plan, Summary, Work};
 use saasauth_model::resource::LogicalId;
 
 /// What came of a deploy or destroy.
@@ -51,7 +51,9 @@ pub async fn carry_out(
         return Ok(Outcome { records });
     }
     let locked = Instant::now();
-    let (lock, level) = trace::scope("ledger", found.level, begin(aws, found, plan, events)).await;
+    let waiting = |what: &'static str| events(Event::Note(format!("waiting for {what}")));
+    let work = begin(aws, found, plan, &waiting);
+    let (lock, level) = trace::scope_telling("ledger", found.level, &waiting, work).await;
     let lock = lock?;
     let started = now();
 
@@ -68,8 +70,16 @@ pub async fn carry_out(
         _ => "failed",
     };
     let mut written = unrecorded;
+    written.extend(unremembered(found, plan));
     written.extend(execution.written.clone());
     written.retain(|id, _| !execution.removed.contains(id));
+    for (id, record) in &mut written {
+        let before = found.ledger.records.get(id);
+        // Without a digest it did not get to its end.
+        if let Some(before) = before.filter(|_| record.digest.is_empty()) {
+            record.memory.beside(&before.memory);
+        }
+    }
     let mut removed = execution.removed.clone();
     removed.extend(stale);
     let deploy = Deploy {
@@ -79,12 +89,9 @@ pub async fn carry_out(
         outcome,
         summary: describe(plan.summary()),
     };
-    let (finished, _) = trace::scope(
-        "ledger",
-        execution.level,
-        aws.finish(&lock, &written, &removed, &deploy),
-    )
-    .await;
+    let work = aws.finish(&lock, &written, &removed, &deploy);
+    let (finished, _) =
+        trace::scope_telling("ledger", execution.level, &waiting, work).await;
     records.extend(written);
     for id in &removed {
         records.remove(id);
@@ -158,10 +165,26 @@ fn stale(records: &BTreeMap<LogicalId, Record>, ledger: &Ledger, plan: &Plan) ->
         .collect()
 }
 
-async fn begin(aws: &Aws, found: &Found, plan: &Plan, events: &Events<'_>) -> Result<Lock> {
-    let waiting = |what: &'static str| events(Event::Note(format!("waiting for {what}")));
+/// Records of what stays as it is, where an earlier version did not note what is noted today.
+fn unremembered(found: &Found, plan: &Plan) -> BTreeMap<LogicalId, Record> {
+    let unchanged = plan.unchanged.iter();
+    let records = unchanged.filter_map(|id| {
+        let record = found.ledger.records.get(id)?;
+        let properties = found.topology.resources.get(id)?.resource.properties();
+        let memory = Memory::of(record.kind.rules(), &properties, &plan.answers);
+        let memory = record.memory.lacks_of(&memory).then_some(memory)?;
+        let record = Record {
+            memory,
+            ..record.clone()
+        };
+        Some((id.clone(), record))
+    });
+    records.collect()
+}
+
+async fn begin(aws: &Aws, found: &Found, plan: &Plan, waiting: Waiting<'_>) -> Result<Lock> {
     if !found.ledger.exists {
-        aws.create_ledger(&waiting)
+        aws.create_ledger(waiting)
             .await
             .map_err(|fault| fault.while_doing("could not create the ledger table"))?;
     }
@@ -182,17 +205,25 @@ fn intents(plan: &Plan) -> BTreeMap<LogicalId, Record> {
             .iter()
             .any(|change| change.logical_id == *id && change.physical_id.is_some())
     };
-    plan.creates()
-        .filter(|(id, ..)| !replaced(id))
-        .map(|(id, kind, physical_id)| {
-            let record = Record {
-                kind,
-                physical_id: physical_id.cloned(),
-                digest: String::new(),
-            };
-            (id.clone(), record)
-        })
-        .collect()
+    let steps = plan.steps.iter();
+    let members = steps.flat_map(|step| step.members.iter().map(|member| (step.kind, member)));
+    let intents = members.filter_map(|(kind, member)| {
+        let Work::Create {
+            properties,
+            physical_id,
+        } = &member.work
+        else {
+            return None;
+        };
+        let record = Record {
+            kind,
+            physical_id: physical_id.clone(),
+            digest: String::new(),
+            memory: Memory::of(kind.rules(), properties, &plan.answers),
+        };
+        Some((member.logical_id.clone(), record))
+    });
+    intents.filter(|(id, _)| !replaced(id)).collect()
 }
 
 async fn explain_lock(aws: &Aws, fault: &Fault) -> Error {

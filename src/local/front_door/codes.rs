@@ -11,13 +11,16 @@ use rand::Rng;
 pub(super) enum CodePurpose {
     SignUp,
     NewPassword,
+    /// To prove an address, or a number, of a user who has signed in.
+    Email,
+    PhoneNumber,
 }
 
 impl CodePurpose {
     /// How long Cognito takes such a code.
     fn lifetime(self) -> Duration {
         match self {
-            Self::SignUp => Duration::from_secs(24 * 60 * 60),
+            Self::SignUp | Self::Email | Self::PhoneNumber => Duration::from_secs(24 * 60 * 60),
             Self::NewPassword => Duration::from_secs(60 * 60),
         }
     }
@@ -94,6 +97,17 @@ impl Codes {
         self.lock().entry(key).or_insert(code);
     }
 
+    /// Takes a code out of circulation: what it was to prove has changed.
+    pub(super) fn drop_one(&self, key: &CodeKey) {
+        self.lock().remove(key);
+    }
+
+    /// Forgets a user who was deleted: the next one of that name has no code yet.
+    pub(super) fn forget(&self, pool_id: &str, username: &str) {
+        self.lock()
+            .retain(|key, _| (key.pool_id.as_str(), key.username.as_str()) != (pool_id, username));
+    }
+
     pub(super) fn clear(&self) {
         self.lock().clear();
     }
@@ -155,7 +169,11 @@ mod tests {
 
     #[test]
     fn codes_expire_as_cognito_says() {
-        for (purpose, hours) in [(CodePurpose::SignUp, 24), (CodePurpose::NewPassword, 1)] {
+        for (purpose, hours) in [
+            (CodePurpose::SignUp, 24),
+            (CodePurpose::NewPassword, 1),
+            (CodePurpose::Email, 24),
+        ] {
             let (codes, now) = (Codes::default(), Instant::now());
             let digits = codes.issue(key(purpose), "email", now);
             let end = now + Duration::from_secs(hours * 3600);
@@ -166,6 +184,19 @@ mod tests {
             let before = end - Duration::from_secs(1);
             assert!(codes.take(&key(purpose), &digits, before).is_ok());
         }
+    }
+
+    #[test]
+    fn a_user_who_is_gone_takes_their_codes_along() {
+        let (codes, now) = (Codes::default(), Instant::now());
+        let digits = codes.issue(key(CodePurpose::SignUp), "email", now);
+        codes.forget("p", "another");
+        assert!(codes.take(&key(CodePurpose::SignUp), &digits, now).is_ok());
+        for purpose in [CodePurpose::SignUp, CodePurpose::Email] {
+            codes.issue(key(purpose), "email", now);
+        }
+        codes.forget("p", "u");
+        assert!(codes.lock().is_empty());
     }
 
     #[test]

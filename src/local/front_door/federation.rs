@@ -1,10 +1,11 @@
-//! The part of federated sign-in the emulator lacks: a provider asked for by one of its identifiers, and
-//! attributes that say `true` as Cognito says it.
+//! The part of federated sign-in the emulator lacks: a provider asked for by one of its identifiers,
+//! attributes that say `true` as Cognito says it, and the PostConfirmation trigger at the first sign-in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::extract::Query;
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
 use axum::http::header::AUTHORIZATION;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -14,6 +15,8 @@ use serde_json::{Value, json};
 use super::call::{Call, Reply};
 use super::cognito::home_of_client;
 use super::scope::ClientLocation;
+use super::trigger::TriggerSource;
+use super::users::{Operation, Pool, User};
 use super::{Door, RESERVED};
 
 /// Where a sign-in through the browser begins.
@@ -63,8 +66,87 @@ pub(super) async fn token(door: &Door, call: Call) -> Reply {
         && let Some(home) = home_of_client(door, &client_id).await
     {
         settle_flags(door, &home).await;
+        if door.strict
+            && let Err(refusal) = announce(door, &call, &client_id, &home).await
+        {
+            return refusal;
+        }
     }
     door.upstream.forward(&call).await
+}
+
+/// The federated users whose first sign-in the trigger was told of: pool, username.
+#[derive(Debug, Default)]
+pub(super) struct Announced {
+    inner: Mutex<HashSet<(String, String)>>,
+}
+
+impl Announced {
+    /// Notes a user; `true` the first time.
+    fn note(&self, pool_id: &str, username: &str) -> bool {
+        self.lock()
+            .insert((pool_id.to_owned(), username.to_owned()))
+    }
+
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<(String, String)>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs PostConfirmation for federated users who are new. Cognito does so when it makes their profile, at
+/// the first sign-in through a provider, before any token (developer guide, "Importing and creating
+/// profiles for federated users"); a trigger that fails ends that sign-in, and is not run at the next.
+async fn announce(
+    door: &Door,
+    call: &Call,
+    client_id: &str,
+    home: &ClientLocation,
+) -> Result<(), Reply> {
+    let input = json!({ "ClientId": client_id });
+    let operation = Operation {
+        door,
+        call,
+        action: "",
+        input: &input,
+        scope: &home.scope,
+        ours: true,
+    };
+    let Some(pool) = operation.pool(&home.pool_id).await else {
+        return Ok(());
+    };
+    for user in operation.federated_users(&pool).await {
+        if !door.users.announced().note(&pool.id, &user.username) {
+            continue;
+        }
+        let told = operation
+            .post_confirmation(&pool, &user, TriggerSource::ConfirmSignUp)
+            .await;
+        if let Err(refusal) = told {
+            let body = refusal.json().unwrap_or_default();
+            let error = json!({
+                "error": "invalid_request",
+                "error_description": body["message"],
+            });
+            let kind = "application/json";
+            return Err(Reply::new(StatusCode::BAD_REQUEST, kind, error.to_string()));
+        }
+    }
+    Ok(())
+}
+
+impl Operation<'_> {
+    /// Everybody who came from an identity provider.
+    async fn federated_users(&self, pool: &Pool) -> Vec<User> {
+        let users = self.every_user(pool).await;
+        users
+            .into_iter()
+            .filter(|user| user.status == EXTERNAL)
+            .collect()
+    }
 }
 
 fn parameters(form: &str) -> Parameters {

@@ -70,7 +70,8 @@ impl Contact {
             .find_map(|(_, name)| Self::of(name, attributes))
     }
 
-    fn of(attribute: &'static str, attributes: &BTreeMap<String, String>) -> Option<Self> {
+    /// An address or a number that a user has.
+    pub(super) fn of(attribute: &'static str, attributes: &BTreeMap<String, String>) -> Option<Self> {
         let address = attributes.get(attribute)?.clone();
         Some(Self { attribute, address })
     }

@@ -1,23 +1,30 @@
 //! The front door: a reverse proxy before the emulator that adds what the emulator lacks of Cognito
-//! (codes, the PostConfirmation trigger, some of federated sign-in), keeps the mailbox, and traces every
-//! call.
+//! (codes, the PostConfirmation trigger, some of federated sign-in), refuses what AWS refuses unless it is lenient,
+//! keeps the mailbox, and traces every call.
 //!
 //! It owns nothing of AWS's state: every pool, user and function is the emulator's.
 
 mod call;
+mod cbor;
 mod codes;
 mod cognito;
 mod federation;
 mod message;
+mod models;
+mod pools;
+mod request;
+mod rules;
 mod scope;
 mod ses;
 mod trace;
 mod trigger;
+mod unkept;
 mod upstream;
+mod users;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,6 +40,7 @@ use self::call::{BODY_LIMIT, Call, Reply};
 use self::codes::Codes;
 use self::scope::{Scope, Scopes};
 use self::trace::{Trace, TraceLine};
+use self::unkept::Unkept;
 use self::upstream::{COGNITO, Upstream};
 use super::mailbox::{Mail, Mailbox};
 use saasauth_model::error::{Error, ErrorKind, Result};
@@ -53,6 +61,24 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// How a front door behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where every call is traced; nowhere without.
+    pub trace: Option<PathBuf>,
+    /// Whether it refuses what AWS refuses, or only adds what the emulator lacks.
+    pub strict: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            trace: None,
+            strict: true,
+        }
+    }
+}
+
 /// A front door in operation. Closed when dropped.
 #[derive(Debug)]
 pub struct FrontDoor {
@@ -67,14 +93,17 @@ struct Door {
     upstream: Upstream,
     scopes: Scopes,
     codes: Codes,
+    users: users::State,
+    unkept: Unkept,
     mailbox: Mailbox,
     trace: Trace,
+    /// As in [`Settings`].
+    strict: bool,
 }
 
 impl FrontDoor {
     /// Opens a door on `listener` before the emulator at `emulator_url`, which need not be up yet.
-    /// Calls are traced into `trace`.
-    pub fn open(listener: TcpListener, emulator_url: &str, trace: Option<&Path>) -> Result<Self> {
+    pub fn open(listener: TcpListener, emulator_url: &str, settings: Settings) -> Result<Self> {
         let address = listener
             .local_addr()
             .map_err(|error| Error::io("could not open the local cloud's front door", &error))?;
@@ -83,8 +112,11 @@ impl FrontDoor {
             upstream: Upstream::new(emulator_url)?,
             scopes: Scopes::default(),
             codes: Codes::default(),
+            users: users::State::default(),
+            unkept: Unkept::default(),
             mailbox: Mailbox::default(),
-            trace: Trace::to(trace),
+            trace: Trace::to(settings.trace.as_deref()),
+            strict: settings.strict,
         });
         let app = axum::Router::new()
             .fallback(serve)
@@ -122,6 +154,8 @@ impl Drop for FrontDoor {
 impl Door {
     fn forget(&self) {
         self.codes.clear();
+        self.users.clear();
+        self.unkept.clear();
         self.mailbox.clear();
         self.scopes.clear();
     }
@@ -205,10 +239,17 @@ async fn route(door: &Door, call: Call) -> Reply {
         (&Method::POST, federation::TOKEN_PATH) => return federation::token(door, call).await,
         _ => {}
     }
+    if door.strict
+        && let Some(request) = request::Request::read(&call)
+        && let Some(refusal) = rules::refusal(door, &request).await
+    {
+        return request.refused(&refusal);
+    }
     if let Some(identity) = ses::asked_identity(&call) {
         return ses::identity(&door.upstream, &call, identity).await;
     }
     match call.operation_of(COGNITO).map(str::to_owned) {
+        Some(action) if door.strict => pools::answer(door, call, &action).await,
         Some(action) => cognito::answer(door, call, &action).await,
         None => door.upstream.forward(&call).await,
     }
@@ -250,7 +291,8 @@ mod tests {
     #[tokio::test]
     async fn links_are_encoded() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let front = FrontDoor::open(listener, "http://127.0.0.1:0", None).expect("opens");
+        let front =
+            FrontDoor::open(listener, "http://127.0.0.1:0", Settings::default()).expect("opens");
         let link = front
             .door
             .link("/confirm", &[("user", "a+b@c.d e"), ("code", "1-_~é")]);

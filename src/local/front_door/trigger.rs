@@ -1,10 +1,12 @@
-//! The PostConfirmation trigger: the event Cognito documents, and who may be invoked with it.
+//! The triggers: the event of PostConfirmation as Cognito documents it, who may be invoked with it, what
+//! counts as its answer; and how the failure of a PreTokenGeneration trigger reads.
 //!
 //! Pure: sending is the caller's work. The event's shape is from the developer guide, "Post
 //! confirmation Lambda trigger".
 
 use std::collections::BTreeMap;
 
+use axum::http::StatusCode;
 use saasauth_contract::handover::CONFIRM_SIGN_UP;
 use serde_json::{Map, Value, json};
 
@@ -75,6 +77,47 @@ impl PostConfirmation<'_> {
             "response": {},
         })
     }
+}
+
+/// Whether a trigger answered with the event it was given: "returns the same event object back to Amazon
+/// Cognito with any changes in the response" (developer guide, "User pool Lambda trigger event").
+pub(super) fn is_answer_to(event: &Value, payload: &Value) -> bool {
+    payload.is_object()
+        && payload.get("response").is_some_and(Value::is_object)
+        && ["version", "triggerSource", "userPoolId", "userName"]
+            .into_iter()
+            .all(|name| payload.get(name) == event.get(name))
+}
+
+/// The error a PreTokenGeneration trigger ended a sign-in with. The emulator answers it as a fault
+/// of its own; Cognito answers UserLambdaValidationException.
+pub(super) fn token_trigger_failure(status: StatusCode, body: &Value) -> Option<String> {
+    if !status.is_server_error() {
+        return None;
+    }
+    let message = ["message", "Message"]
+        .into_iter()
+        .find_map(|name| body.get(name)?.as_str())?;
+    let reason = message.split_once("PreTokenGeneration error: ")?.1;
+    // What follows is the function's error in Python's spelling: {'errorMessage': '…', …}.
+    let reason = reason
+        .split_once("'errorMessage': ")
+        .map_or(reason, |(_, rest)| rest);
+    let quote = reason
+        .chars()
+        .next()
+        .filter(|quote| ['\'', '"'].contains(quote));
+    Some(match quote {
+        Some(quote) => {
+            let text = &reason[1..];
+            let end = [format!("{quote}, '"), format!("{quote}}}")]
+                .iter()
+                .filter_map(|end| text.find(end.as_str()))
+                .min();
+            text[..end.unwrap_or(text.len())].to_owned()
+        }
+        None => reason.to_owned(),
+    })
 }
 
 /// Whether a function's resource policy lets Cognito invoke it for this pool. On AWS a missing or
@@ -265,5 +308,61 @@ mod tests {
         assert!(!matches("a?c", "ac"));
         assert!(!matches("a*c", "abd"));
         assert!(matches("*", ""));
+    }
+
+    #[test]
+    fn only_the_event_itself_is_an_answer() {
+        let attributes = BTreeMap::new();
+        let event = PostConfirmation {
+            source: TriggerSource::ConfirmSignUp,
+            region: "eu-west-1",
+            pool_id: "eu-west-1_Abc",
+            username: "u-1",
+            client_id: "client",
+            status: "CONFIRMED",
+            attributes: &attributes,
+            client_metadata: None,
+        }
+        .event();
+        assert!(is_answer_to(&event, &event));
+        let mut others = event.clone();
+        others["userName"] = "u-2".into();
+        let mut bare = event.clone();
+        bare["response"] = Value::Null;
+        for payload in [others, bare, json!({}), json!(null), json!("done")] {
+            assert!(!is_answer_to(&event, &payload), "{payload}");
+        }
+    }
+
+    #[test]
+    fn a_failed_token_trigger_is_told_from_other_faults() {
+        let failure =
+            |status, message: &str| token_trigger_failure(status, &json!({ "message": message }));
+        let fault = StatusCode::INTERNAL_SERVER_ERROR;
+        assert_eq!(
+            failure(
+                fault,
+                "PreTokenGeneration error: {'errorMessage': 'no table', 'errorType': 'X'}"
+            )
+            .as_deref(),
+            Some("no table")
+        );
+        assert_eq!(
+            failure(
+                fault,
+                "PreTokenGeneration error: {'errorType': 'X', 'errorMessage': \"can't\"}"
+            )
+            .as_deref(),
+            Some("can't")
+        );
+        assert_eq!(
+            failure(fault, "PreTokenGeneration error: None").as_deref(),
+            Some("None")
+        );
+        assert_eq!(failure(fault, "out of memory"), None);
+        assert_eq!(
+            failure(StatusCode::BAD_REQUEST, "PreTokenGeneration error: x"),
+            None
+        );
     }
 }

@@ -117,6 +117,9 @@ impl Drop for Progress {
 /// thread each to keep the seconds going, and could not be drawn whole in one go.
 fn bar(model: Arc<Mutex<Model>>, streams: Arc<Streams>) -> ProgressBar {
     let frame = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+        if streams.is_paused() {
+            return;
+        }
         let (width, height) = streams.notes_size();
         let text = live::frame(&lock(&model), width, height, Instant::now()).join("\n");
         // The buffer it writes to can't fail.

@@ -72,20 +72,32 @@ impl Project {
 
     /// A copy of `examples/starter` as it is after `git clone`.
     pub(crate) fn unbuilt() -> Self {
-        let project = Self::at(folder("starter"));
-        let example = repository().join("examples/starter");
-        copy(&example.join("emails"), &project.directory.join("emails"));
-        let text = fs::read_to_string(example.join("saasauth.yaml")).unwrap();
-        fs::write(project.file(), text).unwrap();
+        Self::copied("starter")
+    }
+
+    /// A copy of an example with the triggers built, and every secret it names set, in a cloud that is
+    /// still to be said.
+    pub(crate) fn example(name: &str) -> Self {
+        let project = Self::copied(name);
+        copy(packages(), &project.directory.join(".saasauth/build/local"));
+        project
+    }
+
+    fn copied(name: &str) -> Self {
+        let project = Self::at(folder(name));
+        copy(
+            &repository().join("examples").join(name),
+            &project.directory,
+        );
         project.edit(LAMBDAS, &format!("{}/lambdas/", repository().display()));
         // A prefix belongs to one user pool in the whole region, whatever the account.
-        project.edit(
-            "prefix: saasauth-starter-local",
-            &format!(
-                "prefix: saasauth-{}",
-                project.account.trim_start_matches('0')
-            ),
+        let text = fs::read_to_string(project.file()).unwrap();
+        let own = format!(
+            "prefix: saasauth-{}",
+            project.account.trim_start_matches('0')
         );
+        let text = text.replace(&format!("prefix: saasauth-{name}-local"), &own);
+        fs::write(project.file(), text).unwrap();
         project
     }
 

@@ -135,7 +135,9 @@ fn check_domain(name: &At<String>, report: &mut Report<'_>) {
             format!("name each domain, such as `{host}`"),
         );
     } else if !hosts::is_domain(text) {
-        let hint = if hosts::is_domain(&text.to_lowercase()) {
+        let hint = if let Some(hint) = hosts::ascii_hint(text) {
+            hint.to_owned()
+        } else if hosts::is_domain(&text.to_lowercase()) {
             format!("write it in lower case: `{}`", text.to_lowercase())
         } else {
             "a domain reads like `acme.com`, without a protocol or a path".to_owned()

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Report, access, hosts, naming};
+use super::{Report, access, hosts, naming, repeats, urls};
 use crate::project::stage::{Client, ClientKind, HostedUi, Lifetime, SignIn, Tokens};
 use crate::project::tree::{At, Name};
 use crate::project::words;
 
-/// Cognito's limits for a client's URLs.
-const MAX_URLS: usize = 100;
-const MAX_URL: usize = 1024;
 /// Cognito's limit for a client's scopes.
 const MAX_SCOPES: usize = 50;
+
+/// Cognito's limit for a resource server's scopes.
+const MAX_SERVER_SCOPES: usize = 100;
 
 /// Scopes of clients that act for a user.
 const OPENID_SCOPES: [&str; 5] = [
@@ -38,6 +38,7 @@ pub(super) fn clients(
             "add `clients: { web: { kind: spa } }`",
         );
     }
+    check_machine_scopes(clients, report);
     for (name, client) in clients {
         if !naming::is_name(name) || name.len() > 32 {
             report.add(
@@ -56,6 +57,23 @@ pub(super) fn clients(
             machine(name, client, has_hosted_ui, report);
         } else {
             for_users(name, client, has_hosted_ui, sign_in, report);
+        }
+    }
+}
+
+/// The permissions that machines may ask for are the scopes of one resource server.
+fn check_machine_scopes(clients: &BTreeMap<Name, Client>, report: &mut Report<'_>) {
+    let machines = clients
+        .values()
+        .filter(|client| client.kind == ClientKind::Machine);
+    let mut distinct = BTreeSet::new();
+    for scope in machines.flat_map(|client| client.scopes.iter()) {
+        if distinct.insert(scope.as_str()) && distinct.len() == MAX_SERVER_SCOPES + 1 {
+            report.add(
+                scope.span(),
+                format!("the machines have more than {MAX_SERVER_SCOPES} different scopes"),
+                "Cognito allows no more for a resource server; group some into one permission",
+            );
         }
     }
 }
@@ -85,8 +103,8 @@ fn for_users(
             "the hosted UI must know where to return to: add one, such as `http://localhost:3000/callback`",
         );
     }
-    check_urls(callback_urls, "callback", **kind, report);
-    check_urls(logout_urls, "logout", **kind, report);
+    urls::check(callback_urls, "callback", **kind, report);
+    urls::check(logout_urls, "logout", **kind, report);
     check_tokens(tokens, report);
     if scopes.span().is_some() {
         check_user_scopes(scopes, report);
@@ -170,22 +188,8 @@ fn machine(name: &Name, client: &Client, has_hosted_ui: bool, report: &mut Repor
     check_scope_list(scopes, report);
 }
 
-/// Reports what stands in a list twice.
-fn check_repeats(list: &[At<String>], report: &mut Report<'_>) {
-    let mut seen = BTreeSet::new();
-    for item in list {
-        if !seen.insert(item.as_str()) {
-            report.add(
-                item.span(),
-                format!("`{item}` stands here twice"),
-                "remove one",
-            );
-        }
-    }
-}
-
 fn check_scope_list(scopes: &At<Vec<At<String>>>, report: &mut Report<'_>) {
-    check_repeats(scopes, report);
+    repeats(scopes, report);
     if scopes.len() > MAX_SCOPES {
         report.add(
             scopes.span(),
@@ -252,69 +256,6 @@ fn check_writable(write: &At<BTreeSet<At<String>>>, sign_in: &SignIn, report: &m
     }
 }
 
-fn check_urls(urls: &At<Vec<At<String>>>, what: &str, kind: ClientKind, report: &mut Report<'_>) {
-    for url in &**urls {
-        check_url(url, what, kind, report);
-    }
-    check_repeats(urls, report);
-    if urls.len() > MAX_URLS {
-        report.add(
-            urls.span(),
-            format!("{} {what} URLs", urls.len()),
-            format!("Cognito allows {MAX_URLS}; remove some"),
-        );
-    }
-}
-
-fn check_url(at: &At<String>, what: &str, kind: ClientKind, report: &mut Report<'_>) {
-    let text = at.as_str();
-    let Some(url) = hosts::url(text) else {
-        report.add(
-            at.span(),
-            format!("`{text}` is not a URL"),
-            "write it whole, such as `https://app.acme.com/callback`",
-        );
-        return;
-    };
-    let (message, hint) = if text.len() > MAX_URL {
-        (
-            format!("a {what} URL of {} characters", text.len()),
-            format!("Cognito allows {MAX_URL}"),
-        )
-    } else if text.contains('#') {
-        (
-            format!("the {what} URL `{text}` has a fragment"),
-            "remove the `#` and what follows".to_owned(),
-        )
-    } else if text.contains('*') {
-        (
-            format!("the {what} URL `{text}` has a wildcard"),
-            "Cognito compares URLs exactly; name each one".to_owned(),
-        )
-    } else if url.scheme == "http" && !url.is_loopback() {
-        (
-            format!("the {what} URL `{text}` has no TLS"),
-            format!(
-                "write `{}`; plain http is for localhost only",
-                text.replacen("http:", "https:", 1)
-            ),
-        )
-    } else if !["http", "https"].contains(&url.scheme) && kind != ClientKind::Native {
-        (
-            format!("the {what} URL `{text}` has a scheme of its own"),
-            "only a client of `kind: native` may; use https".to_owned(),
-        )
-    } else if url.host.is_empty() && ["http", "https"].contains(&url.scheme) {
-        (
-            format!("the {what} URL `{text}` has no host"),
-            "write it whole".to_owned(),
-        )
-    } else {
-        return;
-    };
-    report.add(at.span(), message, hint);
-}
-
 fn check_tokens(tokens: &Tokens, report: &mut Report<'_>) {
     let Tokens {
         access,
@@ -376,10 +317,12 @@ pub(super) fn hosted_ui(at: &At<HostedUi>, report: &mut Report<'_>) {
         }
         (None, Some(domain)) => {
             if !hosts::is_domain(domain) {
+                let hint =
+                    "write one such as `auth.acme.com`, in lower case and without `https://`";
                 report.add(
                     domain.span(),
                     format!("`{domain}` is not a host name"),
-                    "write one such as `auth.acme.com`, without `https://`",
+                    hosts::ascii_hint(domain).unwrap_or(hint),
                 );
             }
             let hint = "add the ACM certificate's ARN: `certificate_arn: arn:aws:acm:us-east-1:…`";
@@ -433,7 +376,11 @@ fn check_certificate(arn: &At<String>, report: &mut Report<'_>) {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     match parts.as_slice() {
         ["arn", _, "acm", "us-east-1", account, id]
-            if account.len() == 12 && id.starts_with("certificate/") => {}
+            if account.len() == 12
+                && account.chars().all(|c| c.is_ascii_digit())
+                && id
+                    .strip_prefix("certificate/")
+                    .is_some_and(|id| !id.is_empty()) => {}
         ["arn", _, "acm", region, _, _] if *region != "us-east-1" => report.add(
             arn.span(),
             format!("the certificate is in `{region}`"),

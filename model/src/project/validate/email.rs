@@ -52,7 +52,8 @@ fn check_identity(identity: &At<String>, from: Option<&str>, report: &mut Report
             report.add(
                 identity.span(),
                 format!("`{text}` is not an address"),
-                "write an address such as `hello@acme.com`, or a domain",
+                hosts::ascii_hint(text)
+                    .unwrap_or("write an address such as `hello@acme.com`, or a domain"),
             );
         } else if let Some(from) = from.filter(|from| !from.eq_ignore_ascii_case(text)) {
             report.add(
@@ -67,7 +68,7 @@ fn check_identity(identity: &At<String>, from: Option<&str>, report: &mut Report
         report.add(
             identity.span(),
             format!("`{text}` is neither a domain nor an address"),
-            "write a domain such as `acme.com`, in lower case",
+            hosts::ascii_hint(text).unwrap_or("write a domain such as `acme.com`, in lower case"),
         );
         return;
     }

@@ -27,8 +27,8 @@ pub(super) fn domain_of(address: &str) -> Option<String> {
         && user
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c))
-        && !user.starts_with('.')
-        && !user.ends_with('.')
+        // Between dots there is something (RFC 5322, section 3.2.3).
+        && user.split('.').all(|part| !part.is_empty())
         && is_domain(&domain);
     fine.then_some(domain)
 }
@@ -38,15 +38,27 @@ pub(in crate::project) fn is_address(text: &str) -> bool {
     domain_of(text).is_some()
 }
 
+/// What to write for a domain with other letters than those of ASCII: what DNS, certificates and mail know of it
+/// is its A-label (RFC 5890).
+pub(in crate::project) fn ascii_hint(text: &str) -> Option<&'static str> {
+    let hint = "write it as DNS has it, `xn--…`; `python3 -c \"print('NAME'.encode('idna').decode())\"` tells";
+    (!text.is_ascii()).then_some(hint)
+}
+
 /// The parts of a URL the rules ask about.
 pub(super) struct Url<'a> {
     pub(super) scheme: &'a str,
     pub(super) host: &'a str,
+    /// Whether a name stands before the host.
+    pub(super) has_user: bool,
+    /// What stands behind the host's colon.
+    port: Option<&'a str>,
 }
 
-/// Splits an absolute URL; `None` when it is none.
+/// Splits an absolute URL; `None` when it is none. Behind a scheme of one's own there need not be a host
+/// (RFC 8252, section 7.1: `com.acme.app:/callback`).
 pub(super) fn url(text: &str) -> Option<Url<'_>> {
-    let (scheme, rest) = text.split_once("://")?;
+    let (scheme, rest) = text.split_once(":/")?;
     let fine = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme
             .chars()
@@ -54,18 +66,69 @@ pub(super) fn url(text: &str) -> Option<Url<'_>> {
     if !fine || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return None;
     }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
+    let Some(rest) = rest.strip_prefix('/') else {
+        let on_the_web = ["http", "https"].contains(&scheme.to_lowercase().as_str());
+        return (!on_the_web).then_some(Url {
+            scheme,
+            host: "",
+            has_user: false,
+            port: None,
+        });
     };
-    Some(Url { scheme, host })
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (user, place) = match authority.rsplit_once('@') {
+        Some((user, place)) => (Some(user), place),
+        None => (None, authority),
+    };
+    let (host, rest) = match place.strip_prefix('[') {
+        Some(v6) => v6.split_once(']').unwrap_or((v6, "")),
+        None => place.find(':').map_or((place, ""), |at| place.split_at(at)),
+    };
+    Some(Url {
+        scheme,
+        host,
+        has_user: user.is_some(),
+        port: rest.strip_prefix(':'),
+    })
+}
+
+/// The first character that can't stand in a URL (RFC 3986, section 2), or a `%` that starts no escape.
+pub(super) fn wrong_in_url(text: &str) -> Option<char> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c);
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        let escapes = || {
+            let mut digits = rest.clone().take(2);
+            digits.clone().count() == 2 && digits.all(|c| c.is_ascii_hexdigit())
+        };
+        if !fine(c) || c == '%' && !escapes() {
+            return Some(c);
+        }
+    }
+    None
+}
+
+/// A character as a URL carries it.
+pub(super) fn percent_encoded(c: char) -> String {
+    let bytes = c.to_string().into_bytes();
+    bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 impl Url<'_> {
     /// Whether the host is this machine, where TLS is neither usual nor needed.
     pub(super) fn is_loopback(&self) -> bool {
         matches!(self.host, "localhost" | "127.0.0.1" | "::1")
+    }
+
+    /// Whether the host is a name or an address, and the port one there can be.
+    pub(super) fn has_right_host(&self) -> bool {
+        let is_name = self.host.len() <= 253 && self.host.split('.').all(is_label);
+        let is_address = self.host.parse::<core::net::IpAddr>().is_ok();
+        let port = self.port.is_none_or(|port| {
+            port.chars().all(|c| c.is_ascii_digit())
+                && port.parse::<u16>().is_ok_and(|port| port > 0)
+        });
+        port && (is_name || is_address)
     }
 }
 
@@ -152,6 +215,8 @@ mod tests {
             "a b@acme.com",
             "*@acme.com@",
             ".a@acme.com",
+            "a..b@acme.com",
+            "a@m\u{fc}ller.de",
         ] {
             assert_eq!(domain_of(bad), None, "{bad}");
         }
@@ -177,6 +242,20 @@ mod tests {
         ] {
             assert!(url(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_stands_in_no_url() {
+        for (text, wrong) in [
+            ("https://a.com/b?c=%C3%BC#d", None),
+            ("https://a.com/\u{fc}", Some('\u{fc}')),
+            ("https://a.com/<id>", Some('<')),
+            ("https://a.com/%C", Some('%')),
+            ("https://a.com/%zz", Some('%')),
+        ] {
+            assert_eq!(wrong_in_url(text), wrong, "{text}");
+        }
+        assert_eq!(percent_encoded('\u{fc}'), "%C3%BC");
     }
 
     #[test]

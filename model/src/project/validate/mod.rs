@@ -6,6 +6,7 @@ mod access;
 mod alarms;
 mod clients;
 mod email;
+mod factors;
 mod hosts;
 mod marketing;
 mod naming;
@@ -14,7 +15,9 @@ mod secrets;
 mod sign_in;
 mod tokens;
 mod triggers;
+mod urls;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::source::{Source, Span};
@@ -23,7 +26,9 @@ use super::tree::{At, Origin};
 use crate::error::{Error, ErrorKind};
 
 pub use access::is_permission;
-pub(super) use hosts::is_address;
+pub(super) use hosts::{ascii_hint, is_address};
+#[cfg(test)]
+pub(crate) use naming::REGIONS;
 pub(super) use naming::{check_region, header};
 pub use secrets::{WrongName, parameter_name};
 
@@ -112,6 +117,20 @@ impl<'a> Report<'a> {
     }
 }
 
+/// Reports what stands in a list twice.
+fn repeats(list: &[At<String>], report: &mut Report<'_>) {
+    let mut seen = BTreeSet::new();
+    for item in list {
+        if !seen.insert(item.as_str()) {
+            report.add(
+                item.span(),
+                format!("`{item}` stands here twice"),
+                "remove one",
+            );
+        }
+    }
+}
+
 /// What can be written and still say nothing.
 trait Blank {
     fn is_blank(&self) -> bool;
@@ -172,7 +191,11 @@ pub(super) fn stage(
     naming::region(region, report);
     naming::account(account.as_ref(), report);
     naming::tags(tags, report);
-    sign_in::sign_in(sign_in, email.is_some(), report);
+    let beside = sign_in::Beside {
+        has_sender: email.is_some(),
+        has_hosted_ui: hosted_ui.is_some(),
+    };
+    sign_in::sign_in(sign_in, &beside, report);
     access::access(access, report);
     tokens::tokens(tokens, report);
     tokens::warn_of_large_roles(access, tokens, report);

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use unicode_general_category::{GeneralCategory, get_general_category};
+
 use super::{LOCAL, Report};
 use crate::project::file::File;
 use crate::project::source::Span;
@@ -11,7 +13,8 @@ use crate::project::tree::{At, Name, Origin};
 use crate::project::words;
 
 /// Names in IAM, Lambda and SES end at 64 characters. The longest ending is that of a welcome email's
-/// template in another language: 20 characters hold `-welcome-zh-Hant-TW`, and so `-generate-token`.
+/// template in another language: 20 characters hold `-welcome-yue-Hant-TW`, and so `-generate-token`. A role
+/// has its region behind that, and makes room for it.
 const PROJECT_AND_STAGE: usize = 64 - 20;
 
 /// DynamoDB, Lambda and IAM allow 50 tags; four of them are ours to set.
@@ -19,7 +22,7 @@ const MAX_TAGS: usize = 46;
 
 /// Regions with Cognito user pools, for "did you mean"; others are taken as they are, since AWS
 /// opens regions faster than we release.
-const REGIONS: [&str; 29] = [
+pub(crate) const REGIONS: [&str; 29] = [
     "af-south-1",
     "ap-east-1",
     "ap-northeast-1",
@@ -245,6 +248,13 @@ pub(super) fn tags(tags: &BTreeMap<Name, At<String>>, report: &mut Report<'_>) {
                 format!("tags starting with `{reserved}` are reserved; use another name"),
             );
         }
+        if value.to_lowercase().starts_with("aws:") {
+            report.add(
+                value.span(),
+                format!("the value of the tag `{key}` starts with `aws:`"),
+                "IAM keeps that for AWS itself, in values as well; write another",
+            );
+        }
         check_tag_text(report, key, "tag's name", 1..=128);
         check_tag_text(report, value, "tag's value", 0..=256);
         // IAM takes `team` and `Team` for the same key and refuses both.
@@ -279,8 +289,7 @@ fn check_tag_text(
             format!("use {} to {}", lengths.start(), lengths.end()),
         );
     }
-    let wrong = |c: &char| !c.is_alphanumeric() && !" _.:/=+-@".contains(*c);
-    if let Some(wrong) = text.chars().find(wrong) {
+    if let Some(wrong) = text.chars().find(|c| !is_tag_text(*c)) {
         report.add(
             text.span(),
             format!("the {what} holds `{}`", wrong.escape_default()),
@@ -289,9 +298,60 @@ fn check_tag_text(
     }
 }
 
+/// What IAM and CloudWatch Logs take in a tag, key and value alike: `[\p{L}\p{Z}\p{N}_.:/=+\-@]`, by their
+/// service models. It is the narrowest of our services' patterns, and a tag is put on all of them. A control
+/// character, a tab among them, and a combining mark are none of these.
+fn is_tag_text(c: char) -> bool {
+    use GeneralCategory as Is;
+    let category = matches!(
+        get_general_category(c),
+        Is::UppercaseLetter
+            | Is::LowercaseLetter
+            | Is::TitlecaseLetter
+            | Is::ModifierLetter
+            | Is::OtherLetter
+            | Is::SpaceSeparator
+            | Is::LineSeparator
+            | Is::ParagraphSeparator
+            | Is::DecimalNumber
+            | Is::LetterNumber
+            | Is::OtherNumber
+    );
+    category || "_.:/=+-@".contains(c)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_tag_may_hold() {
+        for good in [
+            "team",
+            "a/b = c",
+            "x@y.example",
+            "Größe",
+            "\u{540d}\u{524d}",
+            "½",
+            "a\u{a0}b",
+        ] {
+            assert!(good.chars().all(is_tag_text), "{good}");
+        }
+        // A combining mark is alphabetic to Rust, and no letter to AWS; a circled letter is a symbol.
+        for bad in [
+            "a,b",
+            "a;b",
+            "50%",
+            "a\tb",
+            "a\nb",
+            "\u{915}\u{93e}",
+            "\u{24b6}",
+            "a\u{301}",
+            "\u{1f600}",
+        ] {
+            assert!(!bad.chars().all(is_tag_text), "{bad}");
+        }
+    }
 
     #[test]
     fn names_and_regions() {

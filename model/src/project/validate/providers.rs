@@ -368,12 +368,14 @@ fn check_identifiers(provider: &Provider, seen: &mut BTreeSet<String>, report: &
         let fine = (1..=MAX_IDENTIFIER).contains(&identifier.chars().count())
             && identifier
                 .chars()
-                .all(|c| c.is_alphanumeric() || "_ +=.@-".contains(c));
+                .all(|c| c.is_ascii_alphanumeric() || "_ +=.@-".contains(c));
         if !fine {
             report.add(
                 identifier.span(),
                 format!("`{identifier}` can't be an identifier"),
-                "write a company's mail domain such as `acme.com`, in 40 characters",
+                hosts::ascii_hint(identifier).unwrap_or(
+                    "write a company's mail domain such as `acme.com`, in 40 characters",
+                ),
             );
         } else if !seen.insert(identifier.to_lowercase()) {
             report.add(

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use saasauth_contract::record::CUSTOM_PREFIX;
 
-use super::Report;
+use super::{Report, factors};
 use crate::project::source::Span;
 use crate::project::stage::{
-    Attribute, AttributeType, FeaturePlan, Mfa, MfaMethod, MfaMode, Password, STANDARD_ATTRIBUTES,
-    SignIn, SignInName, Verify, VerifyBy, VerifyHow, is_standard_attribute,
+    Attribute, AttributeType, FeaturePlan, Password, STANDARD_ATTRIBUTES, SignIn, SignInName,
+    Verify, VerifyBy, VerifyHow, is_standard_attribute,
 };
 use crate::project::tree::{At, Name};
 use crate::project::words;
@@ -27,24 +27,34 @@ const MAX_CUSTOM: usize = 50;
 const MAX_CUSTOM_NAME: usize = 20;
 const MAX_STRING: u32 = 2048;
 
-pub(super) fn sign_in(sign_in: &mut SignIn, has_sender: bool, report: &mut Report<'_>) {
+/// What signing in needs of the rest of the file.
+pub(super) struct Beside {
+    /// Whether there is a sender of one's own.
+    pub(super) has_sender: bool,
+    /// Whether there are sign-in pages, and so a domain.
+    pub(super) has_hosted_ui: bool,
+}
+
+pub(super) fn sign_in(sign_in: &mut SignIn, beside: &Beside, report: &mut Report<'_>) {
     let SignIn {
         with,
         attributes,
         password,
         verify,
         mfa,
+        recovery,
         plan,
         providers: _,
     } = sign_in;
     check_with(with, report);
     check_attributes(attributes, report);
-    self::verify(verify, with, report);
+    self::verify(verify, with, beside, report);
     for needed in needed_attributes(with, verify) {
-        need(attributes, needed, report);
+        need(attributes, needed, with, report);
     }
     check_plan(plan, report);
-    self::mfa(mfa, has_sender, attributes, report);
+    factors::mfa(mfa, *verify.by, beside, attributes, report);
+    factors::recovery(recovery, mfa, *verify.by, attributes, report);
     check_password(password, report);
 }
 
@@ -259,7 +269,7 @@ fn no_bounds(attribute: &Attribute, what: &str, report: &mut Report<'_>) {
     }
 }
 
-fn verify(verify: &mut Verify, with: &[At<SignInName>], report: &mut Report<'_>) {
+fn verify(verify: &mut Verify, with: &[At<SignInName>], beside: &Beside, report: &mut Report<'_>) {
     let Verify { by, how } = verify;
     let is_with = |name| with.iter().any(|with| *with == name);
     if by.span().is_none() {
@@ -289,6 +299,12 @@ fn verify(verify: &mut Verify, with: &[At<SignInName>], report: &mut Report<'_>)
             "a text message can't hold a link",
             "use `how: code`, or `by: email`",
         );
+    } else if *how == VerifyHow::Link && !beside.has_hosted_ui {
+        report.add(
+            how.span(),
+            "a link has nowhere to lead to",
+            "add `hosted_ui: { prefix: … }`: Cognito's links open a page on that domain; or use `how: code`",
+        );
     }
 }
 
@@ -310,7 +326,15 @@ fn needed_attributes(with: &[At<SignInName>], verify: &Verify) -> BTreeSet<&'sta
 }
 
 /// Makes an attribute required, unless the file says it isn't.
-fn need(attributes: &mut BTreeMap<Name, Attribute>, name: &str, report: &mut Report<'_>) {
+///
+/// With names of their own, users may do without: it is fixed which attributes a pool requires, and there the
+/// way they are verified can change, which asks for another one.
+fn need(
+    attributes: &mut BTreeMap<Name, Attribute>,
+    name: &str,
+    with: &[At<SignInName>],
+    report: &mut Report<'_>,
+) {
     let silent = || Attribute {
         kind: At::from(AttributeType::String),
         ..Attribute::default()
@@ -319,7 +343,8 @@ fn need(attributes: &mut BTreeMap<Name, Attribute>, name: &str, report: &mut Rep
         .entry(At::from(name.to_owned()))
         .or_insert_with(silent);
     let required = &mut attribute.required;
-    if required.span().is_some() && !**required {
+    let has_name = with.iter().any(|with| *with == SignInName::Username);
+    if required.span().is_some() && !**required && !has_name {
         report.add(
             required.span(),
             format!("`{name}` must be required: users sign in or are verified with it"),
@@ -366,61 +391,5 @@ fn check_plan(plan: &At<FeaturePlan>, report: &mut Report<'_>) {
             "the plan `lite` has no claims in access tokens",
             "use `essentials`: the role and permissions in tokens (event V2_0) need it",
         );
-    }
-}
-
-fn mfa(
-    mfa: &mut Mfa,
-    has_sender: bool,
-    attributes: &BTreeMap<Name, Attribute>,
-    report: &mut Report<'_>,
-) {
-    let Mfa { mode, methods } = mfa;
-    if *mode == MfaMode::Off {
-        if mode.span().is_none() && methods.span().is_some() {
-            report.add(
-                methods.span(),
-                "MFA methods without a mode",
-                "add `mode: optional` or `mode: required` beside `methods`",
-            );
-        }
-        methods.complete(BTreeSet::new());
-        return;
-    }
-    if methods.is_empty() {
-        report.add(
-            methods.span(),
-            "`methods` is empty",
-            "name at least one of `totp`, `sms` or `email`",
-        );
-    }
-    for method in &**methods {
-        check_method(method, has_sender, attributes, report);
-    }
-}
-
-fn check_method(
-    method: &At<MfaMethod>,
-    has_sender: bool,
-    attributes: &BTreeMap<Name, Attribute>,
-    report: &mut Report<'_>,
-) {
-    let mut wrong = |message: &str, hint: &str| report.add(method.span(), message, hint);
-    match **method {
-        MfaMethod::Totp => {}
-        MfaMethod::Sms if attributes.contains_key("phone_number") => {}
-        MfaMethod::Sms => wrong(
-            "MFA by `sms` needs a phone number",
-            "add `phone_number: {}` under `sign_in.attributes`",
-        ),
-        MfaMethod::Email if !has_sender => wrong(
-            "MFA by `email` needs a sender of your own",
-            "add `email` with `from` and `identity`: Cognito's own sender won't send it",
-        ),
-        MfaMethod::Email if attributes.contains_key("email") => {}
-        MfaMethod::Email => wrong(
-            "MFA by `email` needs an email address",
-            "add `email: {}` under `sign_in.attributes`",
-        ),
     }
 }

@@ -1,0 +1,500 @@
+//! Every combination of the settings of signing in, against what Cognito is known to refuse.
+//!
+//! The rules here are written down a second time on purpose, over the resources as they are sent: that the rules
+//! of the project file and the topology agree with each other says nothing about Cognito.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::tests::{account, deployed};
+use super::*;
+use crate::project;
+use crate::project::stage::Stage;
+use crate::resource::{Expr, Resource, UserPool};
+use crate::topology::{self, Facts, SenderIdentity};
+
+#[path = "../../../tests/support/combinations.rs"]
+mod combinations;
+
+use combinations::Combination;
+
+const VERIFIED: Facts = Facts {
+    identity: SenderIdentity::Ours { ready: true },
+};
+const UNVERIFIED: Facts = Facts {
+    identity: SenderIdentity::Ours { ready: false },
+};
+
+/// A folder to load project files from.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for trigger in ["confirm-user", "generate-token"] {
+            let trigger = folder.path().join(trigger);
+            std::fs::create_dir(&trigger).expect("a folder");
+            std::fs::write(trigger.join("Cargo.toml"), "").expect("a file");
+        }
+        Self(folder)
+    }
+
+    fn load(&self, text: &str) -> Result<Stage> {
+        let path = self.0.path().join("saasauth.yaml");
+        std::fs::write(&path, text).expect("a file");
+        let project = project::load(&path)?;
+        Ok(project.stage("dev").expect("it has one").clone())
+    }
+
+    /// The stage of a combination, or why there is none.
+    fn stage(&self, combination: &Combination) -> Result<Stage> {
+        self.load(&combination.yaml("matrix", ".", "matrix-auth"))
+    }
+}
+
+fn built(stage: &Stage, facts: &Facts) -> Topology {
+    topology::build(stage, facts).expect("a topology")
+}
+
+fn pool(topology: &Topology) -> &UserPool<Expr> {
+    match &topology.resources[topology::USER_POOL].resource {
+        Resource::UserPool(pool) => pool,
+        other => panic!("{other:?} is a pool"),
+    }
+}
+
+/// What Cognito refuses, or takes and can't do: true where a pool is right. Each with where it is from.
+type Rule = (
+    &'static str,
+    &'static str,
+    fn(&Topology, &UserPool<Expr>) -> bool,
+);
+
+fn has_factor(pool: &UserPool<Expr>, name: &str) -> bool {
+    pool.enabled_mfas
+        .iter()
+        .flatten()
+        .any(|factor| factor == name)
+}
+
+fn verifies(pool: &UserPool<Expr>, name: &str) -> bool {
+    pool.auto_verified_attributes
+        .iter()
+        .any(|known| known == name)
+}
+
+fn recovers_by(pool: &UserPool<Expr>) -> Vec<&str> {
+    let ways = pool.account_recovery_setting.recovery_mechanisms.iter();
+    ways.map(|way| way.name.as_str()).collect()
+}
+
+const RULES: [Rule; 21] = [
+    (
+        "a verified phone number takes an SMS configuration",
+        "terraform-provider-aws#28294",
+        |_, pool| !verifies(pool, "phone_number") || pool.sms_configuration.is_some(),
+    ),
+    (
+        "with MFA, an SMS configuration takes SMS_MFA",
+        "aws-amplify/amplify-backend#1481, #1523",
+        |_, pool| {
+            pool.mfa_configuration == "OFF"
+                || pool.sms_configuration.is_none()
+                || has_factor(pool, "SMS_MFA")
+        },
+    ),
+    (
+        "SMS_MFA takes an SMS configuration",
+        "API reference, SetUserPoolMfaConfig",
+        |_, pool| !has_factor(pool, "SMS_MFA") || pool.sms_configuration.is_some(),
+    ),
+    (
+        "MFA that is off takes no factor",
+        "go-to-k/cdkd#1923, #1977",
+        |_, pool| pool.mfa_configuration != "OFF" || pool.enabled_mfas.is_none(),
+    ),
+    (
+        "MFA that is on takes a factor",
+        "anomalyco/sst#5177",
+        |_, pool| {
+            pool.mfa_configuration == "OFF"
+                || pool
+                    .enabled_mfas
+                    .as_ref()
+                    .is_some_and(|factors| !factors.is_empty())
+        },
+    ),
+    (
+        "recovery is not by phone alone with SMS_MFA",
+        "aws-cdk#11478",
+        |_, pool| !has_factor(pool, "SMS_MFA") || recovers_by(pool) != ["verified_phone_number"],
+    ),
+    (
+        "recovery is not by phone with SMS_MFA where no address is verified",
+        "aws-cdk#11478, comment of 27 July 2023",
+        |_, pool| {
+            !has_factor(pool, "SMS_MFA")
+                || verifies(pool, "email")
+                || !recovers_by(pool).contains(&"verified_phone_number")
+        },
+    ),
+    (
+        "recovery is not by email alone with EMAIL_OTP",
+        "terraform-provider-aws#41049",
+        |_, pool| !has_factor(pool, "EMAIL_OTP") || recovers_by(pool) != ["verified_email"],
+    ),
+    (
+        "recovery has one or two ways, by rank, and an administrator alone",
+        "service model, RecoveryMechanismsType",
+        |_, pool| {
+            let ways = &pool.account_recovery_setting.recovery_mechanisms;
+            let ranks = ways.iter().map(|way| way.priority);
+            let names: BTreeSet<&str> = recovers_by(pool).into_iter().collect();
+            (1..=2).contains(&ways.len())
+                && ranks.eq(1..=ways.len() as u32)
+                && names.len() == ways.len()
+                && (ways.len() == 1 || !names.contains("admin_only"))
+        },
+    ),
+    (
+        "EMAIL_OTP takes a sender of one's own",
+        "terraform-provider-aws#41049",
+        |_, pool| {
+            !has_factor(pool, "EMAIL_OTP")
+                || pool.email_configuration.email_sending_account == "DEVELOPER"
+        },
+    ),
+    (
+        "EMAIL_OTP takes Essentials or Plus",
+        "service model, EmailMfaConfigType",
+        |_, pool| !has_factor(pool, "EMAIL_OTP") || pool.user_pool_tier != "LITE",
+    ),
+    (
+        "threat protection takes Plus, and is said to be off below",
+        "terraform-provider-aws#40734",
+        |_, pool| {
+            let add_ons = pool.user_pool_add_ons.as_ref();
+            let mode = add_ons.map(|add_ons| add_ons.advanced_security_mode.as_str());
+            match pool.user_pool_tier.as_str() {
+                "PLUS" => mode == Some("ENFORCED"),
+                _ => mode == Some("OFF"),
+            }
+        },
+    ),
+    (
+        "claims in access tokens take Essentials or Plus",
+        "Cognito guide, pre token generation",
+        |_, pool| pool.lambda_config.is_none() || pool.user_pool_tier != "LITE",
+    ),
+    (
+        "a sender of one's own has an identity, and Cognito's has none",
+        "API reference, EmailConfigurationType",
+        |_, pool| {
+            let email = &pool.email_configuration;
+            let own = email.email_sending_account == "DEVELOPER";
+            email.source_arn.is_some() == own && email.from.is_some() == own
+        },
+    ),
+    (
+        "only what is verified waits for that before it changes",
+        "Cognito guide, verifying updates",
+        |_, pool| {
+            let waiting = &pool.user_attribute_update_settings;
+            let mut waiting = waiting.attributes_require_verification_before_update.iter();
+            waiting.all(|name| verifies(pool, name))
+        },
+    ),
+    (
+        "a link verifies an address, and leads to the pool's domain",
+        "Cognito guide, email verification messages",
+        |topology, pool| {
+            pool.verification_message_template.default_email_option != "CONFIRM_WITH_LINK"
+                || verifies(pool, "email") && topology.resources.contains_key(topology::HOSTED_UI)
+        },
+    ),
+    (
+        "a pool has names or aliases",
+        "API reference, CreateUserPool",
+        |_, pool| pool.username_attributes.is_some() != pool.alias_attributes.is_some(),
+    ),
+    (
+        "what stands in for a name is required",
+        "so that nobody signs up without",
+        |_, pool| {
+            let names = pool.username_attributes.iter().flatten();
+            let mut names = names.map(|name| pool.schema.iter().find(|known| known.name == *name));
+            names.all(|attribute| attribute.is_some_and(|attribute| attribute.required))
+        },
+    ),
+    (
+        "text messages have a role that Cognito alone assumes, and that may send them",
+        "Cognito guide, SMS message settings; CreateUserPool tries it out",
+        |topology, pool| {
+            let role = topology.resources.get("SmsRole");
+            let Some(sms) = &pool.sms_configuration else {
+                return role.is_none() && !topology.resources.contains_key("SmsPolicy");
+            };
+            let properties = |id: &str| topology.resources[id].resource.properties();
+            let trust = &properties("SmsRole")["AssumeRolePolicyDocument"]["Statement"][0];
+            let policy = &properties("SmsPolicy")["PolicyDocument"]["Statement"][0];
+            sms.sns_caller_arn == Expr::attribute("SmsRole", "Arn")
+                && trust["Principal"]["Service"] == "cognito-idp.amazonaws.com"
+                && trust["Condition"]["StringEquals"]["sts:ExternalId"] == sms.external_id
+                && policy["Action"][0] == "sns:Publish"
+        },
+    ),
+    (
+        "the pool comes after the policy of that role",
+        "InvalidSmsRoleAccessPolicyException",
+        |topology, pool| {
+            let graph = Graph::of(topology);
+            let needs: Vec<_> = graph.needs_to_exist(topology::USER_POOL).collect();
+            let waits = |id: &str| needs.iter().any(|need| *need == id);
+            let sends = pool.sms_configuration.is_some();
+            waits("SmsPolicy") == sends && waits("SmsRole") == sends
+        },
+    ),
+    (
+        "a client may write what sign-up requires",
+        "API reference, CreateUserPoolClient",
+        |topology, pool| {
+            let client = topology.resources["ClientWeb"].resource.properties();
+            let writes = client["WriteAttributes"].as_array().expect("a list");
+            let mut required = pool.schema.iter().filter(|attribute| attribute.required);
+            required.all(|attribute| writes.contains(&Value::from(attribute.name.as_str())))
+        },
+    ),
+];
+
+#[track_caller]
+fn check(topology: &Topology, what: &dyn std::fmt::Debug) {
+    for (rule, source, holds) in RULES {
+        assert!(
+            holds(topology, pool(topology)),
+            "{what:?}: {rule} ({source})\n{:#}",
+            topology.resources[topology::USER_POOL]
+                .resource
+                .properties()
+        );
+    }
+}
+
+/// A refusal says where, why and what to do.
+#[track_caller]
+fn check_refusal(error: &Error, combination: &Combination) {
+    for one in std::iter::once(error).chain(&error.others) {
+        assert_eq!(
+            one.kind,
+            crate::error::ErrorKind::Project,
+            "{combination:?}"
+        );
+        assert!(one.place.is_some(), "{combination:?}: {}", one.message);
+        assert!(!one.hints.is_empty(), "{combination:?}: {}", one.message);
+    }
+}
+
+#[test]
+fn every_combination_is_refused_with_the_reason_or_right_for_cognito() {
+    let folder = Folder::new();
+    let mut pools: BTreeMap<&str, BTreeMap<String, Topology>> = BTreeMap::new();
+    let (mut refused, mut accepted) = (0, 0);
+    for combination in combinations::all() {
+        let stage = match folder.stage(&combination) {
+            Ok(stage) => stage,
+            Err(error) => {
+                check_refusal(&error, &combination);
+                refused += 1;
+                continue;
+            }
+        };
+        accepted += 1;
+        let facts: &[Facts] = if combination.sender {
+            &[VERIFIED, UNVERIFIED]
+        } else {
+            &[VERIFIED]
+        };
+        for facts in facts {
+            let topology = built(&stage, facts);
+            check(&topology, &(&combination, facts));
+            let pool = topology.resources[topology::USER_POOL]
+                .resource
+                .properties();
+            let same_names = pools.entry(combination.with).or_default();
+            same_names.insert(pool.to_string(), topology);
+        }
+    }
+    let distinct: usize = pools.values().map(BTreeMap::len).sum();
+    let mut changes = 0;
+    for same_names in pools.values() {
+        changes += every_change(same_names.values());
+    }
+    println!(
+        "{} combinations: {refused} refused, {accepted} right; {distinct} pools, {changes} changes between them",
+        refused + accepted
+    );
+    assert!(refused > 0 && accepted > 500, "{refused} and {accepted}");
+    assert!(
+        pools.len() == 4,
+        "every way to sign in has one that is right"
+    );
+}
+
+/// Plans the change of each into each, as far as the pool and its text messages go. Gives how many.
+fn every_change<'a>(topologies: impl Iterator<Item = &'a Topology>) -> usize {
+    let all: Vec<(&Topology, Observed)> = topologies
+        .map(|topology| (topology, deployed(topology)))
+        .collect();
+    let mut changes = 0;
+    for (from, observed) in &all {
+        for (to, _) in &all {
+            let before = &observed.live[topology::USER_POOL].properties;
+            let after = to.resources[topology::USER_POOL].resource.properties();
+            let mut answers = observed.answers.clone();
+            for live in &observed.live {
+                live.1.answer(live.0, &mut answers);
+            }
+            let rules = Kind::UserPool.rules();
+            for change in diff::compare(rules, &answers.resolve(&after), before) {
+                assert_eq!(
+                    rules.mutability(&change.path),
+                    Mutability::Update,
+                    "{}",
+                    change.path
+                );
+            }
+            changes += 1;
+            // Where the text messages come and go the order matters; the rest of the plan is the pool's update.
+            let sends = |topology: &Topology| pool(topology).sms_configuration.is_some();
+            if sends(from) != sends(to) {
+                check_order(from, to, observed);
+            }
+        }
+    }
+    changes
+}
+
+/// The role and its policy come before the pool names them, and go after it does no more, the policy first.
+fn check_order(from: &Topology, to: &Topology, observed: &Observed) {
+    let observed = Observed {
+        live: observed.live.clone(),
+        recorded: observed.recorded.clone(),
+        answers: account(),
+    };
+    let plan = plan(to, Engine::Direct, observed, &Permissions::default()).expect("a plan");
+    let at = |id: &str| plan.steps_of(id).last();
+    let pool_at = at(topology::USER_POOL).expect("the pool changes");
+    let waits = |later: usize, earlier: usize| plan.steps[later].after.contains(&earlier);
+    let (role, policy) = (
+        at("SmsRole").expect("a role"),
+        at("SmsPolicy").expect("a policy"),
+    );
+    if pool(to).sms_configuration.is_some() {
+        assert!(waits(pool_at, role) && waits(pool_at, policy), "{plan:#?}");
+    } else {
+        assert!(waits(role, pool_at) && waits(policy, pool_at), "{plan:#?}");
+        assert!(waits(role, policy), "{plan:#?}");
+        let pool = plan
+            .changes
+            .iter()
+            .find(|change| change.logical_id == topology::USER_POOL);
+        let pool = pool.expect("the pool changes");
+        let gone = pool
+            .properties
+            .iter()
+            .find(|change| change.path == "SmsConfiguration");
+        assert!(
+            gone.is_some_and(|change| change.after.is_none()),
+            "{pool:#?}"
+        );
+    }
+    assert_eq!(from.stage, to.stage);
+}
+
+#[test]
+fn the_pool_goes_before_the_role_of_its_text_messages() {
+    let topology = crate::topology::tests::whole();
+    let plan = destroy("prod", Engine::Direct, deployed(&topology).recorded, &[]).expect("a plan");
+    let at = |id: &str| plan.steps_of(id).next().expect("a step");
+    let waits = |later: &str, earlier: &str| plan.steps[at(later)].after.contains(&at(earlier));
+    assert!(waits("SmsPolicy", "UserPool") && waits("SmsRole", "SmsPolicy"));
+}
+
+#[test]
+fn a_pool_in_seoul_sends_its_text_messages_from_tokyo() {
+    let folder = Folder::new();
+    let phone = combinations::all().into_iter().find(|one| {
+        (one.with, one.by, one.how, one.plan) == ("[phone]", "sms", "code", "essentials")
+    });
+    let text = phone.expect("it is there").yaml("seoul", ".", "seoul-auth");
+    for (region, sns_region) in [
+        ("ap-northeast-2", Some("ap-northeast-1")),
+        ("eu-west-1", None),
+    ] {
+        let stage = folder
+            .load(&text.replace("eu-west-1", region))
+            .expect("it is right");
+        let topology = built(&stage, &VERIFIED);
+        let sms = pool(&topology)
+            .sms_configuration
+            .as_ref()
+            .expect("it sends some");
+        assert_eq!(sms.sns_region.as_deref(), sns_region);
+        assert_eq!(
+            topology.sms_region.as_deref(),
+            Some(sns_region.unwrap_or(region))
+        );
+        let told = topology
+            .notes
+            .iter()
+            .any(|note| note.contains("ap-northeast-1"));
+        assert_eq!(told, sns_region.is_some(), "{:?}", topology.notes);
+    }
+}
+
+/// What waits for the sender to be verified, comes with the deploy after, and goes with the sender again.
+#[test]
+fn email_as_a_second_factor_waits_for_the_sender() {
+    let folder = Folder::new();
+    for (methods, meanwhile) in [
+        ("[email]", None),
+        ("[totp, email]", Some("SOFTWARE_TOKEN_MFA")),
+    ] {
+        let mut all = combinations::all().into_iter();
+        let combination = all.find(|one| {
+            one.methods == methods && one.mode == "required" && one.sender && one.plan == "plus"
+        });
+        let stage = folder
+            .stage(&combination.expect("it is there"))
+            .expect("it is right");
+        let waiting = built(&stage, &UNVERIFIED);
+        let factors: Vec<&str> = pool(&waiting)
+            .enabled_mfas
+            .iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(factors, Vec::from_iter(meanwhile));
+        let mode = if meanwhile.is_some() { "ON" } else { "OFF" };
+        assert_eq!(pool(&waiting).mfa_configuration, mode);
+        let note = waiting
+            .notes
+            .iter()
+            .find(|note| note.starts_with("MFA by email waits"));
+        let note = note.expect("it is said");
+        assert_eq!(
+            note.contains("without a second factor"),
+            meanwhile.is_none(),
+            "{note}"
+        );
+
+        let ready = built(&stage, &VERIFIED);
+        assert!(has_factor(pool(&ready), "EMAIL_OTP"));
+        assert!(
+            !ready
+                .notes
+                .iter()
+                .any(|note| note.starts_with("MFA by email waits"))
+        );
+    }
+}

@@ -1,0 +1,230 @@
+//! Sends again what waiting cures, below every request and by the one table of waits (`policy`).
+//!
+//! The SDK's retry loop does the sending and sleeping. It asks its classifiers whether an error is worth
+//! another attempt, which see the error but not what was asked, nor for how long already; an interceptor
+//! sees all of that. So a classifier here says yes to everything, and the interceptor decides through the loop's own
+//! settings, which it may set anew after every attempt: whether there is another, and after which pause.
+//! The quota of retries that the SDK shares out by itself is switched off: the table has its own bounds.
+
+use std::collections::BTreeMap;
+use std::error::Error as StdError;
+use std::time::{Duration, Instant};
+
+use aws_config::retry::RetryConfig;
+use aws_sdk_sts::config::retry::{RetryPartition, TokenBucket};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextMut, InterceptorContext,
+};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::retries::classifiers::{
+    ClassifyRetry, RetryAction, RetryClassifierPriority, RetryReason,
+};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
+use aws_smithy_types::retry::ErrorKind;
+
+use super::answer::Answer;
+use super::policy::{self, Asked, Class, Verdict, Wait};
+use super::trace;
+
+/// Decides after every attempt whether there is another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempts;
+
+/// Says yes to every error; see the head of this file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AnyError;
+
+/// Far more attempts than fit into any wait: it is time that bounds them.
+const MANY: u32 = 1_000;
+
+/// The retries of one client, before the first attempt has failed.
+pub(super) fn settings() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(MANY)
+}
+
+/// A quota of retries that is never used up.
+pub(super) fn unlimited() -> RetryPartition {
+    RetryPartition::custom("saasauth")
+        .token_bucket(TokenBucket::unlimited())
+        .build()
+}
+
+/// What one request has waited for so far, over all its attempts.
+#[derive(Debug, Clone)]
+struct Waited {
+    sent: Instant,
+    /// How often, and for how long.
+    so_far: BTreeMap<Class, (u32, Duration)>,
+}
+
+impl Storable for Waited {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Waited {
+    /// The next pause, unless the time for that is up. An attempt that nobody answered counts for as long
+    /// as it took; a second one is always made.
+    fn next(&mut self, class: Class, wait: &Wait) -> Option<Duration> {
+        let (times, slept) = self.so_far.entry(class).or_default();
+        if class == Class::Unanswered {
+            *slept += self.sent.elapsed();
+        }
+        let pause = match wait.patience.pause(*times, *slept) {
+            None if *times == 0 => wait.patience.pause(0, Duration::ZERO),
+            next => next,
+        }?;
+        *times += 1;
+        *slept += pause;
+        Some(pause)
+    }
+}
+
+impl Intercept for Attempts {
+    fn name(&self) -> &'static str {
+        "wait and try again"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let so_far = config
+            .load::<Waited>()
+            .map_or_else(BTreeMap::new, |waited| waited.so_far.clone());
+        let sent = Instant::now();
+        config
+            .interceptor_state()
+            .store_put(Waited { sent, so_far });
+        Ok(())
+    }
+
+    fn modify_before_attempt_completion(
+        &self,
+        context: &mut FinalizerInterceptorContextMut<'_>,
+        components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let asked = config
+            .load::<Metadata>()
+            .map(|metadata| Asked {
+                service: metadata.service().to_owned(),
+                operation: metadata.name().to_owned(),
+            })
+            .unwrap_or_default();
+        if let Some(response) = context.response_mut() {
+            // For who turns the error into ours.
+            response.add_extension(asked.clone());
+        }
+        if !context.inner().is_failed() {
+            return Ok(());
+        }
+        let mut verdict = judge(&asked, context.inner());
+        // A clock that is off is told under codes of wrong keys and missing rights.
+        let is_open = matches!(verdict.class, Class::Other | Class::Denied);
+        if is_open && sdk_would_retry(context.inner(), components) {
+            verdict.wait = Some(policy::as_the_sdk_says(&asked));
+        }
+        // Without it nothing was sent, because there are no credentials, say.
+        let waited = config.load::<Waited>().cloned();
+        let next = waited.zip(verdict.wait).and_then(|(mut waited, wait)| {
+            let pause = waited.next(verdict.class, &wait)?;
+            Some((waited, wait, pause))
+        });
+        let Some((waited, wait, pause)) = next else {
+            let settings = settings().with_max_attempts(1);
+            config.interceptor_state().store_put(settings);
+            return Ok(());
+        };
+        trace::tell(wait.what);
+        let settings = settings().with_initial_backoff(pause).with_max_backoff(pause);
+        config.interceptor_state().store_put(settings);
+        config.interceptor_state().store_put(waited);
+        Ok(())
+    }
+}
+
+/// What the error of an attempt means.
+fn judge(asked: &Asked, context: &InterceptorContext) -> Verdict {
+    if let Some(answer) = context.response().and_then(Answer::of) {
+        return policy::judge(asked, &answer);
+    }
+    let Some(Err(error)) = context.output_or_error() else {
+        return policy::judge(asked, &Answer::default());
+    };
+    // Cut off in the middle of a success, it can't be read.
+    if error.is_response_error() || error.is_timeout_error() {
+        return policy::unanswered(asked);
+    }
+    match error.as_connector_error() {
+        Some(connector) if never_left(connector) => policy::unreached(asked),
+        Some(connector) if connector.is_io() || connector.is_timeout() => {
+            policy::unanswered(asked)
+        }
+        _ => policy::judge(asked, &Answer::default()),
+    }
+}
+
+/// Whether a connection was never made.
+pub(super) fn never_left(error: &(dyn StdError + 'static)) -> bool {
+    let mut sources = std::iter::successors(Some(error), |&error| error.source());
+    sources.any(|error| {
+        error
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+    })
+}
+
+/// Whether the SDK has a reason of its own, such as a clock that is off, for which it has corrected already.
+fn sdk_would_retry(context: &InterceptorContext, components: &RuntimeComponents) -> bool {
+    let mut action = RetryAction::NoActionIndicated;
+    for classifier in components.retry_classifiers() {
+        if classifier.name() == AnyError.name() {
+            continue;
+        }
+        match classifier.classify_retry_v2(context, &action) {
+            RetryAction::NoActionIndicated => {}
+            other => action = other,
+        }
+    }
+    // A throttling code of the SDK's list that the table doesn't count as one isn't one.
+    matches!(
+        action,
+        RetryAction::RetryIndicated(RetryReason::RetryableError { kind, .. })
+            if kind != ErrorKind::ThrottlingError
+    )
+}
+
+impl ClassifyRetry for AnyError {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        self.classify_retry_v2(context, &RetryAction::NoActionIndicated)
+    }
+
+    fn classify_retry_v2(&self, context: &InterceptorContext, previous: &RetryAction) -> RetryAction {
+        match (context.is_failed(), previous) {
+            (false, _) => RetryAction::NoActionIndicated,
+            // Left as it is: a connection that brought a transient error is not used again. The SDK
+            // spreads the pause between nothing and all of it.
+            (true, previous) if *previous == RetryAction::transient_error() => {
+                RetryAction::NoActionIndicated
+            }
+            // The pause is cut to the longest that the settings allow, so it is exactly that.
+            (true, _) => RetryAction::retryable_error_with_explicit_delay(
+                ErrorKind::ThrottlingError,
+                Duration::MAX,
+            ),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "any error"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}

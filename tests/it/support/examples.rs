@@ -1,0 +1,123 @@
+//! The examples, and how each is changed in a test that deploys, changes and destroys all of them.
+
+use serde_json::{Value, json};
+
+use super::project::Project;
+
+/// What is there of an example, and how it is changed: text of its file, and what takes its place. The
+/// change touches whatever an update can touch.
+pub(crate) struct Example {
+    pub(crate) name: &'static str,
+    change: &'static [(&'static str, &'static str)],
+}
+
+pub(crate) const EXAMPLES: [Example; 3] = [
+    Example {
+        name: "minimal",
+        change: &[(
+            "  web: { kind: spa }",
+            "  web: { kind: spa, tokens: { access: 10m } }\n  second: { kind: server }",
+        )],
+    },
+    Example {
+        name: "starter",
+        change: &[
+            ("min_length: 12", "min_length: 14"),
+            (
+                "    marketing_opt_in: { type: boolean }",
+                "    plan_name: { type: string }\n    marketing_opt_in: { type: boolean }",
+            ),
+            ("access: 15m", "access: 20m"),
+            ("memory_mb: 256", "memory_mb: 320"),
+            (
+                "    admin: [",
+                "    viewer: [\"projects:read\"]\n    admin: [",
+            ),
+            (
+                "subject: \"Welcome, {{name}}\"",
+                "subject: \"Hello, {{name}}\"",
+            ),
+            (
+                "  example.com: { role: admin }",
+                "  example.org: { role: member }",
+            ),
+            ("team: identity", "team: accounts"),
+        ],
+    },
+    Example {
+        name: "full",
+        change: &[
+            ("min_length: 14", "min_length: 16"),
+            ("methods: [totp, sms, email]", "methods: [totp]"),
+            ("how: link", "how: code"),
+            ("access: 15m", "access: 20m"),
+            ("memory_mb: 256", "memory_mb: 320"),
+            (
+                "    viewer: []",
+                "    viewer: [\"projects:read\"]\n    auditor: [\"billing:read\"]",
+            ),
+            ("{{name}}, welcome aboard", "{{name}}, good to see you"),
+            (
+                "subject: \"Willkommen, {{name}}\"",
+                "subject: \"Hallo, {{name}}\"",
+            ),
+            (
+                "identifiers: [globex.example]",
+                "identifiers: [globex.example, globex.test]",
+            ),
+            ("team: identity", "team: accounts"),
+        ],
+    },
+];
+
+impl Example {
+    /// A project of its own on the shared local cloud, with its secrets set.
+    pub(crate) fn project(&self) -> Project {
+        let project = Project::example(self.name).on_the_shared_cloud();
+        set_secrets(&project);
+        project
+    }
+
+    /// Changes whatever an update can touch.
+    pub(crate) fn change(&self, project: &Project) {
+        for (from, to) in self.change {
+            project.edit(from, to);
+        }
+    }
+}
+
+/// The secrets of the examples; where a file names none, nobody reads them.
+fn set_secrets(project: &Project) {
+    for name in [
+        "google-secret",
+        "facebook-secret",
+        "amazon-secret",
+        "apple-key",
+        "globex-secret",
+    ] {
+        let parameter = json!({
+            "Name": format!("/full/{name}"), "Value": "a-secret", "Type": "SecureString",
+        });
+        if project.directory.join("saml").exists() {
+            project.client("ssm", "put_parameter", parameter);
+        }
+    }
+}
+
+/// An error names what is left of a project that was destroyed.
+pub(crate) fn nothing_is_left(project: &Project) -> Result<(), String> {
+    let inventory = project.inventory();
+    let left: Vec<(&String, &Value)> = inventory
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(what, names)| {
+            let ledger = *what == "tables" && **names == json!(["saasauth-ledger"]);
+            !ledger && **names != json!([])
+        })
+        .collect();
+    match left[..] {
+        [] => Ok(()),
+        _ => Err(format!("left behind: {left:?}")),
+    }
+}
