@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::settings::{Settings, cargo_home};
+use super::configuration::cargo_home;
+use super::settings::Settings;
 use super::workspace::{Binary, no_cargo};
 use super::{Architecture, BuildEvent, BuildRequest, OnBuildEvent};
 use crate::tools::{self, process};
@@ -193,6 +194,15 @@ pub(super) async fn run(
         .map_err(|error| no_cargo(failed(&names), &error))?;
     let cargo_home = cargo_home();
     let settings = Settings::read(&run.workspace, cargo_home.as_deref());
+    if let Some(replaced) = settings.replaced() {
+        let (key, package) = (replaced.key, replaced.package);
+        return Err(failed(&names)
+            .with_cause(format!(
+                "`{key}` in a Cargo configuration outside of `{}` replaces `{package}`",
+                run.workspace.display()
+            ))
+            .with_hint("what is deployed is built from the workspace alone: take it out there, or write `[patch]` into the workspace's `Cargo.toml`"));
+    }
     // Two clones of one source give the same bytes wherever they lie.
     let mut directories = vec![
         (run.workspace.as_path(), "/project"),
@@ -317,7 +327,8 @@ mod tests {
         assert_eq!(
             arm,
             format!(
-                "lambda build --arm64 --lambda-dir /p/lambdas/target/run --profile lambda {COMMON}"
+                "lambda build --arm64 --lambda-dir /p/lambdas/target/run --profile lambda {COMMON} \
+                 --config profile.lambda.codegen-units=16"
             )
         );
         let x86 = line(&run(Compiler::CargoLambda(Architecture::X86_64)));
@@ -329,7 +340,10 @@ mod tests {
         let mut run = run(Compiler::Cargo);
         assert_eq!(
             line(&run),
-            format!("build --target {HOST} --profile lambda {COMMON}")
+            format!(
+                "build --target {HOST} --profile lambda {COMMON} \
+                 --config profile.lambda.codegen-units=16"
+            )
         );
         assert_eq!(
             run.built(HOST, Path::new("/run"), "x"),
@@ -338,7 +352,9 @@ mod tests {
         run.lambda_profile = false;
         assert_eq!(
             line(&run),
-            format!("build --target {HOST} --release {COMMON}")
+            format!(
+                "build --target {HOST} --release {COMMON} --config profile.release.codegen-units=16"
+            )
         );
         assert_eq!(
             run.built(HOST, Path::new("/run"), "x"),

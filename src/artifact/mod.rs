@@ -11,9 +11,12 @@ use crate::tools;
 use saasauth_model::error::{Error, ErrorKind, Result};
 
 mod compile;
+mod configuration;
 mod contract;
 mod elf;
+mod environment;
 mod pack;
+mod replaced;
 mod settings;
 mod target_cfg;
 mod workspace;

@@ -8,20 +8,21 @@
 //!   found is the only one that counts. So the workspace's own flags are read here and put there;
 //! - `--config` goes before variables, variables before files, and a nearer file before one further away;
 //! - a profile in the configuration goes before the same one in the manifest;
-//! - `[env]` yields to a variable that is set, unless it is forced.
+//! - `[env]` yields to a variable that is set, unless it is forced;
+//! - `[patch]` and `paths` only ever add up, so what they replace is refused instead.
 //!
 //! The linker is cargo-zigbuild's: it names it by a variable, which no file overrules, and which it leaves
 //! alone when there is one already (its `src/zig/cargo_env.rs`).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tokio::process::Command;
 use toml::{Table, Value};
 
+use super::configuration::{configuration, merge, table};
+use super::environment::{clean, is_c_flags};
+use super::replaced::{Replaced, replaced};
 use super::target_cfg;
-
-/// How deep files of configuration may include one another before the rest is left to Cargo's complaint.
-const DEEPEST: usize = 8;
 
 /// What separates flags in `CARGO_ENCODED_RUSTFLAGS`.
 const SEPARATOR: &str = "\u{1f}";
@@ -35,6 +36,8 @@ pub(super) struct Settings {
     own: Table,
     /// Everybody else's: of the folders above, and of the user.
     machine: Table,
+    /// Which packages the workspace stands on.
+    lock: Table,
 }
 
 impl Settings {
@@ -49,9 +52,18 @@ impl Settings {
         }
         Self {
             manifest: table(&workspace.join("Cargo.toml")).unwrap_or_default(),
-            own: configuration(&workspace.join(".cargo")),
+            lock: table(&workspace.join("Cargo.lock")).unwrap_or_default(),
+            own: Some(workspace.join(".cargo"))
+                .filter(|own| Some(own.as_path()) != cargo_home)
+                .map(|own| configuration(&own))
+                .unwrap_or_default(),
             machine,
         }
+    }
+
+    /// A dependency that would be another one than the workspace says.
+    pub(super) fn replaced(&self) -> Option<Replaced> {
+        replaced(&self.machine, &self.lock)
     }
 
     /// What `CARGO_ENCODED_RUSTFLAGS` says for a target: the flags of the workspace's own configuration,
@@ -85,39 +97,39 @@ impl Settings {
     /// What is given to Cargo as `--config`, so that the profile is the one that the workspace means: each
     /// setting that the machine has for it, as it is without the machine.
     pub(super) fn profile(&self, profile: &str) -> Vec<String> {
+        const UNITS: &str = "codegen-units";
         let chain = self.chain(profile);
         let mut overruled = Vec::new();
-        for depth in 0..chain.len() {
-            let name = &chain[depth];
-            let Some(said) = in_profile(&self.machine, name) else {
-                continue;
-            };
-            for (key, value) in said {
+        // The one setting that has no value for "nobody said": a number that is said, be it the usual one, keeps
+        // the compiler from merging units. So it is said on every machine.
+        if !chain
+            .iter()
+            .any(|name| self.say(name, |said| said.get(UNITS)).is_some())
+            && let Some(usual) = self.meant(&chain, 0, UNITS)
+        {
+            overruled.push(format!("profile.{profile}.{UNITS}={usual}"));
+        }
+        for (depth, name) in chain.iter().enumerate() {
+            for (key, value) in in_profile(&self.machine, name).into_iter().flatten() {
                 match (key.as_str(), value.as_table()) {
                     // Of build scripts and macros nothing is deployed.
                     ("build-override", _) => {}
                     ("package", Some(packages)) => {
-                        let keys = packages.iter().filter_map(|(package, settings)| {
-                            Some((package, settings.as_table()?.keys()))
-                        });
-                        for (package, keys) in keys {
-                            for key in keys {
-                                let Some(value) = self.meant(&chain[depth..], Some(package), key)
-                                else {
-                                    continue;
-                                };
-                                let package = Value::String(package.clone());
-                                overruled.push(format!(
-                                    "profile.{name}.package.{package}.{key}={value}"
-                                ));
-                            }
+                        let packages = packages.iter();
+                        for (package, said) in
+                            packages.filter_map(|(package, said)| Some((package, said.as_table()?)))
+                        {
+                            let spelled = Value::String(package.clone());
+                            overruled.extend(said.keys().filter_map(|key| {
+                                let value = self.meant_for(&chain, depth, package, key)?;
+                                Some(format!("profile.{name}.package.{spelled}.{key}={value}"))
+                            }));
                         }
                     }
-                    _ => {
-                        if let Some(value) = self.meant(&chain[depth..], None, key) {
-                            overruled.push(format!("profile.{name}.{key}={value}"));
-                        }
-                    }
+                    _ => overruled.extend(
+                        self.meant(&chain, depth, key)
+                            .map(|value| format!("profile.{name}.{key}={value}")),
+                    ),
                 }
             }
         }
@@ -137,22 +149,16 @@ impl Settings {
         chain
     }
 
-    /// What a setting of the first of these profiles is without the machine's: the workspace's, of the
-    /// profile or of one it inherits from, else Cargo's.
-    fn meant(&self, chain: &[String], package: Option<&str>, key: &str) -> Option<Value> {
-        let of_package = |name: &str, package: &str| {
-            self.say(name, |said| said.get("package")?.get(package)?.get(key))
-        };
-        let said = chain.iter().find_map(|name| {
-            package
-                .and_then(|package| of_package(name, package).or_else(|| of_package(name, "*")))
-                .or_else(|| self.say(name, |said| said.get(key)))
-        });
+    /// What a setting of the profile at this depth is without the machine's: the workspace's, of that profile
+    /// or of one it inherits from, else Cargo's.
+    fn meant(&self, chain: &[String], depth: usize, key: &str) -> Option<Value> {
+        let mut profiles = chain[depth..].iter();
+        let said = profiles.find_map(|name| self.say(name, |said| said.get(key)));
         match (said, key) {
             (Some(value), _) => Some(value.clone()),
             // Where there is nothing to debug, Cargo takes that of the standard library out, too.
             (None, "strip") => {
-                let debug = self.meant(chain, package, "debug");
+                let debug = self.meant(chain, 0, "debug");
                 let is_off = debug.is_none_or(|debug| {
                     [Value::Boolean(false), Value::Integer(0), "none".into()].contains(&debug)
                 });
@@ -160,6 +166,20 @@ impl Settings {
             }
             (None, _) => default_of(chain.last()? == "dev", key),
         }
+    }
+
+    /// The same for a package. Cargo lays what all profiles of the chain say of a package over what they say of
+    /// themselves, and what they say of it over what they say of all.
+    fn meant_for(&self, chain: &[String], depth: usize, package: &str, key: &str) -> Option<Value> {
+        let said_of = |chain: &[String], package: &str| {
+            chain
+                .iter()
+                .find_map(|name| self.say(name, |said| said.get("package")?.get(package)?.get(key)))
+                .cloned()
+        };
+        said_of(&chain[depth..], package)
+            .or_else(|| said_of(chain, "*"))
+            .or_else(|| self.meant(chain, 0, key))
     }
 
     /// What the workspace says of a profile: its configuration goes before its manifest.
@@ -190,79 +210,6 @@ impl Settings {
             }
         }
     }
-}
-
-/// Removes from the environment what would make a trigger's bytes depend on the shell, or on the
-/// Cargo run that started us. What a trigger needs belongs in its workspace's Cargo configuration.
-pub(super) fn clean(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        if leaks(&name.to_string_lossy()) {
-            command.env_remove(name);
-        }
-    }
-}
-
-fn leaks(name: &str) -> bool {
-    const NAMES: [&str; 11] = [
-        // Flags meant for other builds: CI sets `-D warnings`, laptops `target-cpu=native`.
-        "RUSTFLAGS",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "CARGO_BUILD_RUSTFLAGS",
-        "CARGO_BUILD_TARGET",
-        "CARGO_BUILD_INCREMENTAL",
-        "CARGO_INCREMENTAL",
-        // What `cargo run` and `cargo test` tell the program they start.
-        "CARGO",
-        "CARGO_MANIFEST_DIR",
-        "CARGO_MANIFEST_PATH",
-        "CARGO_CRATE_NAME",
-        "OUT_DIR",
-    ];
-    const BEGINNINGS: [&str; 7] = [
-        "CARGO_PKG_",
-        "CARGO_BIN_",
-        // Optimisation is the manifest's.
-        "CARGO_PROFILE_",
-        "CARGO_HOST_",
-        // cargo-zigbuild lets stable Cargo hear of those when it builds for the host.
-        "CARGO_UNSTABLE_",
-        // Another compiler, another linker, files beside the binary.
-        "CARGO_LAMBDA_",
-        "CMAKE_TOOLCHAIN_FILE",
-    ];
-    NAMES.contains(&name)
-        || BEGINNINGS.iter().any(|start| name.starts_with(start))
-        // Flags, linker and runner by target. Where it is compiled to changes nothing.
-        || (name.starts_with("CARGO_TARGET_") && name != "CARGO_TARGET_DIR")
-        || is_c_flags(name)
-        || is_c_tool(name)
-}
-
-/// Whether build scripts take this for flags of C: those of a trigger compile C and assembler of
-/// cryptography (crate `cc`, which also looks for each name with `TARGET_` before it or the target after).
-fn is_c_flags(name: &str) -> bool {
-    const NAMES: [&str; 4] = ["CFLAGS", "CXXFLAGS", "ARFLAGS", "RANLIBFLAGS"];
-    let name = name.strip_prefix("TARGET_").unwrap_or(name);
-    let of_target = |rest: &str| rest.is_empty() || is_target(rest);
-    NAMES
-        .iter()
-        .any(|flags| name.strip_prefix(flags).is_some_and(of_target))
-}
-
-/// Whether build scripts take this for a tool for the target. cargo-zigbuild names its own, where nobody
-/// else did.
-fn is_c_tool(name: &str) -> bool {
-    const NAMES: [&str; 4] = ["CC", "CXX", "AR", "RANLIB"];
-    let for_target = name.strip_prefix("TARGET_");
-    for_target.is_some_and(|name| NAMES.contains(&name))
-        || NAMES
-            .iter()
-            .any(|tool| name.strip_prefix(tool).is_some_and(is_target))
-}
-
-/// `_x86_64_unknown_linux_gnu`, in either spelling.
-fn is_target(rest: &str) -> bool {
-    rest.starts_with('_') && (rest.contains("linux") || rest.contains("apple"))
 }
 
 /// The flags without those that make the binary one for the machine it was compiled on.
@@ -300,14 +247,6 @@ fn default_of(is_dev: bool, key: &str) -> Option<Value> {
     }
 }
 
-/// Where Cargo keeps what is the user's.
-pub(super) fn cargo_home() -> Option<PathBuf> {
-    match std::env::var_os("CARGO_HOME").filter(|value| !value.is_empty()) {
-        Some(home) => std::path::absolute(home).ok(),
-        None => Some(etcetera::home_dir().ok()?.join(".cargo")),
-    }
-}
-
 fn in_profile<'a>(source: &'a Table, name: &str) -> Option<&'a Table> {
     source.get("profile")?.get(name)?.as_table()
 }
@@ -324,59 +263,6 @@ fn words(value: Option<&Value>) -> Vec<String> {
     }
 }
 
-/// The configuration in a folder. Without `.toml` is the older name, which Cargo prefers to the other.
-fn configuration(folder: &Path) -> Table {
-    let names = ["config", "config.toml"];
-    let mut files = names.iter().map(|name| folder.join(name));
-    files
-        .find(|file| file.is_file())
-        .map(|file| included(&file, 0))
-        .unwrap_or_default()
-}
-
-/// A file of configuration with those that it includes: what it says itself goes before what they say.
-fn included(file: &Path, depth: usize) -> Table {
-    let Some(mut said) = table(file).filter(|_| depth < DEEPEST) else {
-        return Table::new();
-    };
-    let include = said.remove("include");
-    let paths: Vec<Value> = match include {
-        Some(Value::Array(paths)) => paths,
-        Some(path) => vec![path],
-        None => Vec::new(),
-    };
-    let folder = file.parent().unwrap_or(Path::new(""));
-    for path in paths.iter().rev() {
-        let path = path
-            .as_str()
-            .or_else(|| path.get("path").and_then(Value::as_str));
-        if let Some(path) = path {
-            merge(&mut said, included(&folder.join(path), depth + 1));
-        }
-    }
-    said
-}
-
-fn table(file: &Path) -> Option<Table> {
-    std::fs::read_to_string(file).ok()?.parse().ok()
-}
-
-/// Adds what is not there yet.
-fn merge(into: &mut Table, more: Table) {
-    for (key, value) in more {
-        match (into.get_mut(&key), value) {
-            (Some(Value::Table(known)), Value::Table(value)) => merge(known, value),
-            (Some(Value::Array(known)), Value::Array(mut value)) => {
-                // Cargo puts those of the nearer file last, where a compiler takes them.
-                value.append(known);
-                *known = value;
-            }
-            (Some(_), _) => {}
-            (None, value) => drop(into.insert(key, value)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -389,6 +275,7 @@ mod tests {
             manifest: table(manifest),
             own: table(own),
             machine: table(machine),
+            lock: Table::new(),
         }
     }
 
@@ -448,6 +335,7 @@ mod tests {
             [profile.lambda]
             inherits = "release"
             opt-level = "s"
+            codegen-units = 1
             strip = true"#;
         let overruled = |own: &str, machine: &str| {
             let mut lines = settings(MANIFEST, own, machine).profile("lambda");
@@ -481,7 +369,7 @@ mod tests {
                 r#"profile.lambda.opt-level="s""#,
                 r#"profile.lambda.panic="unwind""#,
                 "profile.release.codegen-units=16",
-                r#"profile.release.package."*".codegen-units=16"#,
+                r#"profile.release.package."*".codegen-units=1"#,
                 r#"profile.release.package."serde".debug="line-tables-only""#,
                 r#"profile.release.package."serde".opt-level=1"#,
                 r#"profile.release.strip="none""#,
@@ -495,46 +383,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_shell_says_of_other_builds_stays_there() {
-        for name in [
-            "RUSTFLAGS",
-            "CARGO_ENCODED_RUSTFLAGS",
-            "CARGO_BUILD_RUSTFLAGS",
-            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
-            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER",
-            "CARGO_BUILD_TARGET",
-            "CARGO_PROFILE_RELEASE_LTO",
-            "CARGO_PROFILE_LAMBDA_OPT_LEVEL",
-            "CARGO_INCREMENTAL",
-            "CARGO_LAMBDA_COMPILER",
-            "CFLAGS",
-            "CFLAGS_x86_64-unknown-linux-gnu",
-            "TARGET_CXXFLAGS",
-            "CC_x86_64_unknown_linux_gnu",
-            "TARGET_AR",
-        ] {
-            assert!(leaks(name), "{name}");
-        }
-        for name in [
-            "PATH",
-            "HTTPS_PROXY",
-            "CARGO_HOME",
-            "CARGO_TARGET_DIR",
-            "CARGO_BUILD_RUSTC_WRAPPER",
-            "CARGO_BUILD_JOBS",
-            "CARGO_HTTP_PROXY",
-            "CARGO_NET_OFFLINE",
-            "CARGO_REGISTRIES_ACME_TOKEN",
-            "CARGO_REGISTRY_TOKEN",
-            "CARGO_ZIGBUILD_ZIG_PATH",
-            "RUSTC_WRAPPER",
-            "RUSTUP_TOOLCHAIN",
-            "CC",
-            "HOST_CFLAGS",
-            "CARGO_SOURCE",
-        ] {
-            assert!(!leaks(name), "{name}");
-        }
+    fn how_many_units_there_are_is_said_on_every_machine() {
+        const SAID: [&str; 1] = ["profile.release.codegen-units=16"];
+        assert_eq!(settings("", "", "").profile("release"), SAID);
+        let machine = settings("", "", "profile.release.codegen-units = 256");
+        assert_eq!(machine.profile("release"), [SAID[0], SAID[0]]);
+        let own = settings("", "profile.release.codegen-units = 4", "");
+        assert_eq!(own.profile("release"), [""; 0]);
     }
 
     #[test]

@@ -129,7 +129,7 @@ async fn ask(request: &BuildRequest, manifest: &Path) -> Result<CargoMetadata> {
     if let Some(directory) = manifest.parent() {
         command.current_dir(directory);
     }
-    super::settings::clean(&mut command);
+    super::environment::clean(&mut command);
     let output = command
         .output()
         .await

@@ -136,8 +136,20 @@ impl Fault {
         let unanswered = |words: &str| {
             code.is_empty() && self.causes().iter().any(|cause| cause.contains(words))
         };
+        if unanswered("tunnel error") {
+            return Some(
+                "the proxy let nothing through: check `HTTPS_PROXY`, its name and password, or except AWS's hosts in `NO_PROXY`"
+                    .to_owned(),
+            );
+        }
+        if unanswered("invalid peer certificate") {
+            return Some(
+                "if a proxy opens TLS connections here, name the file of its certificates in `AWS_CA_BUNDLE`"
+                    .to_owned(),
+            );
+        }
         if unanswered("onnection refused") {
-            return Some("nothing answers there; check the network, or `--endpoint-url` and `AWS_ENDPOINT_URL`".to_owned());
+            return Some("nothing answers there; check the network and the proxy, or `--endpoint-url` and `AWS_ENDPOINT_URL`".to_owned());
         }
         if unanswered("credential") {
             return Some("sign in to AWS, or choose a profile with `--profile`; `--stage local` needs no account".to_owned());
@@ -329,6 +341,18 @@ mod tests {
         let mut sources = std::iter::successors(fault.source(), |&error| error.source());
         let typed = sources.find_map(|error| error.downcast_ref::<DescribeUserPoolError>());
         assert!(typed.is_some_and(DescribeUserPoolError::is_too_many_requests_exception));
+    }
+
+    #[test]
+    fn what_stands_between_us_and_aws_has_its_own_cure() {
+        for (words, cure) in [
+            ("tunnel error: proxy authorization required", "HTTPS_PROXY"),
+            ("invalid peer certificate: UnknownIssuer", "AWS_CA_BUNDLE"),
+        ] {
+            let fault = Fault::ours("io error").with_source(std::io::Error::other(words));
+            let error = fault.while_doing("could not look");
+            assert!(error.hints[0].contains(cure), "{words}: {error:?}");
+        }
     }
 
     #[test]

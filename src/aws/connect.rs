@@ -19,7 +19,7 @@ use reqwest::Url;
 
 pub use self::clock::Greeting;
 use self::credentials::{Choice, Remembered};
-pub use self::http::{Proxy, is_here, leads_here, proxy};
+pub use self::http::{Proxy, has_exceptions, leads_here, proxy};
 pub use self::mfa::AskCode;
 use super::clients::Aws;
 use super::trace::Calls;
@@ -216,7 +216,7 @@ fn check_endpoint(name: &str, value: &str) -> Result<()> {
             let bare = value.trim();
             let hint = match Url::parse(&format!("http://{bare}")) {
                 Ok(url)
-                    if !bare.contains("://")
+                    if !bare.contains(":/")
                         && !bare.contains(['@', ' '])
                         && url.host().is_some() =>
                 {

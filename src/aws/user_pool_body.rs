@@ -284,7 +284,10 @@ fn is_left_over(sms: Option<&Value>, owner: &Owner) -> bool {
     let name = saasauth_model::topology::physical(&owner.project, &owner.stage, "sms");
     sms.is_some_and(|sms| {
         let role = sms["SnsCallerArn"].as_str().unwrap_or_default();
-        sms["ExternalId"] == name.as_str() || role.ends_with(&format!("/{name}"))
+        let role = role.rsplit('/').next().unwrap_or_default();
+        // Roles of newer deploys have the region behind their name.
+        let is_ours = role == name || role.starts_with(&format!("{name}-"));
+        is_ours || sms["ExternalId"] == name.as_str()
     })
 }
 

@@ -29,10 +29,6 @@ impl Lifecycle for UserPoolDomain<String> {
     async fn delete(aws: &Aws, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
         aws.delete_user_pool_domain(physical_id, waiting).await
     }
-
-    async fn settle(aws: &Aws, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
-        aws.settle_user_pool_domain(physical_id, waiting).await
-    }
 }
 
 /// Only a custom domain, which has dots, stands on a CloudFront distribution that is put up and taken down in the
@@ -107,17 +103,29 @@ impl Aws {
             let request = request.user_pool_id(&domain.user_pool_id).customize();
             Ok(request.interceptor(Says::new(&body)).send().await?)
         });
-        let Err(fault) = made.await else {
-            return Ok(live(Kind::UserPoolDomain, physical_id, Value::Null));
+        let found = match made.await {
+            Ok(_) => live(Kind::UserPoolDomain, physical_id, Value::Null),
+            Err(fault) => self.found_after_all(domain, fault, waiting).await?,
         };
-        // Sent again after its answer got lost, it is refused for what it made itself, and Cognito has no code for
-        // that. What hangs from our pool is ours.
+        self.wait_for_domain(&found.physical_id, waiting).await?;
+        Ok(found)
+    }
+
+    /// Sent again after its answer got lost, a create is refused for what it made itself, and Cognito has no code
+    /// for that. What hangs from our pool is ours.
+    async fn found_after_all(
+        &self,
+        domain: &UserPoolDomain<String>,
+        refusal: Fault,
+        waiting: Waiting<'_>,
+    ) -> Result<Live> {
         let there = self
             .describe_user_pool_domain(&domain.user_pool_id, &domain.domain)
             .await?;
         let Some(there) = there.filter(|there| !has_status(there, Status::Deleting)) else {
-            return Err(fault);
+            return Err(refusal);
         };
+        let physical_id = format!("{}|{}", domain.user_pool_id, domain.domain);
         let found = as_live(&physical_id, &there);
         let differs = declared(domain)
             .iter()
@@ -129,15 +137,16 @@ impl Aws {
     }
 
     /// Waits until a custom domain answers, which takes some minutes.
-    async fn settle_user_pool_domain(&self, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
+    async fn wait_for_domain(&self, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
         let (pool, domain) = parts(physical_id);
         if !is_custom(domain) {
             return Ok(());
         }
         let look = || async {
             let description = self.describe_user_pool_domain(pool, domain).await?;
+            // One that was just made may not be told of yet.
             let Some(description) = description else {
-                return Err(Fault::ours(format!("the domain `{domain}` is gone")));
+                return Ok(None);
             };
             match status(&description) {
                 Some(Status::Failed) => Err(Fault::ours(format!(
@@ -442,7 +451,7 @@ mod tests {
         ]);
         let told = std::sync::Mutex::new(Vec::new());
         let waiting = |what| told.lock().expect("not poisoned").push(what);
-        aws.settle_user_pool_domain("p|auth.acme.com", &waiting)
+        aws.wait_for_domain("p|auth.acme.com", &waiting)
             .await
             .expect("it comes up");
         let told = told.lock().expect("not poisoned").join("\n");
@@ -458,7 +467,7 @@ mod tests {
 
         // One of Cognito's own is there at once.
         let (aws, replay) = replay::aws([]);
-        aws.settle_user_pool_domain("p|acme", UNWATCHED)
+        aws.wait_for_domain("p|acme", UNWATCHED)
             .await
             .expect("there");
         replay.finish();
@@ -467,7 +476,9 @@ mod tests {
     #[tokio::test]
     async fn a_custom_domain_on_its_way_out_is_waited_for_before_it_is_made_again() {
         let absent = ok(json!({ "DomainDescription": {} }));
-        let (aws, replay) = replay::aws([leaving(), leaving(), leaving(), absent, ok(json!({}))]);
+        let up = described("auth.acme.com", "p", json!({ "Status": "ACTIVE" }));
+        let (aws, replay) =
+            replay::aws([leaving(), leaving(), leaving(), absent, ok(json!({})), up]);
         let live = aws.read_user_pool_domain("p|auth.acme.com").await;
         assert!(live.expect("answered").is_none(), "nothing to build on");
         let made = aws.create_user_pool_domain(&custom(), UNWATCHED).await;

@@ -114,6 +114,10 @@ pub(super) fn to_update_all(
     owner: &Owner,
 ) -> Vec<Request> {
     let mut body = to_update(now.id, pool, now.pool, planned, owner);
+    // Said to change and not declared: what an earlier declaration put there goes.
+    if pool.sms_configuration.is_none() && changed.contains("SmsConfiguration") {
+        body.remove("SmsConfiguration");
+    }
     if pool.lambda_config.is_none() && changed.contains("LambdaConfig") {
         let_go_of_triggers(&mut body, owner);
     }
@@ -161,7 +165,7 @@ fn switched(now: Now<'_>, pool: &UserPool<String>, body: Document, others: bool)
         let first = others.then_some(Request::Pool(body));
         return first.into_iter().chain([last]).collect();
     }
-    let bridge = bridged(now, body.clone(), &lost);
+    let bridge = bridged(now, body.clone(), &had, &wanted);
     let mut requests = Vec::new();
     if bridge != as_it_is(now.id, now.pool) && (others || !wanted.is_subset(&had)) {
         requests.push(Request::Pool(bridge.clone()));
@@ -187,8 +191,15 @@ fn switched(now: Now<'_>, pool: &UserPool<String>, body: Document, others: bool)
     requests
 }
 
-/// The declared pool with all that factors still use which are about to go.
-fn bridged(now: Now<'_>, mut body: Document, lost: &BTreeSet<&str>) -> Document {
+/// The declared pool with all that factors still use which are about to go, and with a recovery that goes with the
+/// factors of before and after; where neither has one, an administrator is the way for that moment.
+fn bridged(
+    now: Now<'_>,
+    mut body: Document,
+    had: &BTreeSet<&str>,
+    wanted: &BTreeSet<&str>,
+) -> Document {
+    let lost: BTreeSet<&str> = had.difference(wanted).copied().collect();
     let mut keep = |name: &str| {
         if let Some(value) = now.pool.get(name) {
             body.insert(name.to_owned(), value.clone());
@@ -204,27 +215,22 @@ fn bridged(now: Now<'_>, mut body: Document, lost: &BTreeSet<&str>) -> Document 
             keep("UserPoolAddOns");
         }
     }
-    if !lost.contains(SMS) && !lost.contains(EMAIL) {
-        return body;
-    }
     let mechanisms = |of: &Document| {
-        of.get("AccountRecoverySetting")
-            .and_then(|setting| setting["RecoveryMechanisms"].as_array().cloned())
-            .unwrap_or_default()
+        let setting = of.get("AccountRecoverySetting");
+        let mechanisms = setting.and_then(|setting| setting["RecoveryMechanisms"].as_array());
+        mechanisms.cloned().unwrap_or_default()
     };
-    let mut all = mechanisms(&body);
-    for mechanism in mechanisms(now.pool) {
-        if all.iter().all(|one| one["Name"] != mechanism["Name"]) {
-            all.push(mechanism);
-        }
-    }
-    // Recovery by an administrator goes with no other way.
-    all.retain(|one| one["Name"] != "admin_only");
-    if !all.is_empty() {
-        for (index, mechanism) in all.iter_mut().enumerate() {
-            mechanism["Priority"] = json!(index + 1);
-        }
-        let setting = json!({ "RecoveryMechanisms": all });
+    let (before, after) = (mechanisms(now.pool), mechanisms(&body));
+    let goes = |mechanisms: &[Value]| {
+        let alone = |channel: &str| mechanisms.len() == 1 && mechanisms[0]["Name"] == channel;
+        let factor = |name: &str| had.contains(name) || wanted.contains(name);
+        !(factor(SMS) && alone("verified_phone_number") || factor(EMAIL) && alone("verified_email"))
+    };
+    let by_an_administrator = vec![json!({ "Name": "admin_only", "Priority": 1 })];
+    let between = [after, before].into_iter().find(|one| goes(one));
+    let between = between.unwrap_or(by_an_administrator);
+    if !between.is_empty() {
+        let setting = json!({ "RecoveryMechanisms": between });
         body.insert("AccountRecoverySetting".to_owned(), setting);
     }
     body

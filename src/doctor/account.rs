@@ -315,3 +315,49 @@ async fn secrets(aws: &Aws, stage: &Stage) -> Option<Check> {
         ),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::aws::ledger::Lock;
+    use crate::doctor::Status;
+
+    #[test]
+    fn a_clock_may_be_off_by_a_minute() {
+        for (ahead, expected, words) in [
+            (0, Status::Ok, "within 1 s"),
+            (-60, Status::Ok, "within 60 s"),
+            (61, Status::Problem, "61 s behind AWS's"),
+            (-300, Status::Problem, "300 s ahead of AWS's"),
+        ] {
+            let check = clock(ahead);
+            assert_eq!(check.status, expected, "{ahead}");
+            assert!(check.detail.contains(words), "{check:?}");
+        }
+    }
+
+    #[test]
+    fn credentials_that_end_soon_are_worth_a_word() {
+        let ending = |minutes: u64| Some(SystemTime::now() + Duration::from_secs(minutes * 60 + 5));
+        assert_eq!(credentials("ada", None).status, Status::Ok);
+        assert_eq!(credentials("ada", ending(60)).status, Status::Ok);
+        let soon = credentials("ada", ending(14));
+        assert_eq!(soon.status, Status::Warning);
+        assert!(soon.detail.ends_with("UTC (14 min)"), "{soon:?}");
+    }
+
+    #[test]
+    fn a_lock_that_is_kept_is_told_from_one_that_was_left() {
+        let mut ledger = Ledger::default();
+        assert_eq!(lock(&ledger).detail, "nobody is deploying");
+        let held = Lock::new("ada@laptop".to_owned());
+        ledger.lock = Some(held.clone());
+        assert_eq!(lock(&ledger).status, Status::Warning);
+        ledger.lock = Some(Lock { expires: 1, ..held });
+        let left = lock(&ledger);
+        assert_eq!(left.status, Status::Ok);
+        assert!(left.detail.contains("was cut off"), "{left:?}");
+    }
+}

@@ -221,10 +221,11 @@ mod tests {
     fn outputs(region: &str, hosted_ui: &str) -> Outputs {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("saasauth.yaml");
+        let lambdas = concat!(env!("CARGO_MANIFEST_DIR"), "/lambdas");
         let text = format!(
             "version: 1\nproject: acme\nregion: {region}\nhosted_ui: {hosted_ui}\n\
              clients: {{ web: {{ kind: spa, callback_urls: [\"https://acme.com\"] }} }}\n\
-             triggers: {{ confirm_user: {{ path: . }}, generate_token: {{ path: . }} }}\n\
+             triggers: {{ confirm_user: {{ path: {lambdas}/confirm-user }}, generate_token: {{ path: {lambdas}/generate-token }} }}\n\
              stages: {{ prod: {{}} }}\n"
         );
         std::fs::write(&file, text).expect("written");
@@ -234,7 +235,7 @@ mod tests {
             kind,
             physical_id: Some(physical_id.to_owned()),
             digest: String::new(),
-            memory: Memory::default(),
+            memory: saasauth_model::plan::Memory::default(),
         };
         let records = BTreeMap::from([
             (

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Asked, Between, Cloud, EXAMPLES, Example, Hook, Project, nothing_is_left,
+    Answer, Between, Cloud, EXAMPLES, Example, Hook, Project, Question, nothing_is_left,
 };
 
 /// Loses one answer of each command.
@@ -34,11 +34,11 @@ struct State {
 }
 
 impl Hook for Losing {
-    async fn before(&self, _asked: &Asked) -> Option<Answer> {
+    async fn before(&self, _asked: &Question) -> Option<Answer> {
         None
     }
 
-    async fn after(&self, asked: &Asked, answer: Answer) -> Option<Answer> {
+    async fn after(&self, asked: &Question, answer: Answer) -> Option<Answer> {
         let mut state = self.state.lock().unwrap();
         let position = state.seen;
         state.seen += 1;
@@ -65,7 +65,7 @@ fn live_through(example: &Example, which: Which) -> Result<usize, String> {
     let between = Between::new(&Cloud::shared().endpoint_url, hook);
     let direct = project.endpoint_url.clone();
     let through = Some(between.endpoint_url.clone());
-    let mut losing = |project: &mut Project, arguments: &[&str], doing: &str| {
+    let losing = |project: &mut Project, arguments: &[&str], doing: &str| {
         {
             let mut state = between.hook.state.lock().unwrap();
             state.seen = 0;

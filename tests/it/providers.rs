@@ -9,7 +9,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Output, Project, RESOURCES, Started, ask, python, repository, run, script, start_with_input,
+    Cloud, Output, Project, RESOURCES, Started, ask, python, repository, run, script,
+    start_with_input,
 };
 
 const CLIENT_ID: &str = "starter-at-okta";
@@ -300,6 +301,12 @@ fn who_comes_through_a_companys_provider_joins_that_company_once() {
     assert_eq!(stage.users("permissions_table"), records);
     assert_eq!(stage.users("domains_table"), memberships);
     assert_eq!(stage.provider.seen("/token"), 2);
+    // As on AWS, the trigger is told of them once, at the first sign-in.
+    let trace = Cloud::shared().trace(&stage.project.account);
+    let told = trace
+        .iter()
+        .filter(|call| call["action"] == "Invoke (PostConfirmation)");
+    assert_eq!(told.count(), 1, "{trace:?}");
 
     let stranger = stage.sign_in(&json!({ "idp_identifier": "nobody.example" }), &ada);
     assert_eq!(stranger["ended"][0], 400, "{stranger}");

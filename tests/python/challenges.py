@@ -1,7 +1,10 @@
 """Sign-ins of more than one step, through boto3 and pycognito: challenges.py SCENARIO ENDPOINT ACCOUNT -- MAIL COMMAND"""
 
+import json
+import urllib.request
+
 import pool
-from pool import ANOTHER, PASSWORD, Pool, attributes, code, operator, outcome, person, totp
+from pool import ANOTHER, PASSWORD, Pool, at, attributes, code, endpoint, operator, outcome, person, totp
 from pycognito import Cognito
 from pycognito.aws_srp import AWSSRP
 from pycognito.exceptions import (
@@ -20,6 +23,10 @@ def srp(pool, client, name, password=PASSWORD, **more):
 def cognito(pool, client, name):
     signed_in = Cognito(pool.id, client, username=name, user_pool_region=operator.meta.region_name)
     signed_in.client = person
+    # It checks tokens by the pool's keys, which it would get from AWS.
+    keys = f"{endpoint}/{pool.id}/.well-known/jwks.json"
+    with urllib.request.urlopen(keys, timeout=30) as answer:
+        signed_in.pool_jwk = json.load(answer)
     return signed_in
 
 
@@ -32,7 +39,7 @@ def required_app():
     people = Pool()
     people.factors("ON", SoftwareTokenMfaConfiguration={"Enabled": True})
     client = people.client("USER_SRP_AUTH")
-    name = people.confirmed(client, "ada@example.com")
+    name = people.confirmed(client, at("ada"))
     first = srp(people, client, name).authenticate_user()
     seen = {
         "first": first["ChallengeName"],
@@ -89,7 +96,7 @@ def new_password():
     schema = [{"Name": "name", "AttributeDataType": "String", "Required": True, "Mutable": True}]
     people = Pool(Schema=schema)
     client = people.client("USER_SRP_AUTH")
-    for address, values in [("ada@example.com", {"name": "Ada"}), ("bob@example.com", {})]:
+    for address, values in [(at("ada"), {"name": "Ada"}), (at("bob"), {})]:
         operator.admin_create_user(
             UserPoolId=people.id,
             Username=address,
@@ -99,14 +106,14 @@ def new_password():
         )
     seen = {}
     try:
-        srp(people, client, "ADA@example.com", ANOTHER).authenticate_user()
+        srp(people, client, at("ADA"), ANOTHER).authenticate_user()
     except ForceChangePasswordException:
         seen["forced"] = True
-    ada = srp(people, client, "ada@example.com", ANOTHER).set_new_password_challenge(PASSWORD)
+    ada = srp(people, client, at("ada"), ANOTHER).set_new_password_challenge(PASSWORD)
     seen["ada"] = has_tokens(ada)
-    seen["ada_again"] = has_tokens(srp(people, client, "ada@example.com").authenticate_user())
+    seen["ada_again"] = has_tokens(srp(people, client, at("ada")).authenticate_user())
 
-    bob = srp(people, client, "bob@example.com", ANOTHER)
+    bob = srp(people, client, at("bob"), ANOTHER)
     parameters = bob.get_auth_params()
     begun = person.initiate_auth(
         ClientId=client, AuthFlow="USER_SRP_AUTH", AuthParameters=parameters
@@ -123,7 +130,7 @@ def new_password():
             ClientId=client,
             ChallengeName="NEW_PASSWORD_REQUIRED",
             Session=session,
-            ChallengeResponses={"USERNAME": "bob@example.com", **responses},
+            ChallengeResponses={"USERNAME": at("bob"), **responses},
         )
 
     named = {"userAttributes.name": "Bob"}
@@ -132,10 +139,10 @@ def new_password():
     seen["spaces"] = outcome(answer, NEW_PASSWORD=f" {PASSWORD}", **named)
     seen["made_up"] = outcome(answer, session="x" * 64, NEW_PASSWORD=PASSWORD, **named)
     seen["another_user"] = outcome(
-        answer, NEW_PASSWORD=PASSWORD, **{**named, "USERNAME": "ada@example.com"}
+        answer, NEW_PASSWORD=PASSWORD, **{**named, "USERNAME": at("ada")}
     )
     seen["bob"] = has_tokens(answer(NEW_PASSWORD=PASSWORD, **named))
-    seen["name"] = people.attributes("bob@example.com")["name"]
+    seen["name"] = people.attributes(at("bob"))["name"]
     seen["twice"] = outcome(answer, NEW_PASSWORD=PASSWORD, **named)
     return seen
 
@@ -153,9 +160,9 @@ def codes():
         EmailMfaConfiguration={"Subject": "In", "Message": "In by {####}"},
         SoftwareTokenMfaConfiguration={"Enabled": True},
     )
-    client = people.client("USER_PASSWORD_AUTH", "USER_SRP_AUTH")
+    client = people.client("USER_PASSWORD_AUTH", "USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH")
     number = f"+1555{pool.account[-7:]}"
-    name = people.confirmed(client, "ada@example.com", phone_number=number)
+    name = people.confirmed(client, at("ada"), phone_number=number)
 
     def sign_in():
         return person.initiate_auth(
@@ -200,6 +207,22 @@ def codes():
         signed_in.respond_to_sms_mfa_challenge(code(number), challenge.get_tokens())
         seen["sms_by_pycognito"] = bool(signed_in.access_token)
 
+    # Through an operator's own service.
+    asked = operator.admin_initiate_auth(
+        UserPoolId=people.id,
+        ClientId=client,
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD},
+    )
+    done = operator.admin_respond_to_auth_challenge(
+        UserPoolId=people.id,
+        ClientId=client,
+        ChallengeName=asked["ChallengeName"],
+        Session=asked["Session"],
+        ChallengeResponses={"USERNAME": name, "SMS_MFA_CODE": code(number)},
+    )
+    seen["sms_by_operator"] = has_tokens(done)
+
     seen["prefer_both"] = prefer(SMSMfaSettings=on, EmailMfaSettings=on)
     asked = sign_in()
     seen["choose"] = [asked["ChallengeName"], asked["ChallengeParameters"]["MFAS_CAN_CHOOSE"]]
@@ -228,7 +251,7 @@ def choice():
     )
     client = people.client("USER_AUTH", PreventUserExistenceErrors="ENABLED")
     number = f"+1556{pool.account[-7:]}"
-    name = people.confirmed(client, "ada@example.com", phone_number=number)
+    name = people.confirmed(client, at("ada"), phone_number=number)
 
     def begin(username=name, **parameters):
         return person.initiate_auth(
@@ -251,7 +274,7 @@ def choice():
     seen["wrong_password"] = outcome(respond, asked=asked, ANSWER="PASSWORD", PASSWORD=ANOTHER)
     seen["password"] = has_tokens(respond(asked, ANSWER="PASSWORD", PASSWORD=PASSWORD))
     seen["password_at_once"] = has_tokens(
-        begin(username="ADA@Example.com", PREFERRED_CHALLENGE="PASSWORD", PASSWORD=PASSWORD)
+        begin(username=at("ada").upper(), PREFERRED_CHALLENGE="PASSWORD", PASSWORD=PASSWORD)
     )
     asked = begin(PREFERRED_CHALLENGE="PASSWORD")
     seen["password_next"] = [asked["ChallengeName"], has_tokens(respond(asked, PASSWORD=PASSWORD))]
@@ -276,7 +299,7 @@ def choice():
     seen["sms_in"] = has_tokens(respond(asked, SMS_OTP_CODE=code(number)))
 
     # A name that nobody has looks the same up to the end.
-    nobody = "nobody@example.com"
+    nobody = at("nobody")
     asked = begin(username=nobody)
     seen["nobody"] = asked["AvailableChallenges"]
     seen["nobody_password"] = outcome(
@@ -289,7 +312,7 @@ def choice():
     ]
 
     # From sign-up to sign-in with one code, and no password at all.
-    address = "bob@example.com"
+    address = at("bob")
     made = person.sign_up(
         ClientId=client, Username=address, UserAttributes=attributes(email=address)
     )
@@ -317,8 +340,8 @@ def lock_out():
     """Wrong passwords in a row keep a user out for a while, and nobody else."""
     people = Pool()
     client = people.client("USER_PASSWORD_AUTH")
-    name = people.confirmed(client, "ada@example.com")
-    other = people.confirmed(client, "bob@example.com")
+    name = people.confirmed(client, at("ada"))
+    other = people.confirmed(client, at("bob"))
 
     def message(name, password):
         try:
@@ -335,7 +358,63 @@ def lock_out():
     wrong = []
     while len(wrong) < 12 and "Password attempts exceeded" not in wrong:
         wrong.append(message(name, ANOTHER))
-    return {"wrong": wrong[:5], "at_last": wrong[-1], "other": message(other, PASSWORD)}
+    seen = {"wrong": wrong[:5], "at_last": wrong[-1], "other": message(other, PASSWORD)}
+    address = at("eve")
+    person.sign_up(
+        ClientId=client,
+        Username=address,
+        Password=PASSWORD,
+        UserAttributes=attributes(email=address),
+    )
+    resend = {"ClientId": client, "Username": address}
+    seen["codes"] = [outcome(person.resend_confirmation_code, **resend) for _ in range(6)]
+    return seen
+
+
+def secret():
+    """An app client with a secret proves it in every step; a refresh by the name Cognito made up."""
+    people = Pool()
+    client = people.client("USER_SRP_AUTH", GenerateSecret=True)
+    described = operator.describe_user_pool_client(UserPoolId=people.id, ClientId=client)
+    key = described["UserPoolClient"]["ClientSecret"]
+    name = at("ada")
+    by = {"ClientId": client, "Username": name}
+
+    def proof(of):
+        return AWSSRP.get_secret_hash(of, client, key)
+
+    person.sign_up(
+        Password=PASSWORD,
+        SecretHash=proof(name),
+        UserAttributes=attributes(email=name),
+        **by,
+    )
+    confirm = {"ConfirmationCode": code(name), **by}
+    seen = {
+        "unproved": outcome(person.confirm_sign_up, **confirm),
+        "wrong": outcome(person.confirm_sign_up, SecretHash=proof("bob"), **confirm),
+        "proved": outcome(person.confirm_sign_up, SecretHash=proof(name), **confirm),
+    }
+    tokens = srp(people, client, name, client_secret=key).authenticate_user()
+    seen["in"] = has_tokens(tokens)
+    seen["without"] = outcome(srp(people, client, name).authenticate_user)
+    user = operator.admin_get_user(UserPoolId=people.id, Username=name)["Username"]
+
+    def refresh(**proof):
+        refreshed = {"REFRESH_TOKEN": tokens["AuthenticationResult"]["RefreshToken"], **proof}
+        return outcome(
+            person.initiate_auth,
+            ClientId=client,
+            AuthFlow="REFRESH_TOKEN_AUTH",
+            AuthParameters=refreshed,
+        )
+
+    seen["refresh"] = [
+        refresh(),
+        refresh(SECRET_HASH=proof(name)),
+        refresh(SECRET_HASH=proof(user)),
+    ]
+    return seen
 
 
 pool.main(
@@ -345,5 +424,6 @@ pool.main(
         "codes": codes,
         "choice": choice,
         "lock-out": lock_out,
+        "secret": secret,
     }
 )

@@ -1,7 +1,11 @@
 """Who a name means, and what becomes of changed ones: names.py SCENARIO ENDPOINT ACCOUNT -- MAIL COMMAND"""
 
+import http.client
+import re
+import urllib.parse
+
 import pool
-from pool import ANOTHER, PASSWORD, Pool, attributes, code, operator, outcome, person
+from pool import ANOTHER, PASSWORD, Pool, at, attributes, code, endpoint, operator, outcome, person
 from pycognito.aws_srp import AWSSRP
 
 
@@ -16,7 +20,8 @@ def letter_case():
     """One user, however their address is written."""
     people = Pool()
     client = people.client("USER_PASSWORD_AUTH", "USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH")
-    signed_up, written = "Ada@Example.com", "aDA@eXAMPLE.COM"
+    signed_up = at("ada").title()
+    written = signed_up.swapcase()
 
     def sign_up(name):
         return person.sign_up(
@@ -33,7 +38,7 @@ def letter_case():
     person.resend_confirmation_code(**by_client)
     # It went where the user signed up.
     person.confirm_sign_up(ConfirmationCode=code(signed_up), **by_client)
-    seen["email"] = people.attributes(written)["email"]
+    seen["email"] = people.attributes(written)["email"] == signed_up
     seen["srp"] = srp(people, client, written)
     for flow, call in [
         ("USER_PASSWORD_AUTH", person.initiate_auth),
@@ -70,13 +75,49 @@ def letter_case():
     return seen
 
 
+def page():
+    """The sign-in page takes a name in any letters, and lets nobody around a second factor."""
+    people = Pool()
+    callback = "http://localhost:3000/callback"
+    client = people.client(
+        "USER_PASSWORD_AUTH",
+        CallbackURLs=[callback],
+        AllowedOAuthFlows=["code"],
+        AllowedOAuthScopes=["openid"],
+        AllowedOAuthFlowsUserPoolClient=True,
+        SupportedIdentityProviders=["COGNITO"],
+    )
+    name = people.confirmed(client, at("ada"))
+
+    def submit(name, password):
+        form = {
+            "client_id": client,
+            "redirect_uri": callback,
+            "response_type": "code",
+            "scope": "openid",
+            "username": name,
+            "password": password,
+        }
+        url = urllib.parse.urlsplit(endpoint)
+        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=30)
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", "/login", urllib.parse.urlencode(form), kind)
+        answer = connection.getresponse()
+        return [answer.status, "code=" in (answer.getheader("location") or "")]
+
+    seen = {"in": submit(name.upper(), PASSWORD), "wrong": submit(name.upper(), ANOTHER)}
+    people.factors("ON", SoftwareTokenMfaConfiguration={"Enabled": True})
+    seen["required"] = submit(name, PASSWORD)
+    return seen
+
+
 def aliases():
     """Usernames with addresses and nicknames beside them: one proved alias is one user's."""
     people = Pool(
         UsernameAttributes=None, AliasAttributes=["email", "preferred_username"]
     )
     client = people.client("USER_SRP_AUTH")
-    address = "Ada@example.com"
+    address = at("Ada")
 
     def sign_up(name, **values):
         return person.sign_up(
@@ -94,9 +135,9 @@ def aliases():
     sign_up("Ada", preferred_username="Countess")
     confirm("ADA", code(address))
     seen = {
-        "by": [srp(people, client, name) for name in ("aDa", "ADA@example.com", "countess")],
+        "by": [srp(people, client, name) for name in ("aDa", address.upper(), "countess")],
         "same_name": outcome(sign_up, name="ADA"),
-        "address_as_name": outcome(sign_up, name="bob@example.com"),
+        "address_as_name": outcome(sign_up, name=at("bob")),
     }
     sign_up("bob")
     sent = code(address)
@@ -132,9 +173,9 @@ def changes():
     waits = {"AttributesRequireVerificationBeforeUpdate": ["email"]}
     people = Pool(UserAttributeUpdateSettings=waits)
     client = people.client("USER_SRP_AUTH", "USER_PASSWORD_AUTH")
-    old, new, newer = "ada@example.com", "ada@new.example.com", "ada@newer.example.com"
+    old, new, newer = at("ada"), at("ada", "new."), at("ada", "newer.")
     people.confirmed(client, old)
-    people.confirmed(client, "bob@example.com")
+    people.confirmed(client, at("bob"))
     parameters = {"USERNAME": old, "PASSWORD": PASSWORD}
     tokens = person.initiate_auth(
         ClientId=client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters
@@ -153,7 +194,7 @@ def changes():
 
     delivered = change(new)["CodeDeliveryDetailsList"]
     seen = {
-        "taken": outcome(change, address="BOB@example.com"),
+        "taken": outcome(change, address=at("bob").upper()),
         "delivered": [[one["AttributeName"], one["Destination"]] for one in delivered],
         "waiting": [people.attributes(old)[name] for name in ("email", "name")],
         "old_name": srp(people, client, old),
@@ -200,7 +241,7 @@ def hidden():
     flows = ("USER_PASSWORD_AUTH", "USER_SRP_AUTH")
     client = people.client(*flows, PreventUserExistenceErrors="ENABLED")
     open_client = people.client(*flows)
-    people.confirmed(client, "ada@example.com")
+    people.confirmed(client, at("ada"))
 
     def all_of(client, name):
         by_name = {"ClientId": client, "Username": name}
@@ -218,14 +259,26 @@ def hidden():
             ),
         ]
 
-    nobody = "nobody@example.com"
+    def challenge(name):
+        """What shows of a sign-in by SRP, and of where a code goes, but for the address itself."""
+        begun = person.initiate_auth(
+            ClientId=client,
+            AuthFlow="USER_SRP_AUTH",
+            AuthParameters={"USERNAME": name, "SRP_A": "1f"},
+        )["ChallengeParameters"]
+        sent = person.forgot_password(ClientId=client, Username=name)["CodeDeliveryDetails"]
+        names_user = re.sub(r"[0-9a-f]", "0", begun["USER_ID_FOR_SRP"])
+        return [names_user, sent["DeliveryMedium"], re.sub(r"\w", "x", sent["Destination"])]
+
+    nobody = at("nobody")
     return {
-        "somebody": all_of(client, "ada@example.com"),
+        "shows": [challenge(at("ada")), challenge(nobody)],
+        "somebody": all_of(client, at("ada")),
         "nobody": all_of(client, nobody),
         "told": all_of(open_client, nobody),
     }
 
 
 pool.main(
-    {"letter-case": letter_case, "aliases": aliases, "changes": changes, "hidden": hidden}
+    {"letter-case": letter_case, "page": page, "aliases": aliases, "changes": changes, "hidden": hidden}
 )

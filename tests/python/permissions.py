@@ -251,13 +251,19 @@ def generate_token():
 drives = {"confirm_user": confirm_user, "generate_token": generate_token}
 
 
+def role_of(function):
+    """The name of a function's role, which is the whole account's and so has the region behind it."""
+    role = functions.get_function_configuration(FunctionName=function)["Role"]
+    return role.rsplit("/", 1)[-1]
+
+
 def drive(function, policy):
     """What goes wrong when the role has this policy, in a process that remembers nothing."""
-    role = names[function]
-    iam.put_role_policy(RoleName=role, PolicyName=role, PolicyDocument=json.dumps(policy))
+    name = names[function]
+    iam.put_role_policy(RoleName=role_of(name), PolicyName=name, PolicyDocument=json.dumps(policy))
     policies[function] = policy
     # The emulator ends the processes of a function that is configured anew.
-    functions.update_function_configuration(FunctionName=role, Timeout=5)
+    functions.update_function_configuration(FunctionName=name, Timeout=5)
     return sorted(set(drives[function]()))
 
 
@@ -275,8 +281,8 @@ def variations(policy):
                 yield f"{statement['Sid']} {one}", lesser
 
 
-for function, role in names.items():
-    policies[function] = iam.get_role_policy(RoleName=role, PolicyName=role)["PolicyDocument"]
+for function, name in names.items():
+    policies[function] = iam.get_role_policy(RoleName=role_of(name), PolicyName=name)["PolicyDocument"]
 answer = {}
 for function in drives:
     whole = policies[function]

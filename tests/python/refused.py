@@ -35,19 +35,19 @@ web = people.client(
 )
 narrow = people.client("USER_PASSWORD_AUTH", WriteAttributes=["email", "name"], ReadAttributes=["name"])
 server = people.client("USER_PASSWORD_AUTH", GenerateSecret=True)
-people.confirmed(web, "ada@example.com", name="Ada", custom__born="1815")
+people.confirmed(web, "ada@refused.example", name="Ada", custom__born="1815")
 person.sign_up(
     ClientId=web,
-    Username="new@example.com",
+    Username="new@refused.example",
     Password=PASSWORD,
-    UserAttributes=pool.attributes(email="new@example.com", name="New"),
+    UserAttributes=pool.attributes(email="new@refused.example", name="New"),
 )
-people.confirmed(web, "off@example.com", name="Off")
-operator.admin_disable_user(UserPoolId=people.id, Username="off@example.com")
+people.confirmed(web, "off@refused.example", name="Off")
+operator.admin_disable_user(UserPoolId=people.id, Username="off@refused.example")
 tokens = person.initiate_auth(
     ClientId=narrow,
     AuthFlow="USER_PASSWORD_AUTH",
-    AuthParameters={"USERNAME": "ada@example.com", "PASSWORD": PASSWORD},
+    AuthParameters={"USERNAME": "ada@refused.example", "PASSWORD": PASSWORD},
 )["AuthenticationResult"]
 stand_for = {
     "pool": people.id,
@@ -77,4 +77,5 @@ for who, operation, parameters in json.load(sys.stdin):
     call = getattr(clients[who], operation)
     codes.append(outcome(call, **fill(parameters)))
 seen = person.get_user(AccessToken=tokens["AccessToken"])
-json.dump({"codes": codes, "read": [one["Name"] for one in seen["UserAttributes"]]}, sys.stdout)
+read = sorted(one["Name"] for one in seen["UserAttributes"])
+json.dump({"codes": codes, "read": read}, sys.stdout)

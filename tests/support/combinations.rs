@@ -75,7 +75,12 @@ pub(crate) fn all() -> Vec<Combination> {
             for how in ["code", "link"] {
                 for (mode, methods) in MFA {
                     for recovery in RECOVERY {
-                        for plan in ["lite", "essentials", "plus"] {
+                        // The cheapest is refused whatever stands beside it.
+                        let plans: &[&str] = match (mode, recovery) {
+                            ("off", "") => &["lite", "essentials", "plus"],
+                            _ => &["essentials", "plus"],
+                        };
+                        for plan in plans {
                             for sender in [false, true] {
                                 all.push(Combination {
                                     with,
@@ -122,7 +127,9 @@ impl Combination {
             recovery => format!("  recovery: {recovery}\n"),
         };
         let email = if *sender {
-            format!("email: {{ from: \"{project} <hello@{project}.example>\", identity: {project}.example }}\n")
+            format!(
+                "email: {{ from: \"{project} <hello@{project}.example>\", identity: {project}.example }}\n"
+            )
         } else {
             String::new()
         };

@@ -24,10 +24,7 @@ pub enum Handover<'a, Event> {
     Confirm { event: Event },
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands out references"
-)]
+/// For serde, which hands out references.
 fn is_false(value: &bool) -> bool {
     !*value
 }

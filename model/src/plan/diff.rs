@@ -32,7 +32,10 @@ pub fn cleared(
     live: &Value,
     ours: impl Fn(&str) -> bool,
 ) -> Vec<PropertyChange> {
-    let left = rules.cleared.iter().filter(|name| desired.get(name).is_none());
+    let left = rules
+        .cleared
+        .iter()
+        .filter(|name| desired.get(name).is_none());
     left.filter(|name| names(&live[**name], &ours))
         .map(|name| PropertyChange::new(name, live[*name].clone(), Value::Null))
         .collect()
@@ -341,7 +344,10 @@ mod tests {
         let ours = |name: &str| name == "acme-dev-sms-euw1";
         let gone = cleared(rules, &json!({}), &sms("acme-dev-sms-euw1"), ours);
         assert_eq!(gone.len(), 1);
-        assert_eq!((gone[0].path.as_str(), &gone[0].after), ("SmsConfiguration", &None));
+        assert_eq!(
+            (gone[0].path.as_str(), &gone[0].after),
+            ("SmsConfiguration", &None)
+        );
         assert!(cleared(rules, &json!({}), &sms("theirs"), ours).is_empty());
         let still = sms("acme-dev-sms-euw1");
         assert!(cleared(rules, &still, &still, ours).is_empty());

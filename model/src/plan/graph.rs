@@ -61,9 +61,14 @@ impl Graph {
     /// What completes those it refers to: before all of that is there, what it refers to is of no use to it.
     pub fn needs_to_work(&self, id: &str) -> impl Iterator<Item = &LogicalId> {
         // Two that complete one resource don't wait for each other.
-        let completes = self.kinds.get(id).is_some_and(|kind| kind.rules().completes);
+        let completes = self
+            .kinds
+            .get(id)
+            .is_some_and(|kind| kind.rules().completes);
         let needs = self.needs(id).filter(move |_| !completes);
-        needs.filter_map(|need| self.completed_by.get(need)).flatten()
+        needs
+            .filter_map(|need| self.completed_by.get(need))
+            .flatten()
     }
 
     /// What must exist before it can be created.

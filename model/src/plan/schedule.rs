@@ -95,9 +95,8 @@ impl<'a> Schedule<'a> {
     fn before_in_line(&self, step: &Step) -> Option<usize> {
         let line = line(step)?;
         let mut running = self.states.iter().zip(self.steps);
-        running.position(|(state, other)| {
-            *state == State::Running && self::line(other) == Some(line)
-        })
+        running
+            .position(|(state, other)| *state == State::Running && self::line(other) == Some(line))
     }
 
     /// How deep in the chain of requests the step's first one stands: one below the deepest it waited for.
@@ -152,11 +151,14 @@ impl<'a> Schedule<'a> {
 /// The line a step stands in, if what it does is done one at a time.
 fn line(step: &Step) -> Option<Line> {
     let rule = step.kind.rules().one_at_a_time?;
-    let counts = step.members.iter().any(|member| match member.work.operation() {
-        Operation::Create => rule.creates,
-        Operation::Finish | Operation::Update | Operation::Delete => true,
-        Operation::Settle => false,
-    });
+    let counts = step
+        .members
+        .iter()
+        .any(|member| match member.work.operation() {
+            Operation::Create => rule.creates,
+            Operation::Finish | Operation::Update | Operation::Delete => true,
+            Operation::Settle => false,
+        });
     counts.then_some(rule.line)
 }
 
@@ -305,8 +307,14 @@ mod tests {
     #[test]
     fn mail_templates_are_written_one_after_the_other() {
         let (create, update) = (Operation::Create, Operation::Update);
-        assert_eq!(together(&[(Kind::Template, create), (Kind::Template, update)]), 1);
-        assert_eq!(together(&[(Kind::Template, create), (Kind::UserPool, update)]), 2);
+        assert_eq!(
+            together(&[(Kind::Template, create), (Kind::Template, update)]),
+            1
+        );
+        assert_eq!(
+            together(&[(Kind::Template, create), (Kind::UserPool, update)]),
+            2
+        );
     }
 
     #[test]

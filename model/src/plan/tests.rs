@@ -352,7 +352,10 @@ fn items_share_a_request_and_the_ledger_knows_what_each_will_be_called() {
         .map(|(id, _, physical_id)| (id.as_str(), physical_id.map(String::as_str)))
         .collect();
     assert_eq!(intents.len(), topology.resources.len());
-    assert_eq!(intents["ConfirmUserRole"], Some("full-prod-confirm-user-euw1"));
+    assert_eq!(
+        intents["ConfirmUserRole"],
+        Some("full-prod-confirm-user-euw1")
+    );
     assert_eq!(intents["UserPool"], None, "AWS makes that up");
 }
 
@@ -541,4 +544,102 @@ fn role_arn(topology: &Topology, id: &str) -> String {
     let properties = topology.resources[id].resource.properties();
     let name = properties["RoleName"].as_str().expect("a name");
     format!("arn:aws:iam::123456789012:role/{name}")
+/// A role and its policy as an older version named them, and all that holds the role's ARN.
+fn rename(observed: &mut Observed, role: &str, policy: &str) {
+    let (old, arn) = (format!("old-{role}"), format!("arn:x/old-{role}"));
+    let now = format!("arn:x/physical-{role}");
+    let live = observed.live.get_mut(role).expect("a role");
+    live.physical_id.clone_from(&old);
+    live.properties["RoleName"] = json!(old);
+    live.attributes = BTreeMap::from([
+        (REF.to_owned(), old.clone()),
+        ("Arn".to_owned(), arn.clone()),
+    ]);
+    let live = observed.live.get_mut(policy).expect("a policy");
+    live.physical_id = format!("{policy}|{old}");
+    live.properties["RoleName"] = json!(old);
+    for live in observed.live.values_mut() {
+        let text = live.properties.to_string().replace(&now, &arn);
+        live.properties = serde_json::from_str(&text).expect("it was JSON");
+    }
+}
+
+/// A role gets its region's name without a moment in which a function has none, or one without rights.
+#[test]
+fn a_role_of_another_name_is_made_before_the_old_one_goes() {
+    let topology = whole();
+    for (role, policy, user) in [
+        ("ConfirmUserRole", "ConfirmUserPolicy", "ConfirmUser"),
+        ("GenerateTokenRole", "GenerateTokenPolicy", "GenerateToken"),
+        ("SmsRole", "SmsPolicy", "UserPool"),
+    ] {
+        let mut observed = deployed(&topology);
+        rename(&mut observed, role, policy);
+        let plan = planned(&topology, observed).expect("a plan");
+        let mut changed: Vec<(&str, Action)> = plan
+            .changes
+            .iter()
+            .map(|change| (change.logical_id.as_str(), change.action))
+            .collect();
+        changed.sort_unstable();
+        let mut expected = [
+            (role, Action::Replace),
+            (policy, Action::Replace),
+            (user, Action::Update),
+        ];
+        expected.sort_unstable();
+        assert_eq!(changed, expected);
+        let steps: Vec<(&str, Operation)> = plan
+            .steps
+            .iter()
+            .map(|step| {
+                (
+                    step.ids().next().expect("one"),
+                    step.members[0].work.operation(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            steps,
+            [
+                (role, Operation::Create),
+                (policy, Operation::Create),
+                (user, Operation::Update),
+                (policy, Operation::Delete),
+                (role, Operation::Delete),
+            ]
+        );
+        let after = |position: usize| plan.steps[position].after.as_slice();
+        assert_eq!(after(1), [0], "the policy is the new role's");
+        assert_eq!(
+            after(2),
+            [0, 1],
+            "it moves over once the new role may do all"
+        );
+        assert_eq!(after(3), [0, 1, 2], "nobody uses the old one any more");
+        assert_eq!(after(4), [0, 1, 2, 3], "its policies are gone");
+        let Work::Delete { physical_id } = &plan.steps[4].members[0].work else {
+            panic!("a delete");
+        };
+        assert_eq!(*physical_id, format!("old-{role}"));
+    }
+}
+
+/// The function is made without its role's policy: it isn't called before all stands, and waiting would make
+/// every first deploy longer.
+#[test]
+fn a_new_function_does_not_wait_for_the_policy_of_its_role() {
+    let topology = whole();
+    let observed = Observed {
+        answers: account(),
+        ..Observed::default()
+    };
+    let plan = planned(&topology, observed).expect("a plan");
+    let at = |id: &str| plan.steps_of(id).next().expect("a step");
+    assert!(
+        !plan.steps[at("ConfirmUser")]
+            .after
+            .contains(&at("ConfirmUserPolicy"))
+    );
+    assert!(plan.steps[at("UserPool")].after.contains(&at("SmsPolicy")));
 }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::expr::{Expr, Phase};
-use super::rules::{Compare, Identity, Line, Mutability, OneAtATime, RefReturns, Replacement, Rules};
+use super::rules::{
+    Compare, Identity, Line, Mutability, OneAtATime, RefReturns, Replacement, Rules,
+};
 use super::{Kind, ResourceType};
 
 /// `AWS::Cognito::UserPoolClient`.

@@ -45,8 +45,6 @@ impl<S: Phase> ResourceType for UserPoolDomain<S> {
             line: Line::UserPool,
             creates: true,
         }),
-        // A custom one stands on a CloudFront distribution, which takes minutes to come up.
-        settles: true,
         // DeleteUserPool fails while a domain hangs from the pool.
         deleted_before: &[Kind::UserPool],
         ..Rules::of("AWS::Cognito::UserPoolDomain")

@@ -92,8 +92,12 @@ mod tests {
 
     #[test]
     fn the_name_of_a_role_fits_and_tells_the_region() {
-        let role = |project: &str, thing: &str| physical_in(project, "prod", thing, "ap-southeast-2");
-        assert_eq!(role("acme", "generate-token"), "acme-prod-generate-token-apse2");
+        let role =
+            |project: &str, thing: &str| physical_in(project, "prod", thing, "ap-southeast-2");
+        assert_eq!(
+            role("acme", "generate-token"),
+            "acme-prod-generate-token-apse2"
+        );
         let longest = "p".repeat(39);
         let names = ["generate-token", "confirm-user", "sms"].map(|thing| role(&longest, thing));
         for name in &names {

@@ -110,7 +110,10 @@ pub(super) fn second_factors(builder: &Builder<'_>) -> (String, Option<Vec<Strin
         MfaMode::Optional => "OPTIONAL",
         MfaMode::Required => "ON",
     };
-    (mode.to_owned(), Some(names).filter(|names| !names.is_empty()))
+    (
+        mode.to_owned(),
+        Some(names).filter(|names| !names.is_empty()),
+    )
 }
 
 /// The ways back in, best first.

@@ -267,3 +267,125 @@ fn alarms_are_made_where_the_file_wants_them() {
     let none = example("starter", "prod");
     assert!(!none.resources.keys().any(|id| id.ends_with("Alarm")));
 }
+
+/// A stage of a project file that stands here.
+fn stage_of(text: &str, stage: &str) -> Stage {
+    let folder = tempfile::tempdir().expect("a folder");
+    for trigger in ["confirm-user", "generate-token"] {
+        let trigger = folder.path().join("lambdas").join(trigger);
+        std::fs::create_dir_all(&trigger).expect("a folder");
+        std::fs::write(trigger.join("Cargo.toml"), "").expect("a file");
+    }
+    std::fs::write(folder.path().join("welcome.html"), "<p>Welcome</p>").expect("a file");
+    let path = folder.path().join("saasauth.yaml");
+    std::fs::write(&path, text).expect("a file");
+    let project = project::load(&path).unwrap_or_else(|error| panic!("{error:?}"));
+    project.stage(stage).expect("the project has it").clone()
+}
+
+/// What has one name in all regions of an account is not shared by the stage's in two of them.
+#[test]
+fn a_stage_in_another_region_has_roles_of_its_own() {
+    let stage = project("full").stage("prod").expect("prod").clone();
+    let there = stage.clone().in_region("ap-southeast-2").expect("a region");
+    let [here, there] = [stage, there].map(|stage| build(&stage, &Facts::assumed()).expect("it"));
+    let mut roles = 0;
+    for (id, node) in &here.resources {
+        let kind = node.resource.kind();
+        let [one, other] = [&here, &there].map(|topology| {
+            let properties = topology.resources[id].resource.properties();
+            kind.identity(id, &properties)
+        });
+        // IAM alone has no region.
+        if kind.type_name() == "AWS::IAM::Role" {
+            assert_ne!(one, other, "{id}");
+            roles += 1;
+        } else if !kind.type_name().starts_with("AWS::IAM::") {
+            assert_eq!(one, other, "{id}");
+        }
+    }
+    assert_eq!(roles, 3);
+}
+
+/// Limits of names by their services' models.
+#[test]
+fn every_name_fits_of_the_longest_project_and_stage() {
+    let (project, stage) = ("p".repeat(32), "s".repeat(11));
+    let text = format!(
+        r#"
+version: 1
+project: {project}
+region: ap-southeast-2
+sign_in:
+  with: [email, phone]
+  attributes: {{ locale: {{}} }}
+clients:
+  {client}: {{ kind: spa, callback_urls: ["https://app.acme.com/"] }}
+  job: {{ kind: machine, scopes: ["{part}:{part}"] }}
+hosted_ui: {{ prefix: acme }}
+access: {{ default_role: {role}, roles: {{ {role}: [] }} }}
+alarms: {{}}
+email:
+  from: hello@acme.com
+  identity: acme.com
+  welcome: {{ subject: Hi, html: welcome.html, locales: {{ yue-Hant-TW: {{ subject: Hi, html: welcome.html }} }} }}
+stages: {{ {stage}: {{}} }}
+"#,
+        client = "c".repeat(32),
+        part = "p".repeat(40),
+        role = "r".repeat(32),
+    );
+    let topology = build(&stage_of(&text, &stage), &Facts::assumed()).expect("it");
+    let mut checked = 0;
+    for (id, node) in &topology.resources {
+        let properties = node.resource.properties();
+        for (pointer, limit) in [
+            ("/RoleName", 64),
+            ("/PolicyName", 128),
+            ("/FunctionName", 64),
+            ("/LogGroupName", 512),
+            ("/TableName", 255),
+            ("/AlarmName", 255),
+            ("/Name", 64),
+            ("/Template/TemplateName", 64),
+            ("/UserPoolName", 128),
+            ("/ClientName", 128),
+            ("/GroupName", 128),
+            ("/Identifier", 256),
+        ] {
+            let Some(name) = properties
+                .pointer(pointer)
+                .and_then(serde_json::Value::as_str)
+            else {
+                continue;
+            };
+            // A resource server's name may be longer than a configuration set's.
+            let limit = if id == "ResourceServer" { 256 } else { limit };
+            assert!(name.len() <= limit, "{id}: `{name}` has {}", name.len());
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "{checked}");
+}
+
+#[test]
+fn who_needs_what_no_property_names_says_so() {
+    let topology = whole();
+    let edges = topology
+        .resources
+        .iter()
+        .filter(|(_, node)| !node.depends_on.is_empty());
+    let edges: Vec<_> = edges
+        .map(|(id, node)| (id.as_str(), node.depends_on.clone()))
+        .collect();
+    assert_eq!(edges, [("UserPool", vec!["SmsPolicy".to_owned()])]);
+    assert_eq!(topology.sms_region.as_deref(), Some("eu-west-1"));
+    let without = example("starter", "dev");
+    assert!(
+        without
+            .resources
+            .values()
+            .all(|node| node.depends_on.is_empty())
+    );
+    assert_eq!(without.sms_region, None);
+}

@@ -51,6 +51,13 @@ pub fn proxy() -> Result<Option<Proxy>> {
     named(&HTTPS_PROXIES, |name| env::var(name).ok())
 }
 
+/// Whether some hosts are asked past the proxy, AWS's perhaps among them.
+pub fn has_exceptions() -> bool {
+    ["NO_PROXY", "no_proxy"]
+        .iter()
+        .any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
 fn named(
     variables: &[&'static str],
     variable: impl Fn(&str) -> Option<String>,
@@ -92,7 +99,7 @@ fn named(
 
 /// Whether a host is this machine, or what answers at its network's own addresses: the metadata services that hand out
 /// credentials of instances and containers.
-pub fn is_here(host: &str) -> bool {
+fn is_here(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     match host.parse() {
         Ok(IpAddr::V4(address)) => {

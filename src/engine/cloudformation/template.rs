@@ -109,7 +109,10 @@ fn either(verified: &mut Value, mut unverified: Value) -> bool {
         }
     }
     for (name, before) in std::mem::take(before) {
-        after.insert(name, json!({ "Fn::If": [SENDER_IS_VERIFIED, none(), before] }));
+        after.insert(
+            name,
+            json!({ "Fn::If": [SENDER_IS_VERIFIED, none(), before] }),
+        );
         differ = true;
     }
     differ
@@ -188,7 +191,8 @@ mod tests {
             "Old": 1,
         });
         assert!(either(&mut pool, before));
-        let when = |after: Value, before: Value| json!({ "Fn::If": ["SenderIsVerified", after, before] });
+        let when =
+            |after: Value, before: Value| json!({ "Fn::If": ["SenderIsVerified", after, before] });
         let none = json!({ "Ref": "AWS::NoValue" });
         assert_eq!(
             pool,
@@ -218,7 +222,9 @@ mod tests {
                 "DefaultEmailOption": option, "EmailMessage": "{####}",
                 "EmailMessageByLink": "{##here##}", "SmsMessage": "{####}" } });
             leave_chosen_message(&mut pool);
-            let message = pool["VerificationMessageTemplate"].as_object().expect("an object");
+            let message = pool["VerificationMessageTemplate"]
+                .as_object()
+                .expect("an object");
             let names: Vec<&str> = message.keys().map(String::as_str).collect();
             assert_eq!(names, ["DefaultEmailOption", left, "SmsMessage"]);
         }

@@ -94,10 +94,12 @@ impl Kept {
             return;
         };
         let mut properties = as_it_is(&declared(topology), &live.properties);
-        if let Value::Object(properties) = &mut properties
-            && properties.remove("LambdaConfig").is_some()
-        {
-            let properties = Value::Object(std::mem::take(properties));
+        let Value::Object(members) = &mut properties else {
+            return;
+        };
+        // Triggers of others are none of those that are deleted.
+        let triggers = members.remove("LambdaConfig").unwrap_or_default();
+        if triggers.as_object().is_some_and(|ours| !ours.is_empty()) {
             plan.let_go_of_triggers(topology::USER_POOL, live, properties);
         }
     }

@@ -549,3 +549,83 @@ impl From<&Record> for Recorded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::aws::replay::{self, error, ok};
+    use saasauth_model::project;
+
+    fn topology() -> Topology {
+        let file = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/examples/starter/saasauth.yaml"
+        );
+        let project = project::load(file.as_ref()).expect("it is valid");
+        let stage = project.stage("local").expect("it has one");
+        topology::build(stage, &Facts::assumed()).expect("it is built")
+    }
+
+    /// A ledger with a record of the pool.
+    fn ledger(physical_id: Option<&str>) -> Ledger {
+        let record = Record {
+            kind: Kind::UserPool,
+            physical_id: physical_id.map(str::to_owned),
+            digest: String::new(),
+        };
+        Ledger {
+            records: BTreeMap::from([(topology::USER_POOL.to_owned(), record)]),
+            ..Ledger::default()
+        }
+    }
+
+    const STALE: &str = "arn:aws:cognito-idp:eu-west-1:1:userpool/stale";
+
+    fn listed(pools: Value) -> (u16, String) {
+        ok(json!({ "UserPools": pools }))
+    }
+
+    fn gone() -> (u16, String) {
+        error(
+            400,
+            "ResourceNotFoundException",
+            "User pool stale does not exist.",
+        )
+    }
+
+    #[tokio::test]
+    async fn a_stale_tag_hides_no_pool_and_makes_no_second() {
+        let tags = json!({ "saasauth:project": "acme", "saasauth:stage": "dev" });
+        let pool = json!({ "Id": "p", "Name": "starter-local-users", "UserPoolTags": tags });
+        let name = json!([{ "Id": "p", "Name": "starter-local-users" }]);
+        let tagged = [STALE.to_owned()];
+
+        // A create was cut off, and the list of pools lags behind it.
+        let (aws, replay) = replay::aws([
+            listed(json!([])),
+            gone(),
+            listed(name.clone()),
+            ok(json!({ "UserPool": pool })),
+            gone(),
+        ]);
+        let found = find_pool(&aws, &topology(), &ledger(None), &tagged).await;
+        assert_eq!(found.expect("found").id().map(String::as_str), Some("p"));
+        replay.finish();
+
+        // The ledger got lost, and all that is tagged is gone.
+        let (aws, replay) = replay::aws([listed(json!([])), gone()]);
+        let found = find_pool(&aws, &topology(), &Ledger::default(), &tagged).await;
+        assert_eq!(found.expect("looked").id(), None);
+        replay.finish();
+
+        // What the ledger knows needs no look, and nor does an account without anything of ours.
+        let (aws, replay) = replay::aws([]);
+        let found = find_pool(&aws, &topology(), &ledger(Some("p")), &tagged).await;
+        assert_eq!(found.expect("known").id().map(String::as_str), Some("p"));
+        let found = find_pool(&aws, &topology(), &Ledger::default(), &[]).await;
+        assert_eq!(found.expect("nothing").id(), None);
+        replay.finish();
+    }
+}

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::extract::Query;
-use axum::http::{StatusCode, Uri};
 use axum::http::header::AUTHORIZATION;
+use axum::http::{StatusCode, Uri};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
@@ -98,8 +98,8 @@ impl Announced {
 }
 
 /// Runs PostConfirmation for federated users who are new. Cognito does so when it makes their profile, at
-/// the first sign-in through a provider, before any token (developer guide, "Importing and creating
-/// profiles for federated users"); a trigger that fails ends that sign-in, and is not run at the next.
+/// the first sign-in through a provider, before any token (developer guide, "Lambda triggers for federated
+/// users"); a trigger that fails ends that sign-in, and is not run at the next.
 async fn announce(
     door: &Door,
     call: &Call,
@@ -149,7 +149,8 @@ impl Operation<'_> {
     }
 }
 
-fn parameters(form: &str) -> Parameters {
+/// The parameters of a form.
+pub(super) fn parameters(form: &str) -> Parameters {
     // A form has the syntax of a query.
     let uri = Uri::try_from(format!("/?{form}")).unwrap_or_default();
     let query = Query::<Parameters>::try_from_uri(&uri);
@@ -159,14 +160,19 @@ fn parameters(form: &str) -> Parameters {
 /// The same address, asking for the provider by its name.
 fn with_provider(uri: &Uri, name: &str) -> Option<Uri> {
     let (path, query) = (uri.path(), uri.query().unwrap_or_default());
-    // An empty one may stand in it already, and the emulator takes the first.
-    let others = query
-        .split('&')
-        .filter(|pair| pair.split('=').next() != Some("identity_provider"));
-    let others: Vec<&str> = others.collect();
-    let name = utf8_percent_encode(name, RESERVED);
-    let query = format!("{}&identity_provider={name}", others.join("&"));
+    let query = with_parameter(query, "identity_provider", name);
     Uri::try_from(format!("{path}?{query}")).ok()
+}
+
+/// The same form, or query, with one parameter that stands in it once.
+pub(super) fn with_parameter(form: &str, name: &str, value: &str) -> String {
+    // An empty one may stand in it already, and the emulator takes the first.
+    let others = form
+        .split('&')
+        .filter(|pair| pair.split('=').next() != Some(name));
+    let others: Vec<&str> = others.collect();
+    let value = utf8_percent_encode(value, RESERVED);
+    format!("{}&{name}={value}", others.join("&"))
 }
 
 /// The client's ID: from the form, or from the user of basic authentication (RFC 6749, 2.3.1).

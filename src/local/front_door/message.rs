@@ -71,7 +71,10 @@ impl Contact {
     }
 
     /// An address or a number that a user has.
-    pub(super) fn of(attribute: &'static str, attributes: &BTreeMap<String, String>) -> Option<Self> {
+    pub(super) fn of(
+        attribute: &'static str,
+        attributes: &BTreeMap<String, String>,
+    ) -> Option<Self> {
         let address = attributes.get(attribute)?.clone();
         Some(Self { attribute, address })
     }

@@ -1,18 +1,24 @@
 //! The front door: a reverse proxy before the emulator that adds what the emulator lacks of Cognito
-//! (codes, the PostConfirmation trigger, some of federated sign-in), keeps the mailbox, and traces every
-//! call.
+//! (codes, the PostConfirmation trigger, some of federated sign-in), refuses what AWS refuses unless it is lenient,
+//! keeps the mailbox, and traces every call.
 //!
 //! It owns nothing of AWS's state: every pool, user and function is the emulator's.
 
 mod call;
+mod cbor;
 mod codes;
 mod cognito;
 mod federation;
 mod message;
+mod models;
+mod pools;
+mod request;
+mod rules;
 mod scope;
 mod ses;
 mod trace;
 mod trigger;
+mod unkept;
 mod upstream;
 mod users;
 
@@ -34,6 +40,7 @@ use self::call::{BODY_LIMIT, Call, Reply};
 use self::codes::Codes;
 use self::scope::{Scope, Scopes};
 use self::trace::{Trace, TraceLine};
+use self::unkept::Unkept;
 use self::upstream::{COGNITO, Upstream};
 use super::mailbox::{Mail, Mailbox};
 use saasauth_model::error::{Error, ErrorKind, Result};
@@ -87,6 +94,7 @@ struct Door {
     scopes: Scopes,
     codes: Codes,
     users: users::State,
+    unkept: Unkept,
     mailbox: Mailbox,
     trace: Trace,
     /// As in [`Settings`].
@@ -105,6 +113,7 @@ impl FrontDoor {
             scopes: Scopes::default(),
             codes: Codes::default(),
             users: users::State::default(),
+            unkept: Unkept::default(),
             mailbox: Mailbox::default(),
             trace: Trace::to(settings.trace.as_deref()),
             strict: settings.strict,
@@ -146,6 +155,7 @@ impl Door {
     fn forget(&self) {
         self.codes.clear();
         self.users.clear();
+        self.unkept.clear();
         self.mailbox.clear();
         self.scopes.clear();
     }
@@ -226,13 +236,23 @@ async fn route(door: &Door, call: Call) -> Reply {
         (&Method::GET, federation::AUTHORIZE_PATH) => {
             return federation::authorize(door, call).await;
         }
+        (&Method::POST, "/login" | "/oauth2/login") if door.strict => {
+            return users::page::sign_in(door, call).await;
+        }
         (&Method::POST, federation::TOKEN_PATH) => return federation::token(door, call).await,
         _ => {}
+    }
+    if door.strict
+        && let Some(request) = request::Request::read(&call)
+        && let Some(refusal) = rules::refusal(door, &request).await
+    {
+        return request.refused(&refusal);
     }
     if let Some(identity) = ses::asked_identity(&call) {
         return ses::identity(&door.upstream, &call, identity).await;
     }
     match call.operation_of(COGNITO).map(str::to_owned) {
+        Some(action) if door.strict => pools::answer(door, call, &action).await,
         Some(action) => cognito::answer(door, call, &action).await,
         None => door.upstream.forward(&call).await,
     }

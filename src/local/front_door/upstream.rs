@@ -112,6 +112,58 @@ impl Upstream {
         }
     }
 
+    /// A DynamoDB operation of our own; nothing when it is refused.
+    pub(super) async fn dynamodb(
+        &self,
+        scope: &Scope,
+        action: &str,
+        input: &Value,
+    ) -> Option<Value> {
+        let mut headers = HeaderMap::new();
+        let kind = HeaderValue::from_static("application/x-amz-json-1.0");
+        headers.insert("content-type", kind);
+        let target = HeaderValue::try_from(format!("DynamoDB_20120810.{action}")).ok()?;
+        headers.insert("x-amz-target", target);
+        let body = input.to_string();
+        let reply = self
+            .own(scope, "dynamodb", Method::POST, "/", headers, body)
+            .await;
+        reply.is_success().then(|| reply.json()).flatten()
+    }
+
+    /// An IAM operation of our own, its parameters as a form's; the XML of a success.
+    pub(super) async fn iam(&self, scope: &Scope, fields: &[(&str, &str)]) -> Option<String> {
+        let fields: Vec<String> = [("Version", "2010-05-08")]
+            .iter()
+            .chain(fields)
+            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, super::RESERVED)))
+            .collect();
+        let mut headers = HeaderMap::new();
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        headers.insert("content-type", form);
+        let body = fields.join("&");
+        let reply = self
+            .own(scope, "iam", Method::POST, "/", headers, body)
+            .await;
+        let text = reply.is_success().then_some(reply.body)?;
+        String::from_utf8(text.to_vec()).ok()
+    }
+
+    /// What a REST service has at a path; nothing when it has nothing.
+    pub(super) async fn get(&self, scope: &Scope, service: &str, path: &str) -> Option<Value> {
+        let reply = self
+            .own(
+                scope,
+                service,
+                Method::GET,
+                path,
+                HeaderMap::new(),
+                String::new(),
+            )
+            .await;
+        reply.is_success().then(|| reply.json()).flatten()
+    }
+
     /// A function's resource policy, or nothing when it has none or does not exist.
     pub(super) async fn function_policy(&self, scope: &Scope, function_arn: &str) -> Option<Value> {
         let (name, qualifier) = split_qualifier(function_arn);

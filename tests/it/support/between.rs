@@ -18,10 +18,14 @@ use tokio::runtime::Runtime;
 /// What is done to requests and answers.
 pub(crate) trait Hook: Send + Sync + 'static {
     /// Before a request is passed on; with an answer it is not.
-    fn before(&self, asked: &Asked) -> impl Future<Output = Option<Answer>> + Send;
+    fn before(&self, asked: &Question) -> impl Future<Output = Option<Answer>> + Send;
 
     /// After the request was answered. Without an answer the connection breaks.
-    fn after(&self, asked: &Asked, answer: Answer) -> impl Future<Output = Option<Answer>> + Send;
+    fn after(
+        &self,
+        asked: &Question,
+        answer: Answer,
+    ) -> impl Future<Output = Option<Answer>> + Send;
 }
 
 /// A proxy of a test's own before the local cloud. Ends when dropped.
@@ -91,7 +95,7 @@ async fn pass<H: Hook>(
 ) -> Result<Response<Full<Bytes>>, Lost> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Lost)?.to_bytes();
-    let asked = Asked::new(&parts.method, &parts.uri, &parts.headers, &body);
+    let asked = Question::new(&parts.method, &parts.uri, &parts.headers, &body);
     let answer = match passing.hook.before(&asked).await {
         Some(answer) => answer,
         None => {
@@ -123,7 +127,7 @@ async fn pass<H: Hook>(
 
 /// A request, as far as hooks look at it.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct Question {
     /// What it is signed for.
     pub(crate) service: String,
     /// The operation, as AWS calls it.
@@ -136,7 +140,7 @@ pub(crate) struct Asked {
     segments: Vec<String>,
 }
 
-impl Asked {
+impl Question {
     fn new(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         // Credential=KEY/DATE/REGION/SERVICE/aws4_request
@@ -251,7 +255,7 @@ impl Answer {
     }
 
     /// An error in the protocol of the service asked.
-    pub(crate) fn error(asked: &Asked, status: u16, code: &str, message: &str) -> Self {
+    pub(crate) fn error(asked: &Question, status: u16, code: &str, message: &str) -> Self {
         let (kind, body) = match asked.service.as_str() {
             "iam" | "sts" => (
                 "text/xml",

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
@@ -50,4 +51,21 @@ impl Cloud {
             .filter(|call| call["account"] == account)
             .collect()
     }
+}
+
+/// The arguments of a script that needs no project but a cloud: its own, the shared cloud's endpoint, an
+/// account nobody else has, and after `--` the command that lists the mail.
+pub(crate) fn mailed(own: &[&str]) -> Vec<String> {
+    // Those of the projects count from one.
+    static ACCOUNT: AtomicU64 = AtomicU64::new(700_000_000_000);
+    let cloud = Cloud::shared();
+    let account = ACCOUNT.fetch_add(1, Ordering::Relaxed).to_string();
+    let file = cloud.directory().join("saasauth.yaml");
+    let mail = ["local", "mail", "--json", "--project-file"];
+    let mut arguments: Vec<String> = own.iter().map(|&text| text.to_owned()).collect();
+    arguments.extend([cloud.endpoint_url.clone(), account, "--".to_owned()]);
+    arguments.push(env!("CARGO_BIN_EXE_saasauth").to_owned());
+    arguments.extend(mail.map(str::to_owned));
+    arguments.push(file.to_str().unwrap().to_owned());
+    arguments
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::between::{Answer, Asked, Between, Hook};
+use super::between::{Answer, Between, Hook, Question};
 
 /// How long "some seconds" of AWS last here: longer than the first pause between two attempts, so that
 /// each delay is met at least once.
@@ -318,7 +318,7 @@ struct Memory {
 
 impl Memory {
     /// Whether one of these was done, just now, to something the request names.
-    fn is_recent(&self, since: &[&str], asked: &Asked) -> bool {
+    fn is_recent(&self, since: &[&str], asked: &Question) -> bool {
         let names: Vec<&str> = asked.names().collect();
         self.done.iter().any(|((operation, subject), when)| {
             since.contains(&operation.as_str())
@@ -329,7 +329,7 @@ impl Memory {
 }
 
 impl Hook for Lagging {
-    async fn before(&self, asked: &Asked) -> Option<Answer> {
+    async fn before(&self, asked: &Question) -> Option<Answer> {
         // What a person does beside the tool is not delayed.
         let mut memory = self.memory.lock().unwrap();
         memory.requests += 1;
@@ -343,7 +343,7 @@ impl Hook for Lagging {
         None
     }
 
-    async fn after(&self, asked: &Asked, answer: Answer) -> Option<Answer> {
+    async fn after(&self, asked: &Question, answer: Answer) -> Option<Answer> {
         let holds = self.delay.effects.iter().any(
             |effect| matches!(effect, Effect::OneAtATime { operations, .. } if operations.contains(&asked.operation.as_str())),
         );
@@ -396,7 +396,7 @@ impl Hook for Lagging {
     }
 }
 
-fn refusal(effect: &Effect, asked: &Asked, memory: &mut Memory) -> Option<Answer> {
+fn refusal(effect: &Effect, asked: &Question, memory: &mut Memory) -> Option<Answer> {
     let operation = asked.operation.as_str();
     match effect {
         Effect::Refused {

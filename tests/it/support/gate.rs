@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use super::between::{Answer, Asked, Between, Hook};
+use super::between::{Answer, Between, Hook, Question};
 
 /// When a request is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Gate {
 }
 
 impl Hook for Held {
-    async fn before(&self, asked: &Asked) -> Option<Answer> {
+    async fn before(&self, asked: &Question) -> Option<Answer> {
         // All of them: AWS must not have heard of any.
         if asked.action == self.action && self.moment == Moment::Before {
             self.hold().await;
@@ -56,7 +56,7 @@ impl Hook for Held {
         None
     }
 
-    async fn after(&self, asked: &Asked, answer: Answer) -> Option<Answer> {
+    async fn after(&self, asked: &Question, answer: Answer) -> Option<Answer> {
         let is_first = asked.action == self.action
             && !std::mem::replace(&mut *self.came.lock().unwrap(), true);
         if is_first && self.moment == Moment::Lost {

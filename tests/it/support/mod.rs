@@ -16,16 +16,12 @@ mod platforms;
 mod project;
 mod python;
 #[path = "../../support/server.rs"]
-#[expect(
-    dead_code,
-    reason = "only tests of the program alone answer with headers of their own"
-)]
 mod server;
 mod terminal;
 mod trouble;
 
-pub(crate) use between::{Answer, Asked, Between, Hook};
-pub(crate) use cloud::Cloud;
+pub(crate) use between::{Answer, Between, Hook, Question};
+pub(crate) use cloud::{Cloud, mailed};
 pub(crate) use command::{Output, Started, run, saasauth, signal, start};
 pub(crate) use delays::{DELAYS, Delay, Delayed};
 pub(crate) use emulator::Emulator;

@@ -63,7 +63,9 @@ pub(super) fn clients(
 
 /// The permissions that machines may ask for are the scopes of one resource server.
 fn check_machine_scopes(clients: &BTreeMap<Name, Client>, report: &mut Report<'_>) {
-    let machines = clients.values().filter(|client| client.kind == ClientKind::Machine);
+    let machines = clients
+        .values()
+        .filter(|client| client.kind == ClientKind::Machine);
     let mut distinct = BTreeSet::new();
     for scope in machines.flat_map(|client| client.scopes.iter()) {
         if distinct.insert(scope.as_str()) && distinct.len() == MAX_SERVER_SCOPES + 1 {
@@ -315,7 +317,8 @@ pub(super) fn hosted_ui(at: &At<HostedUi>, report: &mut Report<'_>) {
         }
         (None, Some(domain)) => {
             if !hosts::is_domain(domain) {
-                let hint = "write one such as `auth.acme.com`, in lower case and without `https://`";
+                let hint =
+                    "write one such as `auth.acme.com`, in lower case and without `https://`";
                 report.add(
                     domain.span(),
                     format!("`{domain}` is not a host name"),
@@ -375,7 +378,9 @@ fn check_certificate(arn: &At<String>, report: &mut Report<'_>) {
         ["arn", _, "acm", "us-east-1", account, id]
             if account.len() == 12
                 && account.chars().all(|c| c.is_ascii_digit())
-                && id.strip_prefix("certificate/").is_some_and(|id| !id.is_empty()) => {}
+                && id
+                    .strip_prefix("certificate/")
+                    .is_some_and(|id| !id.is_empty()) => {}
         ["arn", _, "acm", region, _, _] if *region != "us-east-1" => report.add(
             arn.span(),
             format!("the certificate is in `{region}`"),

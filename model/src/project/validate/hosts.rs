@@ -41,8 +41,7 @@ pub(in crate::project) fn is_address(text: &str) -> bool {
 /// What to write for a domain with other letters than those of ASCII: what DNS, certificates and mail know of it
 /// is its A-label (RFC 5890).
 pub(in crate::project) fn ascii_hint(text: &str) -> Option<&'static str> {
-    let hint = "write it as DNS has it, `xn--…`; `python3 -c \"print('NAME'.encode('idna').decode())\"` tells";
-    (!text.is_ascii()).then_some(hint)
+    (!text.is_ascii()).then_some("write the form of it that DNS has, which starts with `xn--`")
 }
 
 /// The parts of a URL the rules ask about.

@@ -117,6 +117,15 @@ impl<'a> Report<'a> {
     }
 }
 
+/// A character as a message shows it: what can't be seen, by its number.
+fn shown(c: char) -> String {
+    if c.is_control() || c.is_whitespace() {
+        c.escape_default().to_string()
+    } else {
+        c.to_string()
+    }
+}
+
 /// Reports what stands in a list twice.
 fn repeats(list: &[At<String>], report: &mut Report<'_>) {
     let mut seen = BTreeSet::new();

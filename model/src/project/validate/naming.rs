@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-use super::{LOCAL, Report};
+use super::{LOCAL, Report, shown};
 use crate::project::file::File;
 use crate::project::source::Span;
 use crate::project::stage::Target;
@@ -292,7 +292,7 @@ fn check_tag_text(
     if let Some(wrong) = text.chars().find(|c| !is_tag_text(*c)) {
         report.add(
             text.span(),
-            format!("the {what} holds `{}`", wrong.escape_default()),
+            format!("the {what} holds `{}`", shown(wrong)),
             "use letters, digits, spaces and `_.:/=+-@`",
         );
     }
@@ -326,11 +326,29 @@ mod tests {
 
     #[test]
     fn what_a_tag_may_hold() {
-        for good in ["team", "a/b = c", "x@y.example", "Größe", "\u{540d}\u{524d}", "½", "a\u{a0}b"] {
+        for good in [
+            "team",
+            "a/b = c",
+            "x@y.example",
+            "Größe",
+            "\u{540d}\u{524d}",
+            "½",
+            "a\u{a0}b",
+        ] {
             assert!(good.chars().all(is_tag_text), "{good}");
         }
         // A combining mark is alphabetic to Rust, and no letter to AWS; a circled letter is a symbol.
-        for bad in ["a,b", "a;b", "50%", "a\tb", "a\nb", "\u{915}\u{93e}", "\u{24b6}", "a\u{301}", "\u{1f600}"] {
+        for bad in [
+            "a,b",
+            "a;b",
+            "50%",
+            "a\tb",
+            "a\nb",
+            "\u{915}\u{93e}",
+            "\u{24b6}",
+            "a\u{301}",
+            "\u{1f600}",
+        ] {
             assert!(!bad.chars().all(is_tag_text), "{bad}");
         }
     }

@@ -373,8 +373,9 @@ fn check_identifiers(provider: &Provider, seen: &mut BTreeSet<String>, report: &
             report.add(
                 identifier.span(),
                 format!("`{identifier}` can't be an identifier"),
-                hosts::ascii_hint(identifier)
-                    .unwrap_or("write a company's mail domain such as `acme.com`, in 40 characters"),
+                hosts::ascii_hint(identifier).unwrap_or(
+                    "write a company's mail domain such as `acme.com`, in 40 characters",
+                ),
             );
         } else if !seen.insert(identifier.to_lowercase()) {
             report.add(

@@ -269,12 +269,7 @@ fn no_bounds(attribute: &Attribute, what: &str, report: &mut Report<'_>) {
     }
 }
 
-fn verify(
-    verify: &mut Verify,
-    with: &[At<SignInName>],
-    beside: &Beside,
-    report: &mut Report<'_>,
-) {
+fn verify(verify: &mut Verify, with: &[At<SignInName>], beside: &Beside, report: &mut Report<'_>) {
     let Verify { by, how } = verify;
     let is_with = |name| with.iter().any(|with| *with == name);
     if by.span().is_none() {

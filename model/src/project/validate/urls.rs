@@ -2,7 +2,7 @@
 //! and Cognito allow.
 
 use super::hosts::{self, Url};
-use super::{Report, repeats};
+use super::{Report, repeats, shown};
 use crate::project::stage::ClientKind;
 use crate::project::tree::At;
 
@@ -73,7 +73,7 @@ fn flaw(text: &str, what: &str, kind: ClientKind) -> Option<(String, String)> {
         ),
     };
     Some((
-        format!("the {what} URL `{text}` holds `{}`", wrong.escape_default()),
+        format!("the {what} URL `{text}` holds `{}`", shown(wrong)),
         hint,
     ))
 }
@@ -98,12 +98,17 @@ fn flaw_of_parts(
     } else if url.scheme.contains(|c: char| c.is_ascii_uppercase()) {
         (
             format!("the {what} URL `{text}` has a scheme in capitals"),
-            format!("write `{}{}`", url.scheme.to_lowercase(), &text[url.scheme.len()..]),
+            format!(
+                "write `{}{}`",
+                url.scheme.to_lowercase(),
+                &text[url.scheme.len()..]
+            ),
         )
     } else if NEVER.contains(&url.scheme) {
         (
             format!("the {what} URL `{text}` leads to no application"),
-            "write one that starts with `https://`, or with your application's own scheme".to_owned(),
+            "write one that starts with `https://`, or with your application's own scheme"
+                .to_owned(),
         )
     } else if on_the_web && url.host.is_empty() {
         (
@@ -118,7 +123,8 @@ fn flaw_of_parts(
     } else if on_the_web && !url.has_right_host() {
         (
             format!("the {what} URL `{text}` has no host that can be reached"),
-            "write a name such as `app.acme.com` in lower case, and possibly a port up to 65535".to_owned(),
+            "write a name such as `app.acme.com` in lower case, and possibly a port up to 65535"
+                .to_owned(),
         )
     } else if url.scheme == "http" && !url.is_loopback() {
         (
@@ -147,7 +153,10 @@ mod tests {
     fn where_users_may_be_sent_back_to() {
         for (url, kind) in [
             ("https://app.acme.com/callback", ClientKind::Spa),
-            ("https://app.acme.com:8443/a%20b?c=d&e=~f", ClientKind::Server),
+            (
+                "https://app.acme.com:8443/a%20b?c=d&e=~f",
+                ClientKind::Server,
+            ),
             ("https://192.0.2.1/cb", ClientKind::Spa),
             // For these three Cognito takes plain http, with any port (its service model, CallbackURLs).
             ("http://localhost:3000/callback", ClientKind::Spa),
@@ -171,14 +180,22 @@ mod tests {
             ("https://app.acme.com/100%", ClientKind::Spa, "holds `%`"),
             ("https://ada@app.acme.com/", ClientKind::Spa, "user's name"),
             ("https://App.acme.com/", ClientKind::Spa, "can be reached"),
-            ("https://app.acme.com:99999/", ClientKind::Spa, "can be reached"),
+            (
+                "https://app.acme.com:99999/",
+                ClientKind::Spa,
+                "can be reached",
+            ),
             ("https://app.acme.com:/", ClientKind::Spa, "can be reached"),
             ("https:///callback", ClientKind::Spa, "no host"),
             ("HTTP://app.acme.com/", ClientKind::Native, "capitals"),
             ("http://app.acme.com/", ClientKind::Spa, "no TLS"),
             ("http://localhost.acme.com/", ClientKind::Native, "no TLS"),
             ("acme://callback", ClientKind::Spa, "scheme of its own"),
-            ("com.acme.app:/callback", ClientKind::Server, "scheme of its own"),
+            (
+                "com.acme.app:/callback",
+                ClientKind::Server,
+                "scheme of its own",
+            ),
             ("javascript://alert/", ClientKind::Native, "no application"),
             ("data:/text", ClientKind::Native, "no application"),
         ] {

@@ -68,7 +68,12 @@ impl Operation<'_> {
 
     /// Refuses a value that somebody else signs in with, where it would be a name of this user at once:
     /// proved in the same request, or a name unproved.
-    pub(super) async fn refuse_taken(&self, pool: &Pool, user: &User, given: &[Given<'_>]) -> Refused {
+    pub(super) async fn refuse_taken(
+        &self,
+        pool: &Pool,
+        user: &User,
+        given: &[Given<'_>],
+    ) -> Refused {
         for attribute in given {
             let known = user.attributes.get(attribute.name);
             let same = known.is_some_and(|known| pool.are_same(known, attribute.value));

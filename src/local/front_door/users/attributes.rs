@@ -47,7 +47,9 @@ pub(super) fn refuse_unwritable(pool: &Pool, client: &Client, given: &[Given<'_>
     let may = |name: &str| match client.write_attributes() {
         Some(list) => list.contains(&name),
         // One that the schema lacks is told apart later.
-        None => !NEVER_WRITABLE.contains(&name) && (is_standard(name) || schema(pool, name).is_none()),
+        None => {
+            !NEVER_WRITABLE.contains(&name) && (is_standard(name) || schema(pool, name).is_none())
+        }
     };
     // "These can't be written by a client": also when an older list has them.
     let never = |name: &str| ["email_verified", "phone_number_verified"].contains(&name);
@@ -286,7 +288,11 @@ mod tests {
         let pool = pool();
         let check = |name, value| refuse_nonconforming(&pool, &[Given { name, value }]);
         for (name, value, expected) in [
-            ("custom:nope", "1", "Attribute does not exist in the schema."),
+            (
+                "custom:nope",
+                "1",
+                "Attribute does not exist in the schema.",
+            ),
             ("custom:company", "Analytical Engines", "no longer than 10"),
             ("custom:company", "A", "at least 2"),
             ("custom:seats", "many", "not a number"),
@@ -296,7 +302,11 @@ mod tests {
             ("email", "ada", "Invalid email address format."),
             ("email", "ada@b@c.d", "Invalid email address format."),
             ("phone_number", "5550100", "Invalid phone number format."),
-            ("phone_number", "+123456789012345678", "Invalid phone number format."),
+            (
+                "phone_number",
+                "+123456789012345678",
+                "Invalid phone number format.",
+            ),
         ] {
             let message = message(check(name, value));
             assert!(message.contains(expected), "{name}={value}: {message}");
@@ -351,7 +361,10 @@ mod tests {
         );
         let unlisted = Client::new("c", json!({}));
         let writes = |client: &Client, name| {
-            let given = [Given { name, value: "true" }];
+            let given = [Given {
+                name,
+                value: "true",
+            }];
             refuse_unwritable(&pool, client, &given).is_ok()
         };
         assert!(writes(&listed, "name"));

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::attributes::{self, Given};
 use super::choice::wrong_password;
-use super::facts::{Client, Pool, User};
 use super::factors::TOTP;
+use super::facts::{Client, Pool, User};
 use super::secret_hash::{self, At};
 use super::sessions::{Session, Step};
 use super::{Operation, Refused, ReplyResult, refuse, refuse_outer_spaces};
@@ -52,7 +52,12 @@ impl Operation<'_> {
         // Whoever answers names the user that was asked, by any of their names.
         if let Some(username) = username
             && name != username
-            && self.find_user(&pool, name).await.map(|user| user.username).as_deref() != Some(username)
+            && self
+                .find_user(&pool, name)
+                .await
+                .map(|user| user.username)
+                .as_deref()
+                != Some(username)
         {
             return invalid_session();
         }
@@ -92,12 +97,7 @@ impl Operation<'_> {
     }
 
     /// The second half of a sign-in by SRP: the emulator's to check.
-    async fn verify_proof(
-        &self,
-        pool: &Pool,
-        client: &Client,
-        name: Option<&str>,
-    ) -> ReplyResult {
+    async fn verify_proof(&self, pool: &Pool, client: &Client, name: Option<&str>) -> ReplyResult {
         let user = match name {
             Some(name) => self.find_user(pool, name).await,
             None => None,

@@ -42,12 +42,22 @@ impl Operation<'_> {
         }
         let offered = self.offered(pool, user.as_ref()).await;
         let preferred = self.input["AuthParameters"]["PREFERRED_CHALLENGE"].as_str();
-        let preferred = offered.iter().find(|challenge| Some(**challenge) == preferred);
+        let preferred = offered
+            .iter()
+            .find(|challenge| Some(**challenge) == preferred);
         match preferred {
             Some(chosen) => {
                 let parameters = &self.input["AuthParameters"];
-                self.take(pool, client, name, user.as_ref(), chosen, parameters, &offered)
-                    .await
+                self.take(
+                    pool,
+                    client,
+                    name,
+                    user.as_ref(),
+                    chosen,
+                    parameters,
+                    &offered,
+                )
+                .await
             }
             None => {
                 let step = Step::SelectChallenge {
@@ -70,7 +80,10 @@ impl Operation<'_> {
         let session = self.session(token)?;
         let same = session.username.as_deref() == Some(user.username.as_str())
             && session.client_id == client.id;
-        if !same || !matches!(session.step, Step::Confirmed) || !self.door.users.sessions.close(token) {
+        if !same
+            || !matches!(session.step, Step::Confirmed)
+            || !self.door.users.sessions.close(token)
+        {
             return refuse("NotAuthorizedException", "Invalid session for the user.");
         }
         self.issue_tokens(&client.id, &user.username).await
@@ -188,7 +201,10 @@ impl Operation<'_> {
     ) -> ReplyResult {
         let responses = &self.input["ChallengeResponses"];
         let chosen = responses["ANSWER"].as_str();
-        let Some(chosen) = challenges.iter().find(|challenge| Some(**challenge) == chosen) else {
+        let Some(chosen) = challenges
+            .iter()
+            .find(|challenge| Some(**challenge) == chosen)
+        else {
             return refuse(
                 "InvalidParameterException",
                 "The selected challenge is not available.",

@@ -5,8 +5,8 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::attributes::{self, Given};
-use super::{Operation, Refused, ReplyResult, refuse, refuse_outer_spaces};
 use super::facts::Pool;
+use super::{Operation, Refused, ReplyResult, refuse, refuse_outer_spaces};
 use crate::local::front_door::message::{EMAIL, PHONE};
 
 impl Operation<'_> {
@@ -120,7 +120,8 @@ impl Operation<'_> {
                 !pool.holds_back(attribute.name)
                     || vouched(attribute.name)
                     || attribute.value.is_empty()
-                    || user.attributes.get(attribute.name).map(String::as_str) == Some(attribute.value)
+                    || user.attributes.get(attribute.name).map(String::as_str)
+                        == Some(attribute.value)
             });
         let mut input = self.naming(&user);
         input["UserAttributes"] = at_once

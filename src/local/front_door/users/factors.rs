@@ -58,8 +58,10 @@ impl PoolFactors {
     /// [`Message`]: crate::local::front_door::message::Message
     pub(super) fn messages(&self, pool: &Value) -> Value {
         let text = |pointer: &str| self.config.pointer(pointer).filter(|text| text.is_string());
-        let sms = text("/SmsMfaConfiguration/SmsAuthenticationMessage")
-            .or_else(|| pool.get("SmsAuthenticationMessage").filter(|text| *text != ""));
+        let sms = text("/SmsMfaConfiguration/SmsAuthenticationMessage").or_else(|| {
+            pool.get("SmsAuthenticationMessage")
+                .filter(|text| *text != "")
+        });
         json!({
             "EmailConfiguration": pool["EmailConfiguration"],
             "VerificationMessageTemplate": {
@@ -88,7 +90,9 @@ impl PoolFactors {
 
     /// What somebody without any may set up.
     pub(super) fn to_set_up(&self) -> Vec<&'static str> {
-        ALL.into_iter().filter(|factor| self.offers(factor)).collect()
+        ALL.into_iter()
+            .filter(|factor| self.offers(factor))
+            .collect()
     }
 }
 
@@ -108,7 +112,11 @@ pub(super) struct Record {
 impl Record {
     /// Whether the user could answer a challenge for it.
     fn has(&self, factor: &str, user: &User) -> bool {
-        let given = |name: &str| user.attributes.get(name).is_some_and(|text| !text.is_empty());
+        let given = |name: &str| {
+            user.attributes
+                .get(name)
+                .is_some_and(|text| !text.is_empty())
+        };
         match factor {
             TOTP => self.app.is_some(),
             // "You can use unverified phone numbers for SMS MFA."
@@ -184,7 +192,10 @@ impl Record {
                 continue;
             }
             if pool.off {
-                return refuse("InvalidParameterException", "MFA is not enabled for the user pool.");
+                return refuse(
+                    "InvalidParameterException",
+                    "MFA is not enabled for the user pool.",
+                );
             }
             if factor == TOTP && self.app.is_none() {
                 return refuse(
@@ -232,12 +243,7 @@ impl Factors {
         self.lock().get(&key).cloned().unwrap_or_default()
     }
 
-    fn change<R>(
-        &self,
-        pool_id: &str,
-        username: &str,
-        change: impl FnOnce(&mut Record) -> R,
-    ) -> R {
+    fn change<R>(&self, pool_id: &str, username: &str, change: impl FnOnce(&mut Record) -> R) -> R {
         let key = (pool_id.to_owned(), username.to_owned());
         change(self.lock().entry(key).or_default())
     }
@@ -391,8 +397,18 @@ mod tests {
     fn a_code_of_an_app_is_taken_once() {
         let factors = Factors::default();
         let check = |code: &str, unix| factors.check("p", "ada", code, unix);
-        assert_eq!(check("000000", 59), Err(CodeFault::Wrong), "nothing is set up");
-        factors.set_up("p", "ada", totp::Secret::of(*b"12345678901234567890"), 0, true);
+        assert_eq!(
+            check("000000", 59),
+            Err(CodeFault::Wrong),
+            "nothing is set up"
+        );
+        factors.set_up(
+            "p",
+            "ada",
+            totp::Secret::of(*b"12345678901234567890"),
+            0,
+            true,
+        );
         assert_eq!(check("000000", 59), Err(CodeFault::Wrong));
         assert_eq!(check("287082", 59), Ok(()));
         assert_eq!(check("287082", 59), Err(CodeFault::Used));

@@ -43,7 +43,9 @@ impl Pool {
     /// Whether letter case tells names apart. The API reference, UsernameConfigurationType: "true […]
     /// is the default value", so a pool that was made without the setting does.
     pub(super) fn is_case_sensitive(&self) -> bool {
-        self.described.pointer("/UsernameConfiguration/CaseSensitive") != Some(&json!(false))
+        self.described
+            .pointer("/UsernameConfiguration/CaseSensitive")
+            != Some(&json!(false))
     }
 
     /// The same name in the pool's one spelling of it.
@@ -160,7 +162,10 @@ impl Client {
         let Some(flows) = self.list("ExplicitAuthFlows") else {
             return ["REFRESH_TOKEN_AUTH", "USER_SRP_AUTH", "CUSTOM_AUTH"].contains(&flow);
         };
-        if flows.iter().any(|allowed| allowed.strip_prefix("ALLOW_") == Some(flow)) {
+        if flows
+            .iter()
+            .any(|allowed| allowed.strip_prefix("ALLOW_") == Some(flow))
+        {
             return true;
         }
         let old = |word: &str| flows.contains(&word);
@@ -254,6 +259,7 @@ impl Operation<'_> {
     pub(super) async fn client_of(&self, pool_id: &str, client_id: &str) -> Option<Client> {
         let input = json!({ "UserPoolId": pool_id, "ClientId": client_id });
         let mut answer = self.ask("DescribeUserPoolClient", &input).await?;
+        self.door.users.implied.hide(&mut answer["UserPoolClient"]);
         Some(Client::new(client_id, answer["UserPoolClient"].take()))
     }
 
@@ -373,10 +379,14 @@ mod tests {
         let mut user = User::default();
         assert!(!pool.is_name_of(EMAIL, &user));
         assert!(pool.is_name_of(PREFERRED_USERNAME, &user));
-        user.attributes.insert("email_verified".into(), "true".into());
+        user.attributes
+            .insert("email_verified".into(), "true".into());
         assert!(pool.is_name_of(EMAIL, &user));
         assert!(pool.signs_in_with(EMAIL) && !pool.signs_in_with(PHONE));
-        let pool = Pool::new("p", json!({ "UsernameAttributes": ["email", "phone_number"] }));
+        let pool = Pool::new(
+            "p",
+            json!({ "UsernameAttributes": ["email", "phone_number"] }),
+        );
         assert!(pool.is_name_of(EMAIL, &User::default()));
         assert_eq!(pool.username_attribute("ada@b.c"), Some(EMAIL));
         assert_eq!(pool.username_attribute("+15555550100"), Some(PHONE));

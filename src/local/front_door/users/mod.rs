@@ -11,9 +11,11 @@ mod attributes;
 mod challenges;
 mod choice;
 mod directory;
-mod facts;
 mod factors;
+mod facts;
+mod implied_flow;
 mod limits;
+pub(super) mod page;
 mod post_confirmation;
 mod profile;
 mod recovery;
@@ -57,6 +59,7 @@ pub(super) struct State {
     changes: verification::Changes,
     signed_out: tokens::SignedOut,
     announced: super::federation::Announced,
+    implied: implied_flow::Implied,
 }
 
 impl State {
@@ -67,6 +70,7 @@ impl State {
         self.changes.clear();
         self.signed_out.clear();
         self.announced.clear();
+        self.implied.clear();
     }
 
     /// The federated users whose first sign-in was announced.
@@ -116,6 +120,9 @@ impl Operation<'_> {
             "UpdateUserAttributes" => self.update_attributes().await,
             "DeleteUser" => self.delete_user().await,
             "GlobalSignOut" => self.global_sign_out().await,
+            "CreateUserPoolClient" | "UpdateUserPoolClient" | "DescribeUserPoolClient" => {
+                self.app_client().await
+            }
             "AdminCreateUser" => self.admin_create_user().await,
             "AdminGetUser" => self.admin_get_user().await,
             "AdminSetUserPassword" => self.admin_set_password().await,
@@ -183,23 +190,31 @@ impl Operation<'_> {
         answer.map(drop)
     }
 
-    /// The pool an operation is about, by its ID or by that of an app client.
-    async fn pool_at_hand(&self) -> Option<Pool> {
-        match self.text("UserPoolId") {
-            Some(pool_id) => self.pool(pool_id).await,
-            None => {
-                let client_id = self.text("ClientId")?;
-                let home = super::cognito::home_of_client(self.door, client_id).await?;
-                self.pool(&home.pool_id).await
-            }
+    /// The ID of the pool an operation is about, by itself or by that of an app client.
+    async fn pool_id_at_hand(&self) -> Option<String> {
+        if let Some(pool_id) = self.text("UserPoolId") {
+            return Some(pool_id.to_owned());
         }
+        let client_id = self.text("ClientId")?;
+        // Whose the call is was found out by it a moment ago.
+        let home = match self.door.scopes.client(client_id) {
+            Some(home) => home,
+            None => super::cognito::home_of_client(self.door, client_id).await?,
+        };
+        Some(home.pool_id)
+    }
+
+    /// The pool an operation is about.
+    async fn pool_at_hand(&self) -> Option<Pool> {
+        self.pool(&self.pool_id_at_hand().await?).await
     }
 
     /// The pool and the app client an operation names, when the emulator knows both.
     async fn client_at_hand(&self) -> Option<(Pool, Client)> {
-        let pool = self.pool_at_hand().await?;
-        let client = self.client_of(&pool.id, self.text("ClientId")?).await?;
-        Some((pool, client))
+        let pool_id = self.pool_id_at_hand().await?;
+        let client_id = self.text("ClientId")?;
+        let (pool, client) = tokio::join!(self.pool(&pool_id), self.client_of(&pool_id, client_id));
+        Some((pool?, client?))
     }
 
     /// The pool and the user an operation names, when the emulator knows both.
@@ -269,7 +284,8 @@ fn answer(body: &Value) -> Reply {
 /// Refuses a password that begins or ends in a space, in a parameter of this name. The service model's
 /// pattern (`[\S]+`) is older than what Cognito answers since spaces are allowed inside.
 fn refuse_outer_spaces(password: Option<&str>, parameter: &str) -> Refused {
-    let outer = |text: &str| text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
+    let outer =
+        |text: &str| text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
     if !password.is_some_and(outer) {
         return Ok(());
     }

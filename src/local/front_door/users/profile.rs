@@ -20,7 +20,8 @@ impl Operation<'_> {
             list.retain(|attribute| {
                 let name = attribute["Name"].as_str().unwrap_or_default();
                 let client = bearer.client.as_ref();
-                attribute["Value"] != "" && client.is_none_or(|client| attributes::is_readable(client, name))
+                attribute["Value"] != ""
+                    && client.is_none_or(|client| attributes::is_readable(client, name))
             });
         }
         let factors = &self.door.users.factors;

@@ -15,7 +15,7 @@ impl Operation<'_> {
     pub(super) async fn forgot_password(&self) -> ReplyResult {
         self.refuse_unproved_client().await?;
         let Some((pool, user)) = self.known_user().await else {
-            return self.forward().await;
+            return self.for_nobody().await;
         };
         self.refuse_too_many(&pool, &user)?;
         if !user.enabled {
@@ -49,7 +49,7 @@ impl Operation<'_> {
             refuse_outer_spaces(self.text("Password"), "password")?;
         }
         let Some((pool, user)) = self.known_user().await else {
-            return self.forward().await;
+            return self.for_nobody().await;
         };
         self.refuse_too_many(&pool, &user)?;
         let (user, reply) = self

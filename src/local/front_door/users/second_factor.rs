@@ -162,7 +162,8 @@ impl Operation<'_> {
         }
         let token = self.text("Session").unwrap_or_default();
         let session = self.session(token)?;
-        let (Step::MfaSetup { .. }, Some(pool)) = (&session.step, self.pool(&session.pool_id).await)
+        let (Step::MfaSetup { .. }, Some(pool)) =
+            (&session.step, self.pool(&session.pool_id).await)
         else {
             return refuse("NotAuthorizedException", "Invalid session for the user.");
         };
@@ -235,7 +236,12 @@ impl Operation<'_> {
     }
 
     /// Checks a code of the user's app.
-    pub(super) fn check_app(&self, session: &Session, username: &str, code: &str) -> super::Refused {
+    pub(super) fn check_app(
+        &self,
+        session: &Session,
+        username: &str,
+        code: &str,
+    ) -> super::Refused {
         let records = &self.door.users.factors;
         match records.check(&session.pool_id, username, code, unix_now()) {
             Ok(()) => Ok(()),

@@ -32,7 +32,8 @@ pub(super) fn check(client: &Client, at: At, hash: Option<&str>, names: &[&str])
         return Ok(());
     };
     let Some(hash) = hash.filter(|hash| !hash.is_empty()) else {
-        let message = format!("Client {id} is configured with secret but SECRET_HASH was not received");
+        let message =
+            format!("Client {id} is configured with secret but SECRET_HASH was not received");
         return refuse("NotAuthorizedException", &message);
     };
     if names.iter().any(|name| is_right(secret, name, id, hash)) {

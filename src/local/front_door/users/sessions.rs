@@ -14,13 +14,19 @@ use super::totp;
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     /// A password of the user's own, with the attributes that are missing.
-    NewPassword { required: Vec<String> },
+    NewPassword {
+        required: Vec<String>,
+    },
     /// A second factor has to be set up; an authenticator app, with the secret that was given out.
-    MfaSetup { secret: Option<totp::Secret> },
+    MfaSetup {
+        secret: Option<totp::Secret>,
+    },
     /// It was set up, so the answer to the challenge may follow.
     MfaIsSetUp,
     /// One of these second factors is to be chosen.
-    SelectMfa { factors: Vec<&'static str> },
+    SelectMfa {
+        factors: Vec<&'static str>,
+    },
     /// The code of an authenticator app.
     Totp,
     /// A code that was sent to the user's address or number.
@@ -30,7 +36,9 @@ pub(super) enum Step {
         attribute: &'static str,
     },
     /// One of these first factors is to be chosen.
-    SelectChallenge { challenges: Vec<&'static str> },
+    SelectChallenge {
+        challenges: Vec<&'static str>,
+    },
     /// The password, or the beginning of its proof by SRP.
     Password,
     PasswordSrp,

@@ -3,6 +3,8 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Builder;
 
 use super::facts::{Client, Pool, User};
 use super::secret_hash::{self, At};
@@ -37,7 +39,7 @@ impl Operation<'_> {
         }
         match (flow, user) {
             ("USER_AUTH", user) => self.choose(&pool, &client, name, user).await,
-            (_, None) => self.pass_on().await,
+            (_, None) => self.for_no_user(&pool, &client, name).await,
             ("USER_SRP_AUTH", Some(user)) => {
                 let srp_a = self.parameter("SRP_A");
                 self.begin_srp(&pool, &client, &user, srp_a).await
@@ -52,6 +54,29 @@ impl Operation<'_> {
                 self.check_password(&pool, &client, &user, password).await
             }
         }
+    }
+
+    /// A sign-in by a name that nobody has. Where the app client hides that, it goes as for somebody: the
+    /// emulator makes up a challenge, and wrong passwords lock the name out.
+    async fn for_no_user(&self, pool: &Pool, client: &Client, name: &str) -> ReplyResult {
+        if !client.hides_users() {
+            return self.pass_on().await;
+        }
+        let nobody = User {
+            username: pool.spelling(name),
+            ..User::default()
+        };
+        self.refuse_locked_out(pool, &nobody)?;
+        let mut input = self.input.clone();
+        if pool.has_username_attributes() {
+            // Cognito's own name for a user is no address, here as little as elsewhere.
+            input["AuthParameters"]["USERNAME"] = made_up_name(&pool.id, &nobody.username).into();
+        }
+        let reply = self.send(self.action, &input).await;
+        if !reply.is_success() {
+            return self.proved(pool, client, Some(&nobody), reply).await;
+        }
+        self.finish(reply)
     }
 
     fn parameter(&self, name: &str) -> Option<&str> {
@@ -78,7 +103,10 @@ impl Operation<'_> {
             }
             "ADMIN_NO_SRP_AUTH" => client.allows("ADMIN_USER_PASSWORD_AUTH"),
             // An unknown one is the emulator's to refuse.
-            "USER_SRP_AUTH" | "USER_PASSWORD_AUTH" | "ADMIN_USER_PASSWORD_AUTH" | "CUSTOM_AUTH"
+            "USER_SRP_AUTH"
+            | "USER_PASSWORD_AUTH"
+            | "ADMIN_USER_PASSWORD_AUTH"
+            | "CUSTOM_AUTH"
             | "USER_AUTH" => client.allows(flow),
             _ => true,
         };
@@ -261,5 +289,32 @@ impl Operation<'_> {
         };
         let user = self.user(pool, subject).await.unwrap_or_default();
         secret_hash::check(client, At::Continuation, hash, &[subject, &user.username])
+    }
+}
+
+/// A name as Cognito makes them up, always the same for the same one.
+fn made_up_name(pool_id: &str, name: &str) -> String {
+    let digest = Sha256::new()
+        .chain_update(pool_id)
+        .chain_update(name)
+        .finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Builder::from_random_bytes(bytes).into_uuid().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_made_up_name_looks_like_every_other_and_stays() {
+        let name = made_up_name("p", "nobody@example.com");
+        assert_eq!(
+            uuid::Uuid::parse_str(&name).map(|id| id.get_version_num()),
+            Ok(4)
+        );
+        assert_eq!(name, made_up_name("p", "nobody@example.com"));
+        assert_ne!(name, made_up_name("q", "nobody@example.com"));
     }
 }

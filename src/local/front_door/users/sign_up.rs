@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::facts::{Client, Pool, User};
 use super::sessions::{Session, Step};
-use super::{Operation, Refused, ReplyResult, attributes, refuse, refuse_outer_spaces, secret_hash};
+use super::{
+    Operation, Refused, ReplyResult, attributes, refuse, refuse_outer_spaces, secret_hash,
+};
 use crate::local::front_door::call::Reply;
 use crate::local::front_door::codes::CodePurpose;
 use crate::local::front_door::message::{Contact, EMAIL, PHONE};
@@ -60,7 +62,10 @@ impl Operation<'_> {
         let hash = self.text("SecretHash");
         secret_hash::check(client, secret_hash::At::Start, hash, &[name])?;
         if pool.described["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] == true {
-            return refuse("NotAuthorizedException", "SignUp is not permitted for this user pool");
+            return refuse(
+                "NotAuthorizedException",
+                "SignUp is not permitted for this user pool",
+            );
         }
         let given = attributes::given(self.input.get("UserAttributes"));
         attributes::refuse_unwritable(pool, client, &given)?;
@@ -69,7 +74,9 @@ impl Operation<'_> {
         let mut input = self.input.clone();
         let password = self.text("Password").filter(|text| !text.is_empty());
         refuse_outer_spaces(password, "password")?;
-        if password.is_none() && (pool.allows_first_factor("EMAIL_OTP") || pool.allows_first_factor("SMS_OTP")) {
+        if password.is_none()
+            && (pool.allows_first_factor("EMAIL_OTP") || pool.allows_first_factor("SMS_OTP"))
+        {
             // Who signs in by codes needs none; the emulator's users do, so it is one nobody knows.
             input["Password"] = unknown_password().into();
         }
@@ -79,7 +86,12 @@ impl Operation<'_> {
 
     /// Refuses a new user whose name is somebody's, and puts the name into the pool's spelling. Used for
     /// AdminCreateUser as well.
-    pub(super) async fn name_new_user(&self, pool: &Pool, name: &str, input: &mut Value) -> Refused {
+    pub(super) async fn name_new_user(
+        &self,
+        pool: &Pool,
+        name: &str,
+        input: &mut Value,
+    ) -> Refused {
         let exists = || {
             let message = if self.is_admins() {
                 "User account already exists"
@@ -96,10 +108,22 @@ impl Operation<'_> {
             if self.holder(pool, attribute, name, None).await.is_some() {
                 return exists();
             }
+            // The emulator wants name and attribute in the same letters.
+            let given = attributes::given(self.input.get("UserAttributes"));
+            let spelt = given.iter().find(|given| given.name == attribute);
+            if let Some(spelt) = spelt.filter(|spelt| pool.are_same(spelt.value, name)) {
+                input["Username"] = spelt.value.into();
+            }
             // Each other one is a name too.
-            for given in attributes::given(self.input.get("UserAttributes")) {
-                let is_name = given.name != attribute && pool.lists("UsernameAttributes", given.name);
-                if is_name && self.holder(pool, given.name, given.value, None).await.is_some() {
+            for given in given {
+                let is_name =
+                    given.name != attribute && pool.lists("UsernameAttributes", given.name);
+                if is_name
+                    && self
+                        .holder(pool, given.name, given.value, None)
+                        .await
+                        .is_some()
+                {
                     return exists();
                 }
             }
@@ -117,7 +141,11 @@ impl Operation<'_> {
             }
         }
         let spelling = pool.spelling(name);
-        if self.user(pool, &spelling).await.is_some_and(|user| user.username == spelling) {
+        if self
+            .user(pool, &spelling)
+            .await
+            .is_some_and(|user| user.username == spelling)
+        {
             return exists();
         }
         input["Username"] = spelling.into();
@@ -127,7 +155,7 @@ impl Operation<'_> {
     pub(super) async fn resend_code(&self) -> ReplyResult {
         self.refuse_unproved_client().await?;
         let Some((pool, user)) = self.known_user().await else {
-            return self.forward().await;
+            return self.for_nobody().await;
         };
         self.refuse_too_many(&pool, &user)?;
         if user.status != "UNCONFIRMED" {
@@ -144,12 +172,14 @@ impl Operation<'_> {
     pub(super) async fn confirm_sign_up(&self) -> ReplyResult {
         self.refuse_unproved_client().await?;
         let Some((pool, user)) = self.known_user().await else {
-            return self.forward().await;
+            return self.for_nobody().await;
         };
         self.refuse_too_many(&pool, &user)?;
         refuse_unless_unconfirmed(&user)?;
         let force = self.input.get("ForceAliasCreation") == Some(&json!(true));
-        let (user, reply) = self.with_code(&pool, user, CodePurpose::SignUp, force).await?;
+        let (user, reply) = self
+            .with_code(&pool, user, CodePurpose::SignUp, force)
+            .await?;
         // As on AWS, a failing trigger leaves the user confirmed: the answer is an error, and
         // confirming again is refused with the status CONFIRMED.
         self.post_confirmation(&pool, &user, TriggerSource::ConfirmSignUp)
@@ -165,9 +195,12 @@ impl Operation<'_> {
         let sessions = &self.door.users.sessions;
         let now = Instant::now();
         match sessions.get(token, now) {
-            Ok(session @ Session { step: Step::SignedUp, .. })
-                if session.username.as_deref() == Some(user.username.as_str()) =>
-            {
+            Ok(
+                session @ Session {
+                    step: Step::SignedUp,
+                    ..
+                },
+            ) if session.username.as_deref() == Some(user.username.as_str()) => {
                 sessions.close(token);
                 let next = sessions.open(session.at(Step::Confirmed), now);
                 self.door.scopes.remember_session(&next, self.scope);

@@ -39,8 +39,9 @@ impl Changes {
 
     /// A value was set, so none waits any more.
     fn settle(&self, pool_id: &str, username: &str, attribute: &str) {
-        self.lock()
-            .retain(|(pool, user, name), _| (pool.as_str(), user.as_str(), *name) != (pool_id, username, attribute));
+        self.lock().retain(|(pool, user, name), _| {
+            (pool.as_str(), user.as_str(), *name) != (pool_id, username, attribute)
+        });
     }
 
     pub(super) fn forget(&self, pool_id: &str, username: &str) {
@@ -129,7 +130,12 @@ impl Operation<'_> {
 
     /// Makes a code and puts it into the mailbox; the answer's `CodeDeliveryDetails`, or nothing
     /// when there is nowhere to send it.
-    pub(super) fn send_code(&self, pool: &Pool, user: &User, purpose: CodePurpose) -> Option<Value> {
+    pub(super) fn send_code(
+        &self,
+        pool: &Pool,
+        user: &User,
+        purpose: CodePurpose,
+    ) -> Option<Value> {
         let contact = match purpose {
             CodePurpose::SignUp => Contact::for_sign_up(&pool.described, &user.attributes),
             CodePurpose::NewPassword => Contact::for_recovery(&pool.described, &user.attributes),
@@ -194,6 +200,37 @@ impl Operation<'_> {
             username: user.username.clone(),
             purpose: purpose_of(attribute),
         });
+    }
+
+    /// An operation on a name that nobody has. Where the app client hides that, the emulator answers as if
+    /// somebody had it; the details are brought into the shape that they have for somebody, and the
+    /// limits are the same.
+    pub(super) async fn for_nobody(&self) -> ReplyResult {
+        let pool = if self.door.strict {
+            self.pool_at_hand().await
+        } else {
+            None
+        };
+        let Some(pool) = pool else {
+            return self.forward().await;
+        };
+        let name = self.text("Username").unwrap_or_default();
+        let nobody = User {
+            username: pool.spelling(name),
+            ..User::default()
+        };
+        self.refuse_too_many(&pool, &nobody)?;
+        let reply = self.forward().await?;
+        let body = reply.json().unwrap_or_default();
+        if body.get("CodeDeliveryDetails").is_none() {
+            return Ok(reply);
+        }
+        let attribute = if name.starts_with('+') { PHONE } else { EMAIL };
+        let contact = Contact {
+            attribute,
+            address: name.to_owned(),
+        };
+        Ok(self.with_delivery(reply, Some(contact.delivery_details())))
     }
 
     pub(super) fn with_delivery(&self, reply: Reply, details: Option<Value>) -> Reply {
