@@ -141,7 +141,8 @@ mod tests {
     #[test]
     fn every_protocol_says_the_same() {
         let expected = ("Throttling".to_owned(), "Rate exceeded".to_owned());
-        let namespaced = json!({ "__type": "com.amazon.coral#Throttling", "message": "Rate exceeded" });
+        let namespaced =
+            json!({ "__type": "com.amazon.coral#Throttling", "message": "Rate exceeded" });
         assert_eq!(said(&response(namespaced.to_string())), expected);
 
         let mut rest = response(json!({ "Message": "Rate exceeded" }).to_string());
@@ -163,7 +164,11 @@ mod tests {
     #[test]
     fn what_is_no_error_document_says_nothing() {
         for body in ["", "bad gateway", "<html>"] {
-            assert_eq!(said(&response(body)), (String::new(), String::new()), "{body}");
+            assert_eq!(
+                said(&response(body)),
+                (String::new(), String::new()),
+                "{body}"
+            );
         }
     }
 

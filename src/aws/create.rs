@@ -135,7 +135,8 @@ mod tests {
         let lost = (500, String::new());
         // CreateLogGroup takes no retention, which its lost answer kept from being set.
         let done = ok(json!({}));
-        let (aws, replay) = replay::aws([lost, taken(), described(Value::Null), tags("acme"), done]);
+        let (aws, replay) =
+            replay::aws([lost, taken(), described(Value::Null), tags("acme"), done]);
         let made = aws.create("Logs", &log_group(), UNWATCHED).await;
         assert_eq!(made.expect("taken over").physical_id, "g");
         assert_eq!(
@@ -185,7 +186,10 @@ mod tests {
              <Arn>arn:r</Arn><CreateDate>2026-01-01T00:00:00Z</CreateDate><Description>d</Description>\
              <AssumeRolePolicyDocument>{}</AssumeRolePolicyDocument><Tags>{}{}</Tags></Role></GetRoleResult>\
              </GetRoleResponse>",
-            percent_encoding::utf8_percent_encode(&document.to_string(), percent_encoding::NON_ALPHANUMERIC),
+            percent_encoding::utf8_percent_encode(
+                &document.to_string(),
+                percent_encoding::NON_ALPHANUMERIC
+            ),
             member(PROJECT_TAG, "acme"),
             member(STAGE_TAG, "dev"),
         );

@@ -80,7 +80,9 @@ impl Patience {
 
     fn whole_pause(self, times: u32, slept: Duration) -> Option<Duration> {
         // Some twenty steps lead from the shortest to the longest that any wait has.
-        let grown = self.first.mul_f64(1.5_f64.powi(times.min(40).cast_signed()));
+        let grown = self
+            .first
+            .mul_f64(1.5_f64.powi(times.min(40).cast_signed()));
         let left = self.limit.saturating_sub(slept);
         let pause = grown.min(self.longest).min(left);
         (!pause.is_zero()).then_some(pause)
@@ -198,7 +200,10 @@ mod tests {
         assert!(paces.turn("x", second).is_zero());
         let (next, other) = (paces.turn("x", second), paces.turn("y", second));
         assert!(next > second / 2 && next <= second, "{next:?}");
-        assert!(paces.turn("x", second) > second, "the third comes after the second");
+        assert!(
+            paces.turn("x", second) > second,
+            "the third comes after the second"
+        );
         assert!(other.is_zero(), "each operation has its own");
     }
 

@@ -15,7 +15,11 @@ fn deployed_through(trouble: Trouble, seed: u64) -> (Project, Duration) {
     let began = Instant::now();
     project.run(&["deploy", "--no-build"]).expect(0);
     let took = began.elapsed();
-    assert!(troubled.refused() > 5, "{} were refused", troubled.refused());
+    assert!(
+        troubled.refused() > 5,
+        "{} were refused",
+        troubled.refused()
+    );
     project.endpoint_url = direct;
     (project, took)
 }
@@ -85,11 +89,15 @@ fn throttling_costs_at_most_three_times_what_failing_costs() {
     project.run(&["deploy", "--no-build"]).expect(0);
     let without = began.elapsed();
     let mean = |trouble| {
-        let took: Vec<Duration> = SEEDS.map(|seed| deployed_through(trouble, seed).1).collect();
+        let took: Vec<Duration> = SEEDS
+            .map(|seed| deployed_through(trouble, seed).1)
+            .collect();
         println!("{trouble:?}: {took:.2?}");
         took.iter().sum::<Duration>() / took.len() as u32
     };
     let (throttled, failing) = (mean(Trouble::Throttled), mean(Trouble::Failing));
-    println!("a first deploy of the starter: {without:.2?} without, {throttled:.2?} with a third throttled, {failing:.2?} with a third failing");
+    println!(
+        "a first deploy of the starter: {without:.2?} without, {throttled:.2?} with a third throttled, {failing:.2?} with a third failing"
+    );
     assert!(throttled <= failing * 3);
 }

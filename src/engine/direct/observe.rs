@@ -192,9 +192,7 @@ async fn look(
     let recorded = ledger
         .records
         .iter()
-        .map(|(id, record)| {
-            (id.clone(), Recorded::from(record))
-        })
+        .map(|(id, record)| (id.clone(), Recorded::from(record)))
         .collect();
     Ok(Found {
         topology,
@@ -574,6 +572,7 @@ mod tests {
             kind: Kind::UserPool,
             physical_id: physical_id.map(str::to_owned),
             digest: String::new(),
+            memory: Memory::default(),
         };
         Ledger {
             records: BTreeMap::from([(topology::USER_POOL.to_owned(), record)]),
