@@ -7,7 +7,7 @@ use crate::support::{Calls, Cloud, Project};
 /// The most requests the starter's first deploy may take, and the most of them one after the other: one
 /// to look, two to lock the stage, two for a role and its function, two to read the pool again and hang the
 /// triggers in (that update resets what it leaves out), and one to record it all.
-const REQUESTS: usize = 40;
+const REQUESTS: usize = 38;
 const DEPTH: u32 = 8;
 
 #[test]
