@@ -544,6 +544,8 @@ fn role_arn(topology: &Topology, id: &str) -> String {
     let properties = topology.resources[id].resource.properties();
     let name = properties["RoleName"].as_str().expect("a name");
     format!("arn:aws:iam::123456789012:role/{name}")
+}
+
 /// A role and its policy as an older version named them, and all that holds the role's ARN.
 fn rename(observed: &mut Observed, role: &str, policy: &str) {
     let (old, arn) = (format!("old-{role}"), format!("arn:x/old-{role}"));
