@@ -50,13 +50,18 @@ impl Answer {
             let mut texts = names.iter().filter_map(|&name| body[name].as_str());
             texts.next().unwrap_or_default().to_owned()
         };
-        let reasons = body["CancellationReasons"].as_array().into_iter().flatten();
-        Self {
-            code: text(&["__type", "code", "Code"]),
-            message: text(&["message", "Message"]),
-            reasons: reasons
+        let message = text(&["message", "Message"]);
+        let reasons = match body["CancellationReasons"].as_array() {
+            Some(reasons) => reasons
+                .iter()
                 .filter_map(|reason| reason["Code"].as_str().map(str::to_owned))
                 .collect(),
+            None => listed(&message),
+        };
+        Self {
+            code: text(&["__type", "code", "Code"]),
+            message,
+            reasons,
             ..Self::default()
         }
     }
@@ -100,6 +105,15 @@ impl Answer {
     }
 }
 
+/// The reasons as the message has them: `… for specific reasons [None, ConditionalCheckFailed]`.
+fn listed(message: &str) -> Vec<String> {
+    let list = message
+        .split_once('[')
+        .and_then(|(_, rest)| rest.split_once(']'));
+    let reasons = list.map(|(list, _)| list.split(',')).into_iter().flatten();
+    reasons.map(|reason| reason.trim().to_owned()).collect()
+}
+
 /// A code without the namespace before it and the address after it.
 fn bare(code: &str) -> &str {
     let code = code.split(':').next().unwrap_or(code);
@@ -127,7 +141,8 @@ mod tests {
     #[test]
     fn every_protocol_says_the_same() {
         let expected = ("Throttling".to_owned(), "Rate exceeded".to_owned());
-        let namespaced = json!({ "__type": "com.amazon.coral#Throttling", "message": "Rate exceeded" });
+        let namespaced =
+            json!({ "__type": "com.amazon.coral#Throttling", "message": "Rate exceeded" });
         assert_eq!(said(&response(namespaced.to_string())), expected);
 
         let mut rest = response(json!({ "Message": "Rate exceeded" }).to_string());
@@ -149,7 +164,11 @@ mod tests {
     #[test]
     fn what_is_no_error_document_says_nothing() {
         for body in ["", "bad gateway", "<html>"] {
-            assert_eq!(said(&response(body)), (String::new(), String::new()), "{body}");
+            assert_eq!(
+                said(&response(body)),
+                (String::new(), String::new()),
+                "{body}"
+            );
         }
     }
 
@@ -162,5 +181,11 @@ mod tests {
         let answer = Answer::of(&response(body.to_string())).expect("it is an error");
         assert_eq!(answer.code, "TransactionCanceledException");
         assert_eq!(answer.reasons, ["None", "TransactionConflict"]);
+
+        let message = "Transaction cancelled, please refer cancellation reasons for specific reasons \
+                       [ConditionalCheckFailed, None]";
+        let body = json!({ "__type": "TransactionCanceledException", "message": message });
+        let answer = Answer::of(&response(body.to_string())).expect("it is an error");
+        assert_eq!(answer.reasons, ["ConditionalCheckFailed", "None"]);
     }
 }

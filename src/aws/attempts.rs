@@ -37,6 +37,23 @@ pub(super) struct Attempts;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AnyError;
 
+tokio::task_local! {
+    /// Of what isn't known yet and what is busy, what is waited for.
+    static CURES: Vec<Class>;
+}
+
+/// Runs requests to which not yet or busy is an answer, unless it is in `cures`.
+pub(super) async fn waiting_only_for<T>(cures: Vec<Class>, work: impl Future<Output = T>) -> T {
+    CURES.scope(cures, Box::pin(work)).await
+}
+
+fn is_waited_for(class: Class) -> bool {
+    let is_an_answer = |cures: &Vec<Class>| {
+        matches!(class, Class::Propagation | Class::Busy) && !cures.contains(&class)
+    };
+    !CURES.try_with(is_an_answer).unwrap_or_default()
+}
+
 /// Far more attempts than fit into any wait: it is time that bounds them.
 const MANY: u32 = 1_000;
 
@@ -129,6 +146,7 @@ impl Intercept for Attempts {
         if is_open && sdk_would_retry(context.inner(), components) {
             verdict.wait = Some(policy::as_the_sdk_says(&asked));
         }
+        verdict.wait = verdict.wait.filter(|_| is_waited_for(verdict.class));
         // Without it nothing was sent, because there are no credentials, say.
         let waited = config.load::<Waited>().cloned();
         let next = waited.zip(verdict.wait).and_then(|(mut waited, wait)| {
@@ -141,7 +159,9 @@ impl Intercept for Attempts {
             return Ok(());
         };
         trace::tell(wait.what);
-        let settings = settings().with_initial_backoff(pause).with_max_backoff(pause);
+        let settings = settings()
+            .with_initial_backoff(pause)
+            .with_max_backoff(pause);
         config.interceptor_state().store_put(settings);
         config.interceptor_state().store_put(waited);
         Ok(())
@@ -162,9 +182,7 @@ fn judge(asked: &Asked, context: &InterceptorContext) -> Verdict {
     }
     match error.as_connector_error() {
         Some(connector) if never_left(connector) => policy::unreached(asked),
-        Some(connector) if connector.is_io() || connector.is_timeout() => {
-            policy::unanswered(asked)
-        }
+        Some(connector) if connector.is_io() || connector.is_timeout() => policy::unanswered(asked),
         _ => policy::judge(asked, &Answer::default()),
     }
 }
@@ -204,7 +222,11 @@ impl ClassifyRetry for AnyError {
         self.classify_retry_v2(context, &RetryAction::NoActionIndicated)
     }
 
-    fn classify_retry_v2(&self, context: &InterceptorContext, previous: &RetryAction) -> RetryAction {
+    fn classify_retry_v2(
+        &self,
+        context: &InterceptorContext,
+        previous: &RetryAction,
+    ) -> RetryAction {
         match (context.is_failed(), previous) {
             (false, _) => RetryAction::NoActionIndicated,
             // Left as it is: a connection that brought a transient error is not used again. The SDK
@@ -226,5 +248,152 @@ impl ClassifyRetry for AnyError {
 
     fn priority(&self) -> RetryClassifierPriority {
         RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::aws::replay::{self, error};
+    use crate::aws::{Fault, Result};
+
+    fn throttled() -> (u16, String) {
+        error(400, "ThrottlingException", "Rate exceeded")
+    }
+
+    fn busy() -> (u16, String) {
+        error(409, "ResourceConflictException", "An update is in progress")
+    }
+
+    async fn delete(answers: Vec<(u16, String)>) -> (Result<()>, usize, Vec<&'static str>) {
+        let (aws, replay) = replay::aws(answers);
+        let told = Mutex::new(Vec::new());
+        let waiting = |what| told.lock().expect("not poisoned").push(what);
+        let work = aws.delete_function("f");
+        let (deleted, level) = trace::scope_telling("F", 0, &waiting, work).await;
+        let sent = replay.finish().len();
+        assert_eq!(level as usize, sent, "every attempt is counted");
+        (deleted, sent, told.into_inner().expect("not poisoned"))
+    }
+
+    #[tokio::test]
+    async fn what_waiting_cures_is_sent_again_and_told_by_its_name() {
+        let done = (204, String::new());
+        let (deleted, sent, told) = delete(vec![throttled(), busy(), throttled(), done]).await;
+        deleted.expect("the fourth is answered");
+        assert_eq!(sent, 4);
+        assert_eq!(
+            told,
+            [
+                "Lambda to take more requests",
+                "the function to finish an earlier change",
+                "Lambda to take more requests"
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_definite_no_is_not_asked_again() {
+        for code in ["AccessDeniedException", "CodeStorageExceededException"] {
+            let (deleted, sent, told) = delete(vec![error(400, code, "no")]).await;
+            deleted.expect_err(code);
+            assert_eq!((sent, told.len()), (1, 0), "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn time_that_is_up_is_the_last_answer_with_what_was_waited_for() {
+        let looks = 1 + policy_of_busy().patience.pauses().count();
+        let (deleted, sent, _) = delete((0..looks).map(|_| busy()).collect()).await;
+        assert_eq!(sent, looks);
+        let error = deleted.expect_err("busy for ever").while_doing("no");
+        assert!(
+            error.causes[1].starts_with("waited 120 s for the function"),
+            "{error:?}"
+        );
+    }
+
+    fn policy_of_busy() -> Wait {
+        let asked = Asked {
+            service: "Lambda".to_owned(),
+            operation: "DeleteFunction".to_owned(),
+        };
+        let answer = Answer {
+            status: 409,
+            code: "ResourceConflictException".to_owned(),
+            ..Answer::default()
+        };
+        policy::judge(&asked, &answer).wait.expect("a wait")
+    }
+
+    #[tokio::test]
+    async fn a_quota_is_named_with_what_to_do() {
+        let answer = error(400, "LimitExceededException", "too many");
+        let (aws, replay) = replay::aws([answer]);
+        let request = aws.cognito.create_group().group_name("g").user_pool_id("p");
+        let refused: Fault = request.send().await.expect_err("too many").into();
+        let error = refused.while_doing("could not create it");
+        assert!(
+            error.hints[0].contains("groups of a user pool"),
+            "{error:?}"
+        );
+        replay.finish();
+    }
+
+    #[tokio::test]
+    async fn no_blind_repeat_of_what_is_made_once_more_each_time() {
+        let lost = (500, String::new());
+        let (aws, replay) = replay::aws([lost.clone()]);
+        let request = aws.cognito.create_user_pool().pool_name("p");
+        let fault: Fault = request.send().await.expect_err("lost").into();
+        assert_eq!(fault.class, Class::Unanswered);
+        replay.finish();
+
+        // Throttled is a definite no.
+        let (aws, replay) = replay::aws([throttled(), lost]);
+        let request = aws.cognito.create_user_pool().pool_name("p");
+        request.send().await.expect_err("lost");
+        assert_eq!(replay.finish().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn to_some_requests_not_yet_is_an_answer() {
+        let refused = || {
+            error(
+                400,
+                "InvalidSmsRoleTrustRelationshipException",
+                "no such role",
+            )
+        };
+        let (aws, replay) = replay::aws([busy_pool(), refused()]);
+        let request = aws.cognito.update_user_pool().user_pool_id("p");
+        let sent = waiting_only_for(vec![Class::Busy], request.send()).await;
+        let fault: Fault = sent.expect_err("the role is gone").into();
+        assert_eq!(fault.class, Class::Propagation);
+        replay.finish();
+    }
+
+    fn busy_pool() -> (u16, String) {
+        error(400, "ConcurrentModificationException", "one at a time")
+    }
+
+    #[tokio::test]
+    async fn pauses_are_what_the_table_says() {
+        let (aws, replay) = replay::aws([busy(), busy(), throttled(), (204, String::new())]);
+        aws.delete_function("f").await.expect("deleted");
+        // The SDK sleeps for ends of its own, too: until credentials are over, or between looks at a stream.
+        let own =
+            |pause: &Duration| *pause == Duration::from_millis(100) || pause.as_secs() > 3_600;
+        let mut pauses = replay.pauses();
+        pauses.retain(|pause| !own(pause));
+        let [first, second, third] = pauses[..] else {
+            panic!("{pauses:?}");
+        };
+        let table: Vec<Duration> = policy_of_busy().patience.pauses().take(2).collect();
+        assert_eq!([first, second], table[..]);
+        // Spread, so that those who were refused together don't come back together.
+        assert!(third <= Duration::from_millis(150), "{third:?}");
     }
 }

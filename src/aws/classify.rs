@@ -121,13 +121,10 @@ impl Fault {
                     .to_owned(),
             );
         }
-        if self.class == Class::OverQuota {
-            let quota = match self.quota {
-                Some(name) => format!("the quota is `{name}`: "),
-                None => String::new(),
-            };
+        // Where it isn't known, it isn't one of things that can be deleted: sign-ins have such a limit, too.
+        if let (Class::OverQuota, Some(quota)) = (self.class, self.quota) {
             return Some(format!(
-                "{quota}delete what nobody needs any more, or ask for more in Service Quotas"
+                "the quota is `{quota}`: delete what nobody needs any more, or ask for more in Service Quotas"
             ));
         }
         if self.class == Class::Denied {
@@ -242,7 +239,9 @@ where
             (SdkError::TimeoutError(_) | SdkError::ResponseError(_), None) => {
                 policy::unanswered(&asked)
             }
-            (SdkError::DispatchFailure(failure), None) if failure.is_io() || failure.is_timeout() => {
+            (SdkError::DispatchFailure(failure), None)
+                if failure.is_io() || failure.is_timeout() =>
+            {
                 match failure.as_connector_error() {
                     Some(error) if never_left(error) => policy::unreached(&asked),
                     _ => policy::unanswered(&asked),
@@ -256,9 +255,7 @@ where
             message,
             request_id,
             // That nothing answered is said by the error itself.
-            waited: verdict
-                .wait
-                .filter(|_| verdict.class != Class::Unanswered),
+            waited: verdict.wait.filter(|_| verdict.class != Class::Unanswered),
             quota: policy::quota(&asked),
             source: Some(Arc::new(error)),
         }
@@ -337,13 +334,13 @@ mod tests {
     async fn what_aws_said_stays_at_hand_as_the_source() {
         use aws_sdk_cognitoidentityprovider::operation::describe_user_pool::DescribeUserPoolError;
 
-        let refused = replay::error(400, "TooManyRequestsException", "Rate exceeded");
+        let refused = replay::error(400, "NotAuthorizedException", "no");
         let (aws, _) = replay::aws([refused]);
         let fault = aws.user_count("p").await.expect_err("it is refused");
-        assert_eq!(fault.causes(), ["TooManyRequestsException: Rate exceeded"]);
+        assert_eq!(fault.causes(), ["NotAuthorizedException: no"]);
         let mut sources = std::iter::successors(fault.source(), |&error| error.source());
         let typed = sources.find_map(|error| error.downcast_ref::<DescribeUserPoolError>());
-        assert!(typed.is_some_and(DescribeUserPoolError::is_too_many_requests_exception));
+        assert!(typed.is_some_and(DescribeUserPoolError::is_not_authorized_exception));
     }
 
     #[test]

@@ -63,11 +63,7 @@ impl Aws {
         Ok(Some(Live { owner, ..live }))
     }
 
-    pub(super) async fn create_function(
-        &self,
-        id: &str,
-        one: &Function<String>,
-    ) -> Result<Live> {
+    pub(super) async fn create_function(&self, id: &str, one: &Function<String>) -> Result<Live> {
         let name = one.function_name.as_str();
         let package = self.package(id)?;
         let request = self
@@ -342,6 +338,7 @@ mod tests {
 
     use super::*;
     use crate::aws::replay::{self, Replay, error, ok};
+    use crate::aws::trace;
     use crate::aws::wait::UNWATCHED;
     use saasauth_model::resource;
 
@@ -391,17 +388,21 @@ mod tests {
         ]);
         let told = Mutex::new(Vec::new());
         let waiting = |reason| told.lock().expect("not poisoned").push(reason);
-        let live = aws
-            .create_function("F", &declared())
-            .await
-            .expect("the role becomes known");
+        let function = declared();
+        let create = aws.create_function("F", &function);
+        let (live, _) = trace::scope_telling("F", 0, &waiting, create).await;
+        let live = live.expect("the role becomes known");
         assert_eq!(live.attributes["Arn"], "arn:f");
         aws.settle_function("f", &waiting)
             .await
             .expect("it becomes active");
         assert_eq!(
             *told.lock().expect("not poisoned"),
-            ["IAM to know the role", "the function to become active"]
+            [
+                "IAM to know the role",
+                "IAM to know the role",
+                "the function to become active"
+            ]
         );
         let sent = replay.finish();
         assert_eq!(sent[2].body["Code"]["ZipFile"], "AQID");

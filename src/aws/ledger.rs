@@ -410,7 +410,11 @@ impl Ledger {
         };
         let texts = |name: &str| {
             let values = item.get(name)?.as_l().ok()?.iter();
-            Some(values.filter_map(|value| value.as_s().ok().cloned()).collect())
+            Some(
+                values
+                    .filter_map(|value| value.as_s().ok().cloned())
+                    .collect(),
+            )
         };
         let sort = text("sk").unwrap_or_default();
         if sort == STATE {
@@ -475,7 +479,9 @@ mod tests {
     }
 
     fn locked_by(token: &str) -> (u16, String) {
-        ok(json!({ "Items": [{ "pk": { "S": "acme#dev" }, "sk": { "S": "STATE" }, "lock_token": { "S": token } }] }))
+        ok(
+            json!({ "Items": [{ "pk": { "S": "acme#dev" }, "sk": { "S": "STATE" }, "lock_token": { "S": token } }] }),
+        )
     }
 
     async fn begin(answers: Vec<(u16, String)>) -> (Result<()>, Vec<String>) {
@@ -520,9 +526,14 @@ mod tests {
     #[tokio::test]
     async fn both_attempts_of_a_transaction_carry_one_token() {
         let (aws, replay) = replay::aws([(500, String::new()), ok(json!({}))]);
-        aws.begin(&Ledger::default(), &lock("mine"), "direct", &BTreeMap::new())
-            .await
-            .expect("the second is answered");
+        aws.begin(
+            &Ledger::default(),
+            &lock("mine"),
+            "direct",
+            &BTreeMap::new(),
+        )
+        .await
+        .expect("the second is answered");
         let sent = replay.finish();
         let token = |index: usize| &sent[index].body["ClientRequestToken"];
         assert!(token(0).is_string());
@@ -571,7 +582,10 @@ mod tests {
         };
         let lost = (502, String::new());
         let refused = {
-            let reasons = [json!({ "Code": "None" }), json!({ "Code": "ConditionalCheckFailed" })];
+            let reasons = [
+                json!({ "Code": "None" }),
+                json!({ "Code": "ConditionalCheckFailed" }),
+            ];
             let code = "TransactionCanceledException";
             let body = json!({ "__type": code, "CancellationReasons": reasons });
             (400, body.to_string())
@@ -582,7 +596,10 @@ mod tests {
             .await
             .expect("what was done is written");
         let sent = replay.finish();
-        assert_eq!(sent[2].body["TransactItems"].as_array().map(Vec::len), Some(1));
+        assert_eq!(
+            sent[2].body["TransactItems"].as_array().map(Vec::len),
+            Some(1)
+        );
         assert!(sent[2].body["TransactItems"][0]["Put"].is_object());
     }
 }

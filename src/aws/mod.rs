@@ -13,6 +13,7 @@ mod clients;
 mod configuration_set;
 pub mod connect;
 mod counts;
+mod create;
 mod document;
 mod email_identity;
 mod event_invoke_config;
@@ -30,6 +31,7 @@ mod role;
 mod role_policy;
 pub mod secrets;
 mod ses;
+mod sns;
 mod table;
 mod template;
 pub mod trace;
@@ -56,12 +58,7 @@ pub use classify::{Class, Fault, Result};
 pub use clients::{Aws, Caller, Package};
 pub use connect::Settings;
 pub use email_identity::IdentityState;
-use saasauth_model::plan;
 use saasauth_model::resource::{Kind, Live, LogicalId, Owner, REF, Resolved};
-use wait::LAG;
-
-/// How often a create that may have got lost is sent again, with a look before each.
-const CREATES_AGAIN: u32 = 3;
 
 /// Told what a request waits for, each time it starts waiting.
 pub type Waiting<'a> = &'a (dyn Fn(&'static str) + Send + Sync);
@@ -189,36 +186,6 @@ impl Aws {
         Ok(found)
     }
 
-    /// Makes a resource. A name that is taken is taken over when its tags say it is this stage's (a
-    /// deploy was cut off, or the answer to the create got lost); otherwise it is an error. What AWS would
-    /// make once more is looked for before it is asked again.
-    pub async fn create(
-        &self,
-        id: &str,
-        resource: &Resolved,
-        waiting: Waiting<'_>,
-    ) -> Result<Live> {
-        let mut again = 0..CREATES_AGAIN;
-        loop {
-            let fault = match lifecycle::create(self, id, resource, waiting).await {
-                Err(fault) => fault,
-                created => return created,
-            };
-            match fault.class {
-                Class::AlreadyExists => return self.take_over(id, resource, fault, waiting).await,
-                Class::Unanswered => {
-                    if let Some(live) = self.look_for(id, resource, true, waiting).await? {
-                        return self.adopt(id, resource, live, fault, waiting).await;
-                    }
-                    if again.next().is_none() {
-                        return Err(fault);
-                    }
-                }
-                _ => return Err(fault),
-            }
-        }
-    }
-
     /// Sets several resources of one type to what is declared, in one request. Gives what came of each, in
     /// the order given.
     pub async fn write_together(&self, kind: Kind, resources: &[Resolved]) -> Vec<Result<Live>> {
@@ -228,88 +195,6 @@ impl Aws {
     /// Waits until what was made can be used.
     pub async fn settle(&self, kind: Kind, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
         lifecycle::settle(self, kind, physical_id, waiting).await
-    }
-
-    /// What is there under the name that was to be made, or by the tags it was to get. Where reads or lists lag
-    /// behind, one look that finds nothing proves nothing.
-    async fn look_for(
-        &self,
-        id: &str,
-        resource: &Resolved,
-        lags: bool,
-        waiting: Waiting<'_>,
-    ) -> Result<Option<Live>> {
-        let wanted = Wanted {
-            id: id.to_owned(),
-            kind: resource.kind(),
-            physical_id: None,
-            declared: resource.properties(),
-        };
-        let mut pauses = LAG.pauses();
-        loop {
-            let found = lifecycle::read(self, wanted.kind, &[&wanted]).await?;
-            if let Some((_, live)) = found.into_iter().next() {
-                return Ok(Some(live));
-            }
-            let Some(pause) = pauses.next().filter(|_| lags) else {
-                return Ok(None);
-            };
-            waiting("AWS to show whether it was made");
-            (self.sleep)(pause).await;
-        }
-    }
-
-    async fn take_over(
-        &self,
-        id: &str,
-        resource: &Resolved,
-        taken: Fault,
-        waiting: Waiting<'_>,
-    ) -> Result<Live> {
-        let lags = matches!(resource.kind(), Kind::Role | Kind::RolePolicy);
-        match self.look_for(id, resource, lags, waiting).await? {
-            Some(live) => self.adopt(id, resource, live, taken, waiting).await,
-            None => Err(taken),
-        }
-    }
-
-    /// Takes what is there for what was to be made, if it is ours, and makes it what is declared.
-    async fn adopt(
-        &self,
-        id: &str,
-        resource: &Resolved,
-        mut live: Live,
-        fault: Fault,
-        waiting: Waiting<'_>,
-    ) -> Result<Live> {
-        let tagged = live.owner.is_some()
-            || live.properties.get("Tags").is_some()
-            || live.properties.get("UserPoolTags").is_some();
-        if tagged && live.owner.as_ref() != Some(self.owner()) {
-            let whose = live.owner.as_ref().map_or_else(
-                || "it has no ownership tags".to_owned(),
-                |owner| {
-                    format!(
-                        "it belongs to project `{}`, stage `{}`",
-                        owner.project, owner.stage
-                    )
-                },
-            );
-            return Err(Fault {
-                message: format!("{} ({whose})", fault.message),
-                ..fault
-            });
-        }
-        let (kind, declared) = (resource.kind(), resource.properties());
-        let changed = plan::differences(kind.rules(), &declared, &mut live.properties);
-        if !changed.is_empty() {
-            self.update(id, resource, &live, &changed, waiting).await?;
-        }
-        // A step of its own waits for those that can be referred to before they can be used.
-        if !kind.rules().settles {
-            self.settle(kind, &live.physical_id, waiting).await?;
-        }
-        Ok(live)
     }
 
     /// Changes a resource in place. `changed` names the top-level properties that differ; properties

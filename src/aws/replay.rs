@@ -29,6 +29,8 @@ use saasauth_model::resource::Owner;
 pub(crate) struct Sent {
     /// `GET /2015-03-31/functions/x`, or the operation where a header names it.
     pub(crate) what: String,
+    /// Where it went.
+    pub(crate) host: String,
     /// The body when it is JSON or CBOR.
     pub(crate) body: Value,
 }
@@ -41,6 +43,7 @@ type Answer = (u16, Vec<u8>);
 pub(crate) struct Replay {
     answers: Arc<Mutex<VecDeque<Answer>>>,
     sent: Arc<Mutex<Vec<Sent>>>,
+    pauses: Arc<Mutex<Vec<Duration>>>,
 }
 
 impl Replay {
@@ -49,6 +52,11 @@ impl Replay {
         let left = self.answers.lock().expect("not poisoned").len();
         assert_eq!(left, 0, "answers that were never asked for");
         self.sent.lock().expect("not poisoned").clone()
+    }
+
+    /// The pauses between attempts so far, which were not made.
+    pub(super) fn pauses(&self) -> Vec<Duration> {
+        self.pauses.lock().expect("not poisoned").clone()
     }
 
     /// What was sent, without bodies.
@@ -70,6 +78,7 @@ impl HttpConnector for Replay {
                 format!("{} {path}", request.method())
             }
         };
+        let host = request.uri().split('/').nth(2).unwrap_or_default();
         let body = request.body().bytes().unwrap_or_default();
         let is_cbor = request.headers().get("smithy-protocol") == Some(CBOR);
         let body = if is_cbor {
@@ -79,6 +88,7 @@ impl HttpConnector for Replay {
         };
         self.sent.lock().expect("not poisoned").push(Sent {
             what: what.clone(),
+            host: host.to_owned(),
             body,
         });
         let answer = self.answers.lock().expect("not poisoned").pop_front();
@@ -122,10 +132,11 @@ pub(super) fn aws_over_cbor(answers: impl IntoIterator<Item = Value>) -> (Aws, R
 
 /// The answers are there already: nothing gets readier by sleeping.
 #[derive(Debug)]
-struct AtOnce;
+struct AtOnce(Arc<Mutex<Vec<Duration>>>);
 
 impl AsyncSleep for AtOnce {
-    fn sleep(&self, _pause: Duration) -> Sleep {
+    fn sleep(&self, pause: Duration) -> Sleep {
+        self.0.lock().expect("not poisoned").push(pause);
         Sleep::new(std::future::ready(()))
     }
 }
@@ -134,6 +145,7 @@ fn answering(answers: impl Iterator<Item = Answer>) -> (Aws, Replay) {
     let replay = Replay {
         answers: Arc::new(Mutex::new(answers.collect())),
         sent: Arc::default(),
+        pauses: Arc::default(),
     };
     let connector = SharedHttpConnector::new(replay.clone());
     let keys = Credentials::new("AKIDEXAMPLE", "secret", None, None, "tests");
@@ -141,7 +153,7 @@ fn answering(answers: impl Iterator<Item = Answer>) -> (Aws, Replay) {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
         .credentials_provider(SharedCredentialsProvider::new(keys))
-        .sleep_impl(SharedAsyncSleep::new(AtOnce))
+        .sleep_impl(SharedAsyncSleep::new(AtOnce(Arc::clone(&replay.pauses))))
         .http_client(http_client_fn(move |_, _| connector.clone()))
         .build();
     let settings = Settings {

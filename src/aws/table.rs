@@ -436,9 +436,7 @@ mod tests {
         );
 
         let (aws, replay) = replay::aws([ok(json!({ "Table": status("DELETING") }))]);
-        aws.delete_table("t")
-            .await
-            .expect("already on its way out");
+        aws.delete_table("t").await.expect("already on its way out");
         replay.finish();
     }
 

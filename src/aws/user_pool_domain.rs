@@ -459,9 +459,7 @@ mod tests {
         replay.finish();
 
         let (aws, replay) = replay::aws([with("FAILED")]);
-        let failed = aws
-            .settle_user_pool_domain("p|auth.acme.com", UNWATCHED)
-            .await;
+        let failed = aws.wait_for_domain("p|auth.acme.com", UNWATCHED).await;
         assert!(failed.expect_err("failed").message.contains("A record"));
         replay.finish();
 

@@ -12,7 +12,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::classify::{Class, Fault, Result};
-use super::{Aws, Waiting, policy};
+use super::{Aws, Waiting, attempts, policy};
 
 /// How long to wait, and how often to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,9 @@ impl Patience {
 
     fn whole_pause(self, times: u32, slept: Duration) -> Option<Duration> {
         // Some twenty steps lead from the shortest to the longest that any wait has.
-        let grown = self.first.mul_f64(1.5_f64.powi(times.min(40).cast_signed()));
+        let grown = self
+            .first
+            .mul_f64(1.5_f64.powi(times.min(40).cast_signed()));
         let left = self.limit.saturating_sub(slept);
         let pause = grown.min(self.longest).min(left);
         (!pause.is_zero()).then_some(pause)
@@ -120,18 +122,20 @@ impl Paces {
 }
 
 impl Aws {
-    /// Sends. What waiting cures has been waited for below the request already, by the table of waits.
+    /// Sends. Of what the table of waits has for what isn't known yet or is busy, only what is in `cures` is waited
+    /// for: for requests to which the other refusal is an answer. How long, and under which name, says the table.
     pub(super) async fn retry<T, F>(
         &self,
         _patience: Patience,
         _waiting: Waiting<'_>,
-        _cures: &[(Class, &'static str)],
+        cures: &[(Class, &'static str)],
         mut send: impl FnMut() -> F,
     ) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
-        send().await
+        let classes = cures.iter().map(|(class, _)| *class).collect();
+        attempts::waiting_only_for(classes, send()).await
     }
 
     /// Waits for the turn of an operation that AWS takes at a certain pace. Emulators have none.
@@ -196,7 +200,10 @@ mod tests {
         assert!(paces.turn("x", second).is_zero());
         let (next, other) = (paces.turn("x", second), paces.turn("y", second));
         assert!(next > second / 2 && next <= second, "{next:?}");
-        assert!(paces.turn("x", second) > second, "the third comes after the second");
+        assert!(
+            paces.turn("x", second) > second,
+            "the third comes after the second"
+        );
         assert!(other.is_zero(), "each operation has its own");
     }
 

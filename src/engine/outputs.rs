@@ -214,7 +214,6 @@ fn hosted_pages(hosted_ui: &HostedUi, region: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use saasauth_model::plan::Memory;
     use saasauth_model::project;
     use saasauth_model::resource::Kind;
 

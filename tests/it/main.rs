@@ -35,6 +35,7 @@ mod sign_in_matrix;
 mod strict;
 mod strict_users;
 mod synth;
+mod tags;
 mod terminal;
 mod trouble;
 mod upgrade;

@@ -45,13 +45,20 @@ impl Bench {
     async fn new() -> Self {
         let project = Project::example("minimal").on_the_shared_cloud();
         let mut packages = BTreeMap::new();
-        for (id, name) in [("ConfirmUser", "confirm_user"), ("GenerateToken", "generate_token")] {
+        for (id, name) in [
+            ("ConfirmUser", "confirm_user"),
+            ("GenerateToken", "generate_token"),
+        ] {
             let request = saasauth::artifact::BuildRequest {
                 name: name.to_owned(),
                 directory: PathBuf::new(),
                 architecture: saasauth::artifact::Architecture::X86_64,
                 native: true,
-                output: Some(project.directory.join(format!(".saasauth/build/local/{name}.zip"))),
+                output: Some(
+                    project
+                        .directory
+                        .join(format!(".saasauth/build/local/{name}.zip")),
+                ),
             };
             let built = saasauth::artifact::last(&request).unwrap();
             let package = Package {
@@ -94,16 +101,14 @@ impl Bench {
         Some(project.stage("dev").unwrap().clone())
     }
 
-    async fn carry_out(&self, found: &direct::Found, plan: &Plan, command: &'static str) -> Result<(), String> {
+    async fn carry_out(
+        &self,
+        found: &direct::Found,
+        plan: &Plan,
+        command: &'static str,
+    ) -> Result<(), String> {
         let uninterrupted = CancellationToken::new();
-        let done = direct::carry_out(
-            &self.aws,
-            found,
-            plan,
-            command,
-            &|_| {},
-            &uninterrupted,
-        );
+        let done = direct::carry_out(&self.aws, found, plan, command, &|_| {}, &uninterrupted);
         done.await.map(drop).map_err(|error| format!("{error:?}"))
     }
 
@@ -114,7 +119,12 @@ impl Bench {
             let mut found = found.map_err(|error| format!("{error:?}"))?;
             let observed = std::mem::take(&mut found.observed);
             found.observed.live.clone_from(&observed.live);
-            let plan = plan::plan(&found.topology, stage.engine, observed, &Permissions::default());
+            let plan = plan::plan(
+                &found.topology,
+                stage.engine,
+                observed,
+                &Permissions::default(),
+            );
             let plan = plan.map_err(|error| format!("{error:?}"))?;
             if plan.is_empty() {
                 return Ok(());
@@ -175,7 +185,9 @@ impl Bench {
                 (Ok(()), Some(_)) => walked.changed += 1,
                 (Ok(()), None) => walked.deployed += 1,
                 (Err(error), _) => {
-                    walked.wrong.push(format!("{before:?}\n  → {combination:?}\n  {error}"));
+                    walked
+                        .wrong
+                        .push(format!("{before:?}\n  → {combination:?}\n  {error}"));
                 }
             }
             at = Some(next);
@@ -185,7 +197,9 @@ impl Bench {
                 match self.destroy(stage).await {
                     Ok(()) => walked.destroyed += 1,
                     Err(error) => {
-                        walked.wrong.push(format!("destroy {combination:?}\n  {error}"));
+                        walked
+                            .wrong
+                            .push(format!("destroy {combination:?}\n  {error}"));
                         break;
                     }
                 }
@@ -197,7 +211,9 @@ impl Bench {
         if let Some(at) = at {
             match self.destroy(&accepted[at].1).await {
                 Ok(()) => walked.destroyed += 1,
-                Err(error) => walked.wrong.push(format!("destroy {:?}\n  {error}", accepted[at].0)),
+                Err(error) => walked
+                    .wrong
+                    .push(format!("destroy {:?}\n  {error}", accepted[at].0)),
             }
         }
         walked.pairs = covered.len();
@@ -207,7 +223,11 @@ impl Bench {
 
 /// The settings of a combination.
 fn settings(combination: &Combination) -> [[&'static str; 2]; 7] {
-    let sender = if combination.sender { "own" } else { "Cognito's" };
+    let sender = if combination.sender {
+        "own"
+    } else {
+        "Cognito's"
+    };
     [
         ["by", combination.by],
         ["how", combination.how],
@@ -251,7 +271,11 @@ fn walk(with: &[&str], steps: usize) {
         });
         println!(
             "{with}: {} deployed, {} changes between combinations, {} pairs of settings before and after, {} destroyed, {} failed",
-            walked.deployed, walked.changed, walked.pairs, walked.destroyed, walked.wrong.len()
+            walked.deployed,
+            walked.changed,
+            walked.pairs,
+            walked.destroyed,
+            walked.wrong.len()
         );
         wrong.extend(walked.wrong);
     }
@@ -266,5 +290,8 @@ fn settings_of_signing_in_change_into_each_other() {
 #[test]
 #[ignore = "takes minutes: `cargo test --test it -- --ignored --nocapture every_setting`"]
 fn every_setting_of_signing_in_changes_into_every_other() {
-    walk(&["[email]", "[phone]", "[email, phone]", "[username]"], usize::MAX);
+    walk(
+        &["[email]", "[phone]", "[email, phone]", "[username]"],
+        usize::MAX,
+    );
 }

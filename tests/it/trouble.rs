@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Cloud, Project, Trouble, Troubled};
+use crate::support::Moment::Lost;
+use crate::support::{Cloud, Gate, Project, Trouble, Troubled};
 
 /// Deploys a starter of its own through such a cloud, and tells how long that took.
 fn deployed_through(trouble: Trouble, seed: u64) -> (Project, Duration) {
@@ -14,7 +15,11 @@ fn deployed_through(trouble: Trouble, seed: u64) -> (Project, Duration) {
     let began = Instant::now();
     project.run(&["deploy", "--no-build"]).expect(0);
     let took = began.elapsed();
-    assert!(troubled.refused() > 5, "{} were refused", troubled.refused());
+    assert!(
+        troubled.refused() > 5,
+        "{} were refused",
+        troubled.refused()
+    );
     project.endpoint_url = direct;
     (project, took)
 }
@@ -42,6 +47,37 @@ fn who_is_throttled_is_told_what_is_waited_for() {
     assert!(waits.count() > 0, "{}", deployed.stderr);
 }
 
+/// Requests whose repetition finds what they have made themselves: the ledger's own, and the creates of each
+/// service.
+const MADE_AND_NOT_TOLD: [&str; 9] = [
+    "TransactWriteItems",
+    "CreateTable",
+    "CreateLogGroup",
+    "CreateRole",
+    "PutRolePolicy",
+    "POST /2015-03-31/functions",
+    "POST /2015-03-31/functions/starter-local-confirm-user/policy",
+    "POST /v2/email/identities",
+    "POST /v2/email/templates",
+];
+
+#[test]
+fn what_was_made_and_not_told_is_taken_over() {
+    for action in MADE_AND_NOT_TOLD {
+        let mut project = Project::starter();
+        let gate = Gate::holding(&Cloud::shared().endpoint_url, action, Lost);
+        let direct = project.endpoint_url.replace(gate.endpoint_url.clone());
+        project.run(&["deploy", "--no-build"]).expect(0);
+        assert!(gate.has_caught(), "{action} was sent");
+        project.endpoint_url = direct;
+        let left = project.run(&["diff", "--no-build", "--detailed-exitcode"]);
+        assert_eq!(left.code, 0, "after {action}: {left:?}");
+        let locked = project.ledger();
+        assert!(locked["lock_token"].is_null(), "after {action}: {locked}");
+        assert_eq!(locked["serial"]["N"], "1", "after {action}");
+    }
+}
+
 /// `cargo test -p saasauth --test it trouble:: -- --ignored --nocapture`
 #[test]
 #[ignore = "a benchmark: it measures time"]
@@ -53,11 +89,15 @@ fn throttling_costs_at_most_three_times_what_failing_costs() {
     project.run(&["deploy", "--no-build"]).expect(0);
     let without = began.elapsed();
     let mean = |trouble| {
-        let took: Vec<Duration> = SEEDS.map(|seed| deployed_through(trouble, seed).1).collect();
+        let took: Vec<Duration> = SEEDS
+            .map(|seed| deployed_through(trouble, seed).1)
+            .collect();
         println!("{trouble:?}: {took:.2?}");
         took.iter().sum::<Duration>() / took.len() as u32
     };
     let (throttled, failing) = (mean(Trouble::Throttled), mean(Trouble::Failing));
-    println!("a first deploy of the starter: {without:.2?} without, {throttled:.2?} with a third throttled, {failing:.2?} with a third failing");
+    println!(
+        "a first deploy of the starter: {without:.2?} without, {throttled:.2?} with a third throttled, {failing:.2?} with a third failing"
+    );
     assert!(throttled <= failing * 3);
 }

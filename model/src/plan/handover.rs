@@ -44,8 +44,7 @@ impl Holder<'_> {
             attribute: Some(attribute.to_owned()),
         };
         let is_made = changes.iter().any(|change| {
-            change.logical_id == target
-                && matches!(change.action, Action::Create | Action::Replace)
+            change.logical_id == target && matches!(change.action, Action::Create | Action::Replace)
         });
         let known = answers.get(&reference);
         let made_anew = if is_made {
@@ -53,7 +52,9 @@ impl Holder<'_> {
         } else {
             // Nothing noted is nothing known: it is noted by this deploy.
             let noted = self.memory.holds.as_deref();
-            noted.zip(known).is_some_and(|(noted, known)| noted != known)
+            noted
+                .zip(known)
+                .is_some_and(|(noted, known)| noted != known)
         };
         if !made_anew {
             return None;
@@ -63,7 +64,11 @@ impl Holder<'_> {
             || serde_json::json!({ "Fn::GetAtt": [target, attribute] }),
             Value::from,
         );
-        let before = self.memory.holds.as_deref().map_or(Value::Null, Value::from);
+        let before = self
+            .memory
+            .holds
+            .as_deref()
+            .map_or(Value::Null, Value::from);
         let path = format!("{property}.{attribute}");
         let change = Change {
             logical_id: self.id.to_owned(),

@@ -19,9 +19,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::project::stage::Engine;
-use crate::resource::{
-    Answers, Compare, Kind, Live, LogicalId, Mutability, Replacement, Rules,
-};
+use crate::resource::{Answers, Compare, Kind, Live, LogicalId, Mutability, Replacement, Rules};
 use crate::topology::Topology;
 use graph::Graph;
 use handover::Holder;

@@ -514,12 +514,18 @@ fn a_role_made_anew_is_handed_over_by_way_of_another() {
         Some("`ConfirmUserRole` was made anew under its name")
     );
     assert_eq!(
-        (change.properties[0].path.as_str(), &change.properties[0].after),
+        (
+            change.properties[0].path.as_str(),
+            &change.properties[0].after
+        ),
         ("Role.RoleId", &Some(json!("another")))
     );
     let roles = roles_given(&plan);
     assert_eq!(roles.len(), 2, "{roles:?}");
-    assert!(roles[0] != roles[1] && plan.steps[1].after == [0], "{roles:?}");
+    assert!(
+        roles[0] != roles[1] && plan.steps[1].after == [0],
+        "{roles:?}"
+    );
     assert_eq!(roles[1], json!(role_arn(&topology, "ConfirmUserRole")));
     assert_eq!(roles[0], json!(role_arn(&topology, "GenerateTokenRole")));
 
@@ -531,7 +537,10 @@ fn a_role_made_anew_is_handed_over_by_way_of_another() {
     let roles = roles_given(&plan);
     assert_eq!(roles.len(), 2, "{roles:?}");
     assert_eq!(roles[0], json!(role_arn(&topology, "GenerateTokenRole")));
-    assert_eq!(roles[1], json!({ "Fn::GetAtt": ["ConfirmUserRole", "Arn"] }));
+    assert_eq!(
+        roles[1],
+        json!({ "Fn::GetAtt": ["ConfirmUserRole", "Arn"] })
+    );
 
     // Nobody noted which one it was given: nothing is known to be wrong.
     let mut observed = with_roles(&topology);

@@ -157,9 +157,14 @@ async fn look(
             stage.name
         )
     }));
-    let pool = find_pool(aws, &topology, &ledger, &tagged)
-        .await
-        .map_err(|fault| fault.while_doing(doing))?;
+    let (pool, texts) = tokio::join!(
+        trace::beside(find_pool(aws, &topology, &ledger, &tagged)),
+        trace::beside(text_sandbox(aws, &topology, reads)),
+    );
+    let pool = pool.map_err(|fault| fault.while_doing(doing))?;
+    topology
+        .notes
+        .extend(texts.map_err(|fault| fault.while_doing(doing))?);
     if reads == Reads::All {
         check_domain(stage, &pool, domain)?;
     }
@@ -187,9 +192,7 @@ async fn look(
     let recorded = ledger
         .records
         .iter()
-        .map(|(id, record)| {
-            (id.clone(), Recorded::from(record))
-        })
+        .map(|(id, record)| (id.clone(), Recorded::from(record)))
         .collect();
     Ok(Found {
         topology,
@@ -263,6 +266,30 @@ async fn sandbox(aws: &Aws, stage: &Stage, reads: Reads) -> crate::aws::Result<b
         return Ok(false);
     }
     aws.is_in_ses_sandbox().await
+}
+
+/// What there is to say when SNS would send text messages to nobody but verified numbers. Who may not ask isn't
+/// told; emulators have no sandbox.
+async fn text_sandbox(
+    aws: &Aws,
+    topology: &Topology,
+    reads: Reads,
+) -> crate::aws::Result<Option<String>> {
+    let Some(region) = &topology.sms_region else {
+        return Ok(None);
+    };
+    if aws.endpoint_url().is_some() || reads == Reads::Unknown {
+        return Ok(None);
+    }
+    let is_inside = match aws.is_in_sms_sandbox(region).await {
+        Err(fault) if fault.class == Class::Denied => false,
+        other => other?,
+    };
+    Ok(is_inside.then(|| {
+        format!(
+            "SNS is in its SMS sandbox in {region}: text messages reach verified numbers only; ask AWS to move the account out"
+        )
+    }))
 }
 
 /// Secrets the functions will look for in vain.
@@ -545,6 +572,7 @@ mod tests {
             kind: Kind::UserPool,
             physical_id: physical_id.map(str::to_owned),
             digest: String::new(),
+            memory: Memory::default(),
         };
         Ledger {
             records: BTreeMap::from([(topology::USER_POOL.to_owned(), record)]),

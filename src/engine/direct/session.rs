@@ -90,8 +90,7 @@ pub async fn carry_out(
         summary: describe(plan.summary()),
     };
     let work = aws.finish(&lock, &written, &removed, &deploy);
-    let (finished, _) =
-        trace::scope_telling("ledger", execution.level, &waiting, work).await;
+    let (finished, _) = trace::scope_telling("ledger", execution.level, &waiting, work).await;
     records.extend(written);
     for id in &removed {
         records.remove(id);

@@ -42,7 +42,11 @@ impl Troubled {
 
 impl Hook for Dice {
     async fn before(&self, asked: &Asked) -> Option<Answer> {
-        const CODES: [&str; 3] = ["ThrottlingException", "TooManyRequestsException", "Throttling"];
+        const CODES: [&str; 3] = [
+            "ThrottlingException",
+            "TooManyRequestsException",
+            "Throttling",
+        ];
         let thrown = self.throw();
         if !thrown.is_multiple_of(3) {
             return None;
