@@ -221,7 +221,10 @@ impl Rule {
             && (self.operations.is_empty() || self.operations.contains(&asked.operation.as_str()))
             && self.codes.contains(&answer.code.as_str())
             && (self.words.is_empty()
-                || self.words.iter().any(|words| answer.message.contains(words)))
+                || self
+                    .words
+                    .iter()
+                    .any(|words| answer.message.contains(words)))
     }
 }
 
@@ -288,14 +291,8 @@ const RULES: &[Rule] = &[
         &["There is a limit of"],
         Class::OverQuota,
     ),
-    Rule::new(
-        DYNAMODB,
-        ANY,
-        &["LimitExceededException"],
-        ANY,
-        Class::Busy,
-    )
-    .waits_for("DynamoDB to finish with other tables", ONE_AT_A_TIME),
+    Rule::new(DYNAMODB, ANY, &["LimitExceededException"], ANY, Class::Busy)
+        .waits_for("DynamoDB to finish with other tables", ONE_AT_A_TIME),
     Rule::new(
         DYNAMODB,
         ANY,
@@ -356,15 +353,6 @@ const RULES: &[Rule] = &[
         Class::Propagation,
     )
     .waits_for("IAM to know the role for text messages", PROPAGATION),
-    // A domain whose deletion was accepted (hashicorp/terraform-provider-aws#16479).
-    Rule::new(
-        COGNITO,
-        &["DeleteUserPool"],
-        &["InvalidParameterException"],
-        &["domain configured that should be deleted first"],
-        Class::Propagation,
-    )
-    .waits_for("Cognito to let go of the domain", PROPAGATION),
     // DescribeUserPoolDomain answers of an unknown domain with an empty description, but
     // DeleteUserPoolDomain with this.
     Rule::new(
@@ -500,7 +488,11 @@ const QUOTAS: &[(&str, &str, &str)] = &[
         "CreateUserPoolClient",
         "app clients of a user pool",
     ),
-    (COGNITO, "CreateUserPoolDomain", "custom domains in an account"),
+    (
+        COGNITO,
+        "CreateUserPoolDomain",
+        "custom domains in an account",
+    ),
     (DYNAMODB, "CreateTable", "tables in a region"),
     (IAM, "CreateRole", "roles in an account"),
     (IAM, "PutRolePolicy", "size of a role's inline policies"),
@@ -555,9 +547,7 @@ pub(super) fn judge(asked: &Asked, answer: &Answer) -> Verdict {
         };
     }
     match code {
-        code if TOO_MANY.contains(&code) => {
-            waiting(Class::Throttled, service.throttled, THROTTLED)
-        }
+        code if TOO_MANY.contains(&code) => waiting(Class::Throttled, service.throttled, THROTTLED),
         code if OVER_QUOTA.contains(&code) => verdict(Class::OverQuota),
         code if NOT_FOUND.contains(&code) => verdict(Class::NotFound),
         code if ALREADY_EXISTS.contains(&code) => verdict(Class::AlreadyExists),
@@ -610,9 +600,7 @@ pub(super) fn as_the_sdk_says(asked: &Asked) -> Wait {
 pub(super) fn quota(asked: &Asked) -> Option<&'static str> {
     let mut quotas = QUOTAS.iter();
     quotas
-        .find(|(service, operation, _)| {
-            *service == asked.service && *operation == asked.operation
-        })
+        .find(|(service, operation, _)| *service == asked.service && *operation == asked.operation)
         .map(|&(_, _, name)| name)
 }
 
@@ -805,7 +793,11 @@ mod tests {
         for (service, operation, code, message, class, what) in rows {
             let verdict = judge(&asked(service, operation), &answer(400, code, message));
             let waits = verdict.wait.map(|wait| wait.what);
-            assert_eq!((verdict.class, waits), (*class, *what), "{operation} {code}");
+            assert_eq!(
+                (verdict.class, waits),
+                (*class, *what),
+                "{operation} {code}"
+            );
         }
     }
 
@@ -857,7 +849,10 @@ mod tests {
         for wait in rules.chain(services.map(|service| service.busy)) {
             let total: std::time::Duration = wait.patience.pauses().sum();
             assert!(total.as_secs() <= 120, "{wait:?}");
-            assert!(!wait.what.ends_with('.') && wait.what.contains(" to "), "{wait:?}");
+            assert!(
+                !wait.what.ends_with('.') && wait.what.contains(" to "),
+                "{wait:?}"
+            );
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::classify::{Class, Fault, Result};
+use super::classify::{Fault, Result};
 use super::{Aws, Waiting, policy};
 
 /// How long to wait, and how often to look.
@@ -80,7 +80,9 @@ impl Patience {
 
     fn whole_pause(self, times: u32, slept: Duration) -> Option<Duration> {
         // Some twenty steps lead from the shortest to the longest that any wait has.
-        let grown = self.first.mul_f64(1.5_f64.powi(times.min(40).cast_signed()));
+        let grown = self
+            .first
+            .mul_f64(1.5_f64.powi(times.min(40).cast_signed()));
         let left = self.limit.saturating_sub(slept);
         let pause = grown.min(self.longest).min(left);
         (!pause.is_zero()).then_some(pause)
@@ -120,20 +122,6 @@ impl Paces {
 }
 
 impl Aws {
-    /// Sends. What waiting cures has been waited for below the request already, by the table of waits.
-    pub(super) async fn retry<T, F>(
-        &self,
-        _patience: Patience,
-        _waiting: Waiting<'_>,
-        _cures: &[(Class, &'static str)],
-        mut send: impl FnMut() -> F,
-    ) -> Result<T>
-    where
-        F: Future<Output = Result<T>>,
-    {
-        send().await
-    }
-
     /// Waits for the turn of an operation that AWS takes at a certain pace. Emulators have none.
     pub(super) async fn pace(&self, operation: &'static str, waiting: Waiting<'_>) {
         let Some((what, every)) = policy::pace(operation) else {
@@ -196,7 +184,10 @@ mod tests {
         assert!(paces.turn("x", second).is_zero());
         let (next, other) = (paces.turn("x", second), paces.turn("y", second));
         assert!(next > second / 2 && next <= second, "{next:?}");
-        assert!(paces.turn("x", second) > second, "the third comes after the second");
+        assert!(
+            paces.turn("x", second) > second,
+            "the third comes after the second"
+        );
         assert!(other.is_zero(), "each operation has its own");
     }
 

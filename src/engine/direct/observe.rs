@@ -187,9 +187,7 @@ async fn look(
     let recorded = ledger
         .records
         .iter()
-        .map(|(id, record)| {
-            (id.clone(), Recorded::from(record))
-        })
+        .map(|(id, record)| (id.clone(), Recorded::from(record)))
         .collect();
     Ok(Found {
         topology,
