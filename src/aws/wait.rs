@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::classify::{Class, Fault, Result};
-use super::{Aws, Waiting, attempts, policy};
+use super::classify::{Fault, Result};
+use super::{Aws, Waiting, policy};
 
 /// How long to wait, and how often to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,22 +122,6 @@ impl Paces {
 }
 
 impl Aws {
-    /// Sends. Of what the table of waits has for what isn't known yet or is busy, only what is in `cures` is waited
-    /// for: for requests to which the other refusal is an answer. How long, and under which name, says the table.
-    pub(super) async fn retry<T, F>(
-        &self,
-        _patience: Patience,
-        _waiting: Waiting<'_>,
-        cures: &[(Class, &'static str)],
-        mut send: impl FnMut() -> F,
-    ) -> Result<T>
-    where
-        F: Future<Output = Result<T>>,
-    {
-        let classes = cures.iter().map(|(class, _)| *class).collect();
-        attempts::waiting_only_for(classes, send()).await
-    }
-
     /// Waits for the turn of an operation that AWS takes at a certain pace. Emulators have none.
     pub(super) async fn pace(&self, operation: &'static str, waiting: Waiting<'_>) {
         let Some((what, every)) = policy::pace(operation) else {
