@@ -80,7 +80,7 @@ pub(crate) fn all() -> Vec<Combination> {
                             ("off", "") => &["lite", "essentials", "plus"],
                             _ => &["essentials", "plus"],
                         };
-                        for plan in plans {
+                        for &plan in plans {
                             for sender in [false, true] {
                                 all.push(Combination {
                                     with,
