@@ -14,7 +14,7 @@ use crate::project::stage::Stage;
 use crate::resource::{Expr, Resource, UserPool};
 use crate::topology::{self, Facts, SenderIdentity};
 
-#[path = "../../../tests/support/combinations.rs"]
+#[path = "../../../tests/fixtures/combinations.rs"]
 mod combinations;
 
 use combinations::Combination;
