@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::between::{Answer, Asked, Between, Hook};
+use super::between::{Answer, Question, Between, Hook};
 
 /// How it refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Troubled {
 }
 
 impl Hook for Dice {
-    async fn before(&self, asked: &Asked) -> Option<Answer> {
+    async fn before(&self, asked: &Question) -> Option<Answer> {
         const CODES: [&str; 3] = [
             "ThrottlingException",
             "TooManyRequestsException",
@@ -62,7 +62,7 @@ impl Hook for Dice {
         })
     }
 
-    async fn after(&self, _asked: &Asked, answer: Answer) -> Option<Answer> {
+    async fn after(&self, _asked: &Question, answer: Answer) -> Option<Answer> {
         Some(answer)
     }
 }
