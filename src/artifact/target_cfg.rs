@@ -60,7 +60,7 @@ struct Words<'a>(&'a str);
 
 impl<'a> Words<'a> {
     fn peek(&self) -> Option<&'a str> {
-        Words(self.0).next()
+        Self(self.0).next()
     }
 }
 

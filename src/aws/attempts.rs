@@ -37,23 +37,6 @@ pub(super) struct Attempts;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AnyError;
 
-tokio::task_local! {
-    /// Of what isn't known yet and what is busy, what is waited for.
-    static CURES: Vec<Class>;
-}
-
-/// Runs requests to which not yet or busy is an answer, unless it is in `cures`.
-pub(super) async fn waiting_only_for<T>(cures: Vec<Class>, work: impl Future<Output = T>) -> T {
-    CURES.scope(cures, Box::pin(work)).await
-}
-
-fn is_waited_for(class: Class) -> bool {
-    let is_an_answer = |cures: &Vec<Class>| {
-        matches!(class, Class::Propagation | Class::Busy) && !cures.contains(&class)
-    };
-    !CURES.try_with(is_an_answer).unwrap_or_default()
-}
-
 /// Far more attempts than fit into any wait: it is time that bounds them.
 const MANY: u32 = 1_000;
 
@@ -146,7 +129,6 @@ impl Intercept for Attempts {
         if is_open && sdk_would_retry(context.inner(), components) {
             verdict.wait = Some(policy::as_the_sdk_says(&asked));
         }
-        verdict.wait = verdict.wait.filter(|_| is_waited_for(verdict.class));
         // Without it nothing was sent, because there are no credentials, say.
         let waited = config.load::<Waited>().cloned();
         let next = waited.zip(verdict.wait).and_then(|(mut waited, wait)| {
@@ -356,27 +338,6 @@ mod tests {
         let request = aws.cognito.create_user_pool().pool_name("p");
         request.send().await.expect_err("lost");
         assert_eq!(replay.finish().len(), 2);
-    }
-
-    #[tokio::test]
-    async fn to_some_requests_not_yet_is_an_answer() {
-        let refused = || {
-            error(
-                400,
-                "InvalidSmsRoleTrustRelationshipException",
-                "no such role",
-            )
-        };
-        let (aws, replay) = replay::aws([busy_pool(), refused()]);
-        let request = aws.cognito.update_user_pool().user_pool_id("p");
-        let sent = waiting_only_for(vec![Class::Busy], request.send()).await;
-        let fault: Fault = sent.expect_err("the role is gone").into();
-        assert_eq!(fault.class, Class::Propagation);
-        replay.finish();
-    }
-
-    fn busy_pool() -> (u16, String) {
-        error(400, "ConcurrentModificationException", "one at a time")
     }
 
     #[tokio::test]

@@ -12,10 +12,12 @@ use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
     AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+    FinalizerInterceptorContextMut,
 };
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::retry::RetryConfig;
 use serde_json::{Map, Value};
 
 /// The members of a request or of a part of an answer.
@@ -102,6 +104,28 @@ impl Intercept for Hears {
         let body = context.response().body().bytes().unwrap_or_default();
         let answer = serde_json::from_slice(body).unwrap_or_default();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = answer;
+        Ok(())
+    }
+}
+
+/// Has a request answered by the first attempt, for who knows better than the table of waits what a refusal means.
+#[derive(Debug)]
+pub(super) struct AtOnce;
+
+impl Intercept for AtOnce {
+    fn name(&self) -> &'static str {
+        "try once"
+    }
+
+    // After the client's own interceptors, which set how the next attempt is made.
+    fn modify_before_attempt_completion(
+        &self,
+        _context: &mut FinalizerInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let once = RetryConfig::standard().with_max_attempts(1);
+        config.interceptor_state().store_put(once);
         Ok(())
     }
 }

@@ -9,26 +9,12 @@ use saasauth_model::resource::user_pool::UserPool;
 use saasauth_model::resource::{Live, LogicalId};
 use serde_json::{Value, json};
 
-use super::document::{Document, Hears, Says, text};
+use super::document::{AtOnce, Document, Hears, Says, text};
 use super::lifecycle::{Change, Lifecycle, each_or_look_for};
-use super::once::{Answer, unrepeated};
 use super::user_pool_body::{as_it_is, as_live, to_create};
 use super::user_pool_mfa::{self as mfa, Now, Request};
-use super::wait::{DISTRIBUTION, PROPAGATION};
+use super::wait::DISTRIBUTION;
 use super::{Aws, Class, Fault, Result, Waiting, Wanted, classify};
-
-/// What UpdateUserPool, SetUserPoolMfaConfig and the deletes wait for: one change of a pool at a time, and a role
-/// for text messages, which they try out, that isn't known everywhere yet.
-pub(super) const CURES: &[(Class, &str)] = &[
-    (Class::Busy, "the user pool to finish another change"),
-    (
-        Class::Propagation,
-        "IAM to make the role for text messages known",
-    ),
-];
-
-/// Of a role that was there for long nothing is still on its way.
-const ONE_AT_A_TIME: &[(Class, &str)] = &[CURES[0]];
 
 /// AddCustomAttributes takes no more at once (service model).
 const ATTRIBUTES_AT_ONCE: usize = 25;
@@ -161,10 +147,9 @@ impl Aws {
         let send = async || {
             let heard = Hears::default();
             let request = self.cognito.create_user_pool().pool_name(name).customize();
-            let request = request.config_override(unrepeated());
             let request = request.interceptor(Says::new(&body));
-            let answer = request.interceptor(heard.clone()).send().await;
-            Answer::of(answer.map(|_| heard.part("UserPool").unwrap_or_default()))
+            request.interceptor(heard.clone()).send().await?;
+            Ok::<Document, Fault>(heard.part("UserPool").unwrap_or_default())
         };
         let look = async || {
             let Some(found) = self.find_user_pool(name).await? else {
@@ -178,7 +163,7 @@ impl Aws {
         // A pool can't be made with a second factor other than text messages: CreateUserPool takes
         // no software-token or email settings.
         if let Some(body) = mfa::to_create(id, pool) {
-            self.send(id, &Request::Mfa(body), waiting, CURES).await?;
+            self.send(id, &Request::Mfa(body)).await?;
         }
         Ok(as_live(id, &made, None))
     }
@@ -198,7 +183,7 @@ impl Aws {
         if changed.iter().all(|name| name == "Schema") {
             return Ok(());
         }
-        let Err(fault) = self.bring_to(pool, live, changed, waiting).await else {
+        let Err(fault) = self.bring_to(pool, live, changed).await else {
             return Ok(());
         };
         // Which steps lie between two sets of factors isn't written down anywhere. With none at all nothing can
@@ -219,8 +204,8 @@ impl Aws {
         off.mfa_configuration = "OFF".to_owned();
         off.enabled_mfas = None;
         let around = async {
-            self.bring_to(&off, live, changed, waiting).await?;
-            self.bring_to(pool, live, changed, waiting).await
+            self.bring_to(&off, live, changed).await?;
+            self.bring_to(pool, live, changed).await
         };
         if around.await.is_ok() {
             return Ok(());
@@ -228,7 +213,7 @@ impl Aws {
         // Whatever it was: nobody's second factor stays off because of it. What was refused first is what there is
         // to put right.
         let before = Request::Mfa(mfa::as_it_was(id, before));
-        let restored = self.send(id, &before, waiting, CURES).await;
+        let restored = self.send(id, &before).await;
         Err(match restored {
             Ok(()) => fault,
             Err(_) => Fault {
@@ -247,7 +232,6 @@ impl Aws {
         pool: &UserPool<String>,
         live: &Live,
         changed: &BTreeSet<String>,
-        waiting: Waiting<'_>,
     ) -> Result<()> {
         let id = &live.physical_id;
         let now = self.describe_user_pool(id).await?;
@@ -263,34 +247,25 @@ impl Aws {
         };
         let requests = mfa::to_update_all(now, pool, &live.properties, changed, self.owner());
         for request in &requests {
-            self.send(id, request, waiting, CURES).await?;
+            self.send(id, request).await?;
         }
         Ok(())
     }
 
-    async fn send(
-        &self,
-        id: &str,
-        request: &Request,
-        waiting: Waiting<'_>,
-        cures: &[(Class, &'static str)],
-    ) -> Result<()> {
-        self.retry(PROPAGATION, waiting, cures, || async {
-            match request {
-                Request::Pool(body) => {
-                    let request = self.cognito.update_user_pool().user_pool_id(id);
-                    let request = request.customize().interceptor(Says::new(body));
-                    request.send().await?;
-                }
-                Request::Mfa(body) => {
-                    let request = self.cognito.set_user_pool_mfa_config().user_pool_id(id);
-                    let request = request.customize().interceptor(Says::new(body));
-                    request.send().await?;
-                }
+    async fn send(&self, id: &str, request: &Request) -> Result<()> {
+        match request {
+            Request::Pool(body) => {
+                let request = self.cognito.update_user_pool().user_pool_id(id);
+                let request = request.customize().interceptor(Says::new(body));
+                request.send().await?;
             }
-            Ok(())
-        })
-        .await
+            Request::Mfa(body) => {
+                let request = self.cognito.set_user_pool_mfa_config().user_pool_id(id);
+                let request = request.customize().interceptor(Says::new(body));
+                request.send().await?;
+            }
+        }
+        Ok(())
     }
 
     async fn add_attributes(&self, id: &str, pool: &UserPool<String>, live: &Value) -> Result<()> {
@@ -337,9 +312,9 @@ impl Aws {
             return Ok(());
         };
         if text(&now, "DeletionProtection") == Some("ACTIVE") {
-            self.lift_protection(id, &now, waiting).await?;
+            self.lift_protection(id, &now).await?;
         }
-        match self.delete_unprotected(id, waiting).await {
+        match self.delete_unprotected(id).await {
             Err(fault) if fault.code.as_deref() == Some("InvalidParameterException") => {
                 if self.keeps_a_domain(id).await? {
                     return Err(fault);
@@ -351,7 +326,7 @@ impl Aws {
                     id,
                     "let go of its domain",
                     || async {
-                        match self.delete_unprotected(id, waiting).await {
+                        match self.delete_unprotected(id).await {
                             Ok(()) => Ok(Some(())),
                             Err(fault)
                                 if fault.code.as_deref() == Some("InvalidParameterException")
@@ -369,38 +344,37 @@ impl Aws {
         }
     }
 
-    async fn delete_unprotected(&self, id: &str, waiting: Waiting<'_>) -> Result<()> {
+    async fn delete_unprotected(&self, id: &str) -> Result<()> {
         let request = self.cognito.delete_user_pool().user_pool_id(id);
-        let deleted = self.retry(PROPAGATION, waiting, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        });
-        classify::gone(deleted.await)
+        classify::gone(request.send().await.map_err(Fault::from))
     }
 
-    async fn lift_protection(&self, id: &str, now: &Document, waiting: Waiting<'_>) -> Result<()> {
+    async fn lift_protection(&self, id: &str, now: &Document) -> Result<()> {
         let lifted = |mut body: Document| {
             body.insert("DeletionProtection".to_owned(), json!("INACTIVE"));
-            Request::Pool(body)
+            body
         };
         // Whole, so that a delete that fails leaves a pool that works.
         let whole = lifted(as_it_is(id, now));
-        match self.send(id, &whole, waiting, ONE_AT_A_TIME).await {
-            // The role for text messages is gone, and every update of the pool tries it out.
+        let request = self.cognito.update_user_pool().user_pool_id(id);
+        let request = request.customize().interceptor(Says::new(&whole));
+        let first = request.interceptor(AtOnce).send().await;
+        match first.map_err(Fault::from) {
+            Ok(_) => Ok(()),
+            // Of a role that was there for long nothing is still on its way: it is gone, and every update of the
+            // pool tries it out.
             Err(fault) if fault.class == Class::Propagation => {
                 let verifies_phones = now
                     .get("AutoVerifiedAttributes")
                     .and_then(Value::as_array)
                     .is_some_and(|names| names.iter().any(|name| name == "phone_number"));
                 if mfa::is_on(text(now, "MfaConfiguration")) && !verifies_phones {
-                    let off = mfa::off(id, None);
-                    self.send(id, &Request::Mfa(off), waiting, ONE_AT_A_TIME)
-                        .await?;
+                    self.send(id, &Request::Mfa(mfa::off(id, None))).await?;
                 }
                 let rest = lifted(mfa::without_sms(id, now));
-                self.send(id, &rest, waiting, ONE_AT_A_TIME).await
+                self.send(id, &Request::Pool(rest)).await
             }
-            other => other,
+            Err(_) => self.send(id, &Request::Pool(whole)).await,
         }
     }
 

@@ -7,9 +7,6 @@ use serde_json::{Value, json};
 
 use super::document::{Document, Hears, Says, is_empty, laid_over, text};
 use super::lifecycle::{Change, Lifecycle, each_wanted};
-use super::once::{Answer, unrepeated};
-use super::user_pool::CURES;
-use super::wait::PROPAGATION;
 use super::{Aws, Fault, Result, Waiting, Wanted, classify, live, parts};
 use saasauth_model::resource::{Kind, Live, LogicalId, UserPoolClient};
 
@@ -65,13 +62,12 @@ impl Lifecycle for UserPoolClient<String> {
         aws.create_user_pool_client(self, waiting).await
     }
 
-    async fn update(&self, aws: &Aws, change: Change<'_>, waiting: Waiting<'_>) -> Result<()> {
-        aws.update_user_pool_client(self, change.live, waiting)
-            .await
+    async fn update(&self, aws: &Aws, change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_user_pool_client(self, change.live).await
     }
 
-    async fn delete(aws: &Aws, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
-        aws.delete_user_pool_client(physical_id, waiting).await
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
+        aws.delete_user_pool_client(physical_id).await
     }
 }
 
@@ -138,11 +134,10 @@ impl Aws {
             let request = self.cognito.create_user_pool_client();
             let request = request.user_pool_id(&client.user_pool_id);
             let request = request.client_name(&client.client_name).customize();
-            let request = request.config_override(unrepeated());
             let request = request.interceptor(Says::new(&body));
-            let answer = request.interceptor(heard.clone()).send().await;
-            let made = answer.map(|_| heard.part("UserPoolClient").unwrap_or_default());
-            Answer::of(made.map(|made| as_live(Client::without_secret(made))))
+            request.interceptor(heard.clone()).send().await?;
+            let made = heard.part("UserPoolClient").unwrap_or_default();
+            Ok::<Live, Fault>(as_live(Client::without_secret(made)))
         };
         let look = async || self.find_user_pool_client(&declared).await;
         let made = self.once(waiting, send, look).await?;
@@ -158,7 +153,6 @@ impl Aws {
         &self,
         client: &UserPoolClient<String>,
         live: &Live,
-        waiting: Waiting<'_>,
     ) -> Result<()> {
         let (pool, id) = parts(&live.physical_id);
         let now = self
@@ -166,29 +160,18 @@ impl Aws {
             .await?
             .ok_or_else(|| Fault::ours(format!("client `{id}` is gone")))?;
         let body = to_update(id, client, &now.body);
-        self.retry(PROPAGATION, waiting, CURES, || async {
-            let request = self.cognito.update_user_pool_client();
-            let request = request.user_pool_id(pool).client_id(id);
-            let request = request.customize().interceptor(Says::new(&body));
-            Ok(request.send().await?)
-        })
-        .await?;
+        let request = self.cognito.update_user_pool_client();
+        let request = request.user_pool_id(pool).client_id(id);
+        let request = request.customize().interceptor(Says::new(&body));
+        request.send().await?;
         Ok(())
     }
 
-    pub(super) async fn delete_user_pool_client(
-        &self,
-        physical_id: &str,
-        waiting: Waiting<'_>,
-    ) -> Result<()> {
+    pub(super) async fn delete_user_pool_client(&self, physical_id: &str) -> Result<()> {
         let (pool, id) = parts(physical_id);
         let request = self.cognito.delete_user_pool_client();
         let request = request.user_pool_id(pool).client_id(id);
-        let deleted = self.retry(PROPAGATION, waiting, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        });
-        classify::gone(deleted.await)
+        classify::gone(request.send().await.map_err(Fault::from))
     }
 }
 
@@ -333,7 +316,7 @@ mod tests {
             !format!("{live:?}").contains("hush"),
             "a secret is forgotten"
         );
-        aws.update_user_pool_client(&declared(), &live, UNWATCHED)
+        aws.update_user_pool_client(&declared(), &live)
             .await
             .expect("updated");
         let sent = replay.finish();
@@ -455,12 +438,10 @@ mod tests {
         let described = ok(json!({ "UserPoolClient": { "UserPoolId": "p", "ClientId": "c" } }));
         let (aws, replay) = replay::aws([described, busy(), ok(json!({})), busy(), ok(json!({}))]);
         let live = live(Kind::UserPoolClient, "p|c", json!({}));
-        aws.update_user_pool_client(&declared(), &live, UNWATCHED)
+        aws.update_user_pool_client(&declared(), &live)
             .await
             .expect("updated");
-        aws.delete_user_pool_client("p|c", UNWATCHED)
-            .await
-            .expect("deleted");
+        aws.delete_user_pool_client("p|c").await.expect("deleted");
         replay.finish();
     }
 }

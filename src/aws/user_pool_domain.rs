@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 
 use super::document::{Document, Hears, Says, is_empty, laid_over, text};
 use super::lifecycle::{Change, Lifecycle, each};
-use super::user_pool::CURES;
-use super::wait::{CREATION, DISTRIBUTION, PROPAGATION};
-use super::{Aws, Class, Fault, Result, Waiting, Wanted, classify, live, parts};
+use super::wait::{CREATION, DISTRIBUTION};
+use super::{Aws, Fault, Result, Waiting, Wanted, classify, live, parts};
 use saasauth_model::resource::{Kind, Live, LogicalId, UserPoolDomain};
 
 /// The attribute with the address of the CloudFront distribution that a custom domain has to point to.
@@ -22,8 +21,8 @@ impl Lifecycle for UserPoolDomain<String> {
         aws.create_user_pool_domain(self, waiting).await
     }
 
-    async fn update(&self, aws: &Aws, _change: Change<'_>, waiting: Waiting<'_>) -> Result<()> {
-        aws.update_user_pool_domain(self, waiting).await
+    async fn update(&self, aws: &Aws, _change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
+        aws.update_user_pool_domain(self).await
     }
 
     async fn delete(aws: &Aws, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
@@ -97,15 +96,13 @@ impl Aws {
                 .await?;
         }
         let body = declared(domain);
-        let made = self.retry(PROPAGATION, waiting, CURES, || async {
-            let request = self.cognito.create_user_pool_domain();
-            let request = request.domain(&domain.domain);
-            let request = request.user_pool_id(&domain.user_pool_id).customize();
-            Ok(request.interceptor(Says::new(&body)).send().await?)
-        });
-        let found = match made.await {
+        let request = self.cognito.create_user_pool_domain();
+        let request = request.domain(&domain.domain);
+        let request = request.user_pool_id(&domain.user_pool_id).customize();
+        let made = request.interceptor(Says::new(&body)).send().await;
+        let found = match made.map_err(Fault::from) {
             Ok(_) => live(Kind::UserPoolDomain, physical_id, Value::Null),
-            Err(fault) => self.found_after_all(domain, fault, waiting).await?,
+            Err(fault) => self.found_after_all(domain, fault).await?,
         };
         self.wait_for_domain(&found.physical_id, waiting).await?;
         Ok(found)
@@ -117,7 +114,6 @@ impl Aws {
         &self,
         domain: &UserPoolDomain<String>,
         refusal: Fault,
-        waiting: Waiting<'_>,
     ) -> Result<Live> {
         let there = self
             .describe_user_pool_domain(&domain.user_pool_id, &domain.domain)
@@ -131,7 +127,7 @@ impl Aws {
             .iter()
             .any(|(name, value)| found.properties[name] != *value);
         if differs {
-            self.update_user_pool_domain(domain, waiting).await?;
+            self.update_user_pool_domain(domain).await?;
         }
         Ok(found)
     }
@@ -177,19 +173,15 @@ impl Aws {
     pub(super) async fn update_user_pool_domain(
         &self,
         domain: &UserPoolDomain<String>,
-        waiting: Waiting<'_>,
     ) -> Result<()> {
         let there = self
             .describe_user_pool_domain(&domain.user_pool_id, &domain.domain)
             .await?;
         let body = to_update(domain, &there.unwrap_or_default());
-        self.retry(PROPAGATION, waiting, CURES, || async {
-            let request = self.cognito.update_user_pool_domain();
-            let request = request.domain(&domain.domain);
-            let request = request.user_pool_id(&domain.user_pool_id).customize();
-            Ok(request.interceptor(Says::new(&body)).send().await?)
-        })
-        .await?;
+        let request = self.cognito.update_user_pool_domain();
+        let request = request.domain(&domain.domain);
+        let request = request.user_pool_id(&domain.user_pool_id).customize();
+        request.interceptor(Says::new(&body)).send().await?;
         Ok(())
     }
 
@@ -202,11 +194,7 @@ impl Aws {
         let (pool, domain) = parts(physical_id);
         let request = self.cognito.delete_user_pool_domain();
         let request = request.domain(domain).user_pool_id(pool);
-        let deleted = self.retry(PROPAGATION, waiting, BUSY, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        });
-        let deleted = classify::gone(deleted.await);
+        let deleted = classify::gone(request.send().await.map_err(Fault::from));
         if !is_custom(domain) {
             return deleted;
         }
@@ -244,9 +232,6 @@ impl Aws {
         .await
     }
 }
-
-/// While a domain is put up it can't be taken down.
-const BUSY: &[(Class, &str)] = CURES;
 
 use DomainStatusType as Status;
 
@@ -496,7 +481,7 @@ mod tests {
             }),
         );
         let (aws, replay) = replay::aws([now, ok(json!({}))]);
-        aws.update_user_pool_domain(&custom(), UNWATCHED)
+        aws.update_user_pool_domain(&custom())
             .await
             .expect("updated");
         let body = &replay.finish()[1].body;

@@ -11,8 +11,6 @@ use serde_json::{Value, json};
 
 use super::classify::{Class, found, gone};
 use super::lifecycle::{Change, Lifecycle, each_wanted};
-use super::user_pool::CURES;
-use super::wait::PROPAGATION;
 use super::{Aws, Fault, Result, Waiting, Wanted, live, parts};
 use saasauth_model::resource::user_pool_identity_provider::SECRETS;
 use saasauth_model::resource::{Kind, Live, LogicalId, UserPoolIdentityProvider};
@@ -34,7 +32,7 @@ impl Lifecycle for UserPoolIdentityProvider<String> {
         .await
     }
 
-    async fn create(&self, aws: &Aws, _id: &str, waiting: Waiting<'_>) -> Result<Live> {
+    async fn create(&self, aws: &Aws, _id: &str, _waiting: Waiting<'_>) -> Result<Live> {
         let request = aws
             .cognito
             .create_identity_provider()
@@ -44,17 +42,13 @@ impl Lifecycle for UserPoolIdentityProvider<String> {
             .set_provider_details(Some(aws.with_secrets(self).await?))
             .set_attribute_mapping(Some(mapping(self)))
             .set_idp_identifiers(Some(self.idp_identifiers.clone()));
-        aws.retry(PROPAGATION, waiting, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
+        request.send().await?;
         let physical_id = format!("{}|{}", self.user_pool_id, self.provider_name);
         Ok(aws.made(Kind::UserPoolIdentityProvider, physical_id, self))
     }
 
     /// Lays what is declared over what is there: a detail that somebody set beside ours stays.
-    async fn update(&self, aws: &Aws, change: Change<'_>, waiting: Waiting<'_>) -> Result<()> {
+    async fn update(&self, aws: &Aws, change: Change<'_>, _waiting: Waiting<'_>) -> Result<()> {
         let now = aws.describe_identity_provider(&change.live.physical_id);
         let (details, acr_mapping) = match now.await? {
             Some(now) => (now.provider_details, now.acr_mapping),
@@ -78,26 +72,18 @@ impl Lifecycle for UserPoolIdentityProvider<String> {
             .set_idp_identifiers(Some(self.idp_identifiers.clone()))
             // Not ours.
             .set_acr_mapping(acr_mapping);
-        aws.retry(PROPAGATION, waiting, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        })
-        .await?;
+        request.send().await?;
         Ok(())
     }
 
-    async fn delete(aws: &Aws, physical_id: &str, waiting: Waiting<'_>) -> Result<()> {
+    async fn delete(aws: &Aws, physical_id: &str, _waiting: Waiting<'_>) -> Result<()> {
         let (pool, name) = parts(physical_id);
         let request = aws
             .cognito
             .delete_identity_provider()
             .user_pool_id(pool)
             .provider_name(name);
-        let deleted = aws.retry(PROPAGATION, waiting, CURES, || {
-            let request = request.clone();
-            async { Ok(request.send().await?) }
-        });
-        gone(deleted.await)
+        gone(request.send().await.map_err(Fault::from))
     }
 }
 

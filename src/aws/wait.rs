@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::classify::{Class, Fault, Result};
-use super::{Aws, Waiting, attempts, policy};
+use super::classify::{Fault, Result};
+use super::{Aws, Waiting, policy};
 
 /// How long to wait, and how often to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +22,6 @@ pub(super) struct Patience {
     limit: Duration,
     spread: bool,
 }
-
-/// A new role is known everywhere within some 10 seconds; a minute is beyond what has been seen.
-pub(super) const PROPAGATION: Patience = Patience::new(500, 3_000, 60);
 
 /// Tables and functions take 3 to 20 seconds. Two minutes is what the SDKs' own waiters give a table
 /// that is in trouble, before a person should look.
@@ -122,22 +119,6 @@ impl Paces {
 }
 
 impl Aws {
-    /// Sends. Of what the table of waits has for what isn't known yet or is busy, only what is in `cures` is waited
-    /// for: for requests to which the other refusal is an answer. How long, and under which name, says the table.
-    pub(super) async fn retry<T, F>(
-        &self,
-        _patience: Patience,
-        _waiting: Waiting<'_>,
-        cures: &[(Class, &'static str)],
-        mut send: impl FnMut() -> F,
-    ) -> Result<T>
-    where
-        F: Future<Output = Result<T>>,
-    {
-        let classes = cures.iter().map(|(class, _)| *class).collect();
-        attempts::waiting_only_for(classes, send()).await
-    }
-
     /// Waits for the turn of an operation that AWS takes at a certain pace. Emulators have none.
     pub(super) async fn pace(&self, operation: &'static str, waiting: Waiting<'_>) {
         let Some((what, every)) = policy::pace(operation) else {
@@ -187,7 +168,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_the_longest_and_end_at_the_limit() {
-        let pauses: Vec<Duration> = PROPAGATION.pauses().collect();
+        let pauses: Vec<Duration> = Patience::new(500, 3_000, 60).pauses().collect();
         assert_eq!(pauses[0], Duration::from_millis(500));
         assert_eq!(pauses[1], Duration::from_millis(750));
         assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(3)));

@@ -49,6 +49,10 @@ impl Neighbourhood {
         lambdas["CustomMessage"] = json!(THEIR_MESSAGE);
         let mut policies = pool["Policies"].clone();
         policies["PasswordPolicy"]["PasswordHistorySize"] = json!(7);
+        let mut invitations = pool["AdminCreateUserConfig"].clone();
+        // Answered unasked, and refused beside the days of temporary passwords.
+        let members = invitations.as_object_mut().unwrap();
+        members.remove("UnusedAccountValidityDays");
         // The body is whole for the reason above.
         self.project.client(
             "cognito-idp",
@@ -63,7 +67,7 @@ impl Neighbourhood {
                 "AutoVerifiedAttributes": pool["AutoVerifiedAttributes"],
                 "VerificationMessageTemplate": pool["VerificationMessageTemplate"],
                 "EmailConfiguration": pool["EmailConfiguration"],
-                "AdminCreateUserConfig": pool["AdminCreateUserConfig"],
+                "AdminCreateUserConfig": invitations,
                 "AccountRecoverySetting": pool["AccountRecoverySetting"],
                 "UserPoolTier": pool["UserPoolTier"],
             }),

@@ -3,7 +3,7 @@
 //! The pure core holds every combination against Cognito's rules, offline; here those it accepts are deployed,
 //! changed into each other and destroyed, by the engine itself: a process for each would take hours.
 
-#[path = "../support/combinations.rs"]
+#[path = "../fixtures/combinations.rs"]
 mod combinations;
 
 use std::collections::{BTreeMap, BTreeSet};

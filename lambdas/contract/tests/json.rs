@@ -11,12 +11,17 @@ use serde_json::{Value, json};
 #[test]
 fn only_its_own_payloads_ask_for_something() {
     let event = json!({ "triggerSource": CONFIRM_SIGN_UP });
-    let deliver = Handover::deliver("s-1");
+    let (deliver, wanted) = (Handover::deliver("s-1"), Handover::asked("s-1"));
     let confirm = Handover::Confirm {
         event: event.clone(),
     };
     for (asked, payload) in [
+        // A function that has not heard of operators is told no new word but by one.
         (deliver, json!({ "saasauth": "deliver", "sub": "s-1" })),
+        (
+            wanted,
+            json!({ "saasauth": "deliver", "sub": "s-1", "asked": true }),
+        ),
         (confirm, json!({ "saasauth": "confirm", "event": event })),
     ] {
         assert_eq!(serde_json::to_value(&asked).expect("it is JSON"), payload);

@@ -636,6 +636,6 @@ fn deletion(id: &str, recorded: &Recorded, reason: &str) -> Change {
 }
 
 #[cfg(test)]
-mod matrix;
+mod matrix_tests;
 #[cfg(test)]
 pub(crate) mod tests;

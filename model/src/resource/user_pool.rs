@@ -304,8 +304,13 @@ impl<S: Phase> ResourceType for UserPool<S> {
         identity: Identity::Assigned { within: None },
         holds_data: true,
         // A pool whose text messages lost their role takes no update any more, not even the one that lifts its
-        // protection before it is deleted.
-        deleted_before: &[Kind::RolePolicy, Kind::Role],
+        // protection before it is deleted; and a sender that is gone may do the same to mail.
+        deleted_before: &[
+            Kind::RolePolicy,
+            Kind::Role,
+            Kind::EmailIdentity,
+            Kind::ConfigurationSet,
+        ],
         ..Rules::of("AWS::Cognito::UserPool")
     };
 }

@@ -259,7 +259,11 @@ mod tests {
 
     #[test]
     fn the_first_variable_that_says_something_names_the_proxy() {
-        let table: [(&[(&str, &str)], Option<(&str, &str)>); 6] = [
+        type Case = (
+            &'static [(&'static str, &'static str)],
+            Option<(&'static str, &'static str)>,
+        );
+        let table: [Case; 6] = [
             (&[], None),
             (&[("HTTPS_PROXY", "")], None),
             (

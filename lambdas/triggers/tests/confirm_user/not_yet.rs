@@ -122,8 +122,10 @@ async fn an_operator_who_asks_need_not_wait() {
         cloud.let_claims_run_out(SUB);
     }
     // Not seen to yet: it waits on, and no sooner than before.
-    let answer = json!({ "welcome": "not_yet" });
-    assert_eq!(deliver(&function).await, Ok(answer.clone()));
+    assert_eq!(
+        deliver(&function).await,
+        Ok(json!({ "welcome": "not_yet" }))
+    );
     assert_eq!(
         asked(&function).await,
         Ok(json!({ "welcome": "delivered" }))
