@@ -1,5 +1,6 @@
 //! Every example is deployed, changed and destroyed while AWS lags, throttles, fails and loses answers: one
 //! delay of `support/delays.rs` at a time.
+#![expect(clippy::print_stdout, reason = "a test tells how much it has covered")]
 
 use std::time::Instant;
 

@@ -2,6 +2,7 @@
 //!
 //! The pure core holds every combination against Cognito's rules, offline; here those it accepts are deployed,
 //! changed into each other and destroyed, by the engine itself: a process for each would take hours.
+#![expect(clippy::print_stdout, reason = "a test tells how much it has covered")]
 
 #[path = "../fixtures/combinations.rs"]
 mod combinations;

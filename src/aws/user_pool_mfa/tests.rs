@@ -334,6 +334,7 @@ fn changed(live: &Value, declared: &Value) -> BTreeSet<String> {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "a test tells how much it has covered")]
 fn every_combination_can_be_brought_to_every_other() {
     let all = combinations();
     let documents: Vec<(UserPool<String>, Value)> = all

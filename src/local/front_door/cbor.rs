@@ -65,10 +65,10 @@ impl Reader<'_> {
             0 => Value::from(length?),
             1 => Value::from(-1 - i64::try_from(length?).ok()?),
             2 => {
-                self.chunks(length, depth)?;
+                self.chunks(length)?;
                 Value::from("")
             }
-            3 => Value::from(String::from_utf8(self.chunks(length, depth)?).ok()?),
+            3 => Value::from(String::from_utf8(self.chunks(length)?).ok()?),
             4 => {
                 let mut list = Vec::new();
                 while length.is_none_or(|length| (list.len() as u64) < length) {
@@ -106,7 +106,7 @@ impl Reader<'_> {
     }
 
     /// The bytes of a text or of bytes, in one piece or in several.
-    fn chunks(&mut self, length: Option<u64>, depth: usize) -> Option<Vec<u8>> {
+    fn chunks(&mut self, length: Option<u64>) -> Option<Vec<u8>> {
         if let Some(length) = length {
             return Some(self.take(usize::try_from(length).ok()?)?.to_vec());
         }
@@ -117,7 +117,7 @@ impl Reader<'_> {
                 return Some(whole);
             }
             let length = self.number(first & 31)?;
-            whole.extend(self.chunks(Some(length), depth + 1)?);
+            whole.extend(self.chunks(Some(length))?);
         }
     }
 

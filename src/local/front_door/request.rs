@@ -202,6 +202,9 @@ fn by_form(call: &Call, signed: Option<&'static Service>) -> Option<Read> {
     Some((service, operation, input, Wire::Query))
 }
 
+/// An operation, and the labels of the path that led to it.
+type Route = (&'static Service, &'static str, Vec<(&'static str, String)>);
+
 /// REST: the path and the method are the operation.
 fn by_route(call: &Call, signed: Option<&'static Service>, is_signed: bool) -> Option<Read> {
     let candidates = models::services().filter(|service| {
@@ -212,7 +215,7 @@ fn by_route(call: &Call, signed: Option<&'static Service>, is_signed: bool) -> O
                 None => !is_signed,
             }
     });
-    let mut best: Option<(&'static Service, &'static str, Vec<(&str, String)>)> = None;
+    let mut best: Option<Route> = None;
     for service in candidates {
         for (operation, details) in &service.operations {
             let Some((method, template)) = details.http.split_once(' ') else {

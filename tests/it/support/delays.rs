@@ -290,11 +290,6 @@ impl Delayed {
     pub(crate) fn felt(&self) -> usize {
         self.hook.memory.lock().unwrap().felt
     }
-
-    /// How many requests came.
-    pub(crate) fn requests(&self) -> usize {
-        self.hook.memory.lock().unwrap().requests
-    }
 }
 
 pub(crate) struct Lagging {
@@ -441,7 +436,7 @@ fn refusal(effect: &Effect, asked: &Question, memory: &mut Memory) -> Option<Ans
             let mut number = memory.requests as u64;
             number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            if (number ^ (number >> 31)) % 3 != 0 {
+            if !(number ^ (number >> 31)).is_multiple_of(3) {
                 return None;
             }
             let (status, code) = match failing {

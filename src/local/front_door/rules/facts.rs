@@ -139,18 +139,21 @@ impl<'a> Facts<'a> {
 
     /// A role by its name; nothing when there is none.
     pub(super) async fn role(&self, name: &str) -> Option<Role> {
-        let upstream = match self.world {
-            World::Emulator(upstream) => upstream,
+        match self.world {
+            World::Emulator(upstream) => self.role_of(upstream, name).await,
             #[cfg(test)]
             World::Given(world) => {
                 let role = world["roles"].get(name)?;
-                return Some(Role {
+                Some(Role {
                     trust: statements(&role["trust"]),
                     statements: statements(&role["policy"]),
                     has_managed: role["managed"] == true,
-                });
+                })
             }
-        };
+        }
+    }
+
+    async fn role_of(&self, upstream: &Upstream, name: &str) -> Option<Role> {
         let ask = async |action: &str, more: &[(&str, &str)]| {
             let fields = [&[("Action", action), ("RoleName", name)], more].concat();
             upstream.iam(&self.scope, &fields).await
