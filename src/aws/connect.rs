@@ -21,6 +21,7 @@ pub use self::clock::Greeting;
 use self::credentials::{Choice, Remembered};
 pub use self::http::{Proxy, has_exceptions, leads_here, proxy};
 pub use self::mfa::AskCode;
+use super::attempts;
 use super::clients::Aws;
 use super::trace::Calls;
 use saasauth_model::error::{Error, ErrorKind, Result};
@@ -53,7 +54,7 @@ const SWITCHES: [(&str, &str); 2] = [
 
 /// The services we have clients of, as the SDK names their settings: a variable `AWS_ENDPOINT_URL_…` of the upper-case
 /// name, and a key of a profile's `services`.
-const SERVICES: [&str; 10] = [
+const SERVICES: [&str; 11] = [
     "CloudWatch",
     "CloudWatch Logs",
     "Cognito Identity Provider",
@@ -62,6 +63,7 @@ const SERVICES: [&str; 10] = [
     "Lambda",
     "Resource Groups Tagging API",
     "SESv2",
+    "SNS",
     "SSM",
     "STS",
 ];
@@ -164,6 +166,8 @@ async fn load(settings: &Settings, here: bool) -> Result<SdkConfig> {
         .region(Region::new(settings.region.clone()))
         .http_client(client)
         .no_credentials()
+        // Ours; left to the SDK, a variable such as `AWS_MAX_ATTEMPTS=0` would end the tool in a panic.
+        .retry_config(attempts::settings())
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(Duration::from_secs(5))

@@ -121,10 +121,13 @@ pub(super) fn to_update_all(
     if pool.lambda_config.is_none() && changed.contains("LambdaConfig") {
         let_go_of_triggers(&mut body, owner);
     }
+    // What an earlier deploy left there goes too, where the plan didn't know of it.
+    let sms_goes = now.sends_sms() && !body.contains_key("SmsConfiguration");
     // Schema has a request of its own.
-    let others = changed
-        .iter()
-        .any(|name| !matches!(name.as_str(), "MfaConfiguration" | "EnabledMfas" | "Schema"));
+    let others = sms_goes
+        || changed
+            .iter()
+            .any(|name| !matches!(name.as_str(), "MfaConfiguration" | "EnabledMfas" | "Schema"));
     if !concerns(changed) {
         return others.then_some(Request::Pool(body)).into_iter().collect();
     }

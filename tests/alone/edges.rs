@@ -184,6 +184,7 @@ fn every_variable_may_be_empty_and_none_may_be_odd() {
         // What the SDK would read and we decide ourselves: how often is tried, and in which region.
         ("AWS_MAX_ATTEMPTS", "abc", Unset),
         ("AWS_MAX_ATTEMPTS", "-1", Unset),
+        ("AWS_MAX_ATTEMPTS", "0", Unset),
         ("AWS_RETRY_MODE", "sometimes", Unset),
         ("AWS_REGION", "nowhere", Unset),
         ("AWS_REGION", "eu west 1", Unset),

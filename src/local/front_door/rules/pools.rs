@@ -1,5 +1,6 @@
 //! User pools: CreateUserPool, UpdateUserPool, DeleteUserPool, AddCustomAttributes.
 
+use saasauth_contract::record::CUSTOM_PREFIX;
 use serde_json::{Value, json};
 
 use super::factors::{CODES, ONLY_PASSWORD, PASSKEY, signs_in_by};
@@ -318,7 +319,9 @@ pub(super) const RULES: &[Rule] = &[
                 let custom = there
                     .iter()
                     .filter_map(|attribute| attribute["Name"].as_str());
-                let custom = custom.filter(|name| name.starts_with("custom:")).count();
+                let custom = custom
+                    .filter(|name| name.starts_with(CUSTOM_PREFIX))
+                    .count();
                 refuse_if(
                     custom + list(facts.input, "/CustomAttributes").len() > CUSTOM_ATTRIBUTES,
                     "The maximum number of custom attributes of a user pool is 50.",

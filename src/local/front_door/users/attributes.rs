@@ -5,6 +5,7 @@
 //! UserPoolClientType), the developer guide's "Working with user attributes", and error texts that people
 //! quote in issues of aws-amplify and aws-sdk-js.
 
+use saasauth_contract::record::CUSTOM_PREFIX;
 use serde_json::Value;
 
 use super::facts::{Client, Pool, User};
@@ -74,7 +75,7 @@ pub(super) fn is_readable(client: &Client, name: &str) -> bool {
 }
 
 fn is_standard(name: &str) -> bool {
-    !name.starts_with("custom:") && !name.starts_with("dev:")
+    !name.starts_with(CUSTOM_PREFIX) && !name.starts_with("dev:")
 }
 
 /// Refuses what the schema doesn't have, what isn't of the attribute's type, and what is out of its bounds.
