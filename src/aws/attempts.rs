@@ -18,6 +18,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextMut, InterceptorContext,
 };
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority, RetryReason,
 };
@@ -163,14 +164,23 @@ fn judge(asked: &Asked, context: &InterceptorContext) -> Verdict {
         return policy::unanswered(asked);
     }
     match error.as_connector_error() {
-        Some(connector) if never_left(connector) => policy::unreached(asked),
-        Some(connector) if connector.is_io() || connector.is_timeout() => policy::unanswered(asked),
-        _ => policy::judge(asked, &Answer::default()),
+        Some(connector) => disconnected(asked, connector),
+        None => policy::judge(asked, &Answer::default()),
+    }
+}
+
+/// What it means that the connection failed. Of whatever kind the connector says it is (a connection that ends before
+/// the answer is `other` to it): once one was made, the request may have arrived.
+pub(super) fn disconnected(asked: &Asked, connector: &ConnectorError) -> Verdict {
+    match connector {
+        _ if never_left(connector) => policy::unreached(asked),
+        _ if connector.is_user() => policy::judge(asked, &Answer::default()),
+        _ => policy::unanswered(asked),
     }
 }
 
 /// Whether a connection was never made.
-pub(super) fn never_left(error: &(dyn StdError + 'static)) -> bool {
+fn never_left(error: &(dyn StdError + 'static)) -> bool {
     let mut sources = std::iter::successors(Some(error), |&error| error.source());
     sources.any(|error| {
         error
@@ -338,6 +348,29 @@ mod tests {
         let request = aws.cognito.create_user_pool().pool_name("p");
         request.send().await.expect_err("lost");
         assert_eq!(replay.finish().len(), 2);
+    }
+
+    #[test]
+    fn a_connection_that_ends_before_the_answer_leaves_it_open() {
+        let asked = Asked {
+            service: "Cognito Identity Provider".to_owned(),
+            operation: "CreateUserPool".to_owned(),
+        };
+        let broken = || "connection closed before message completed".into();
+        let refused = || std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into();
+        let transient = Some(ErrorKind::TransientError);
+        let table = [
+            // As the SDK's client tells it of hyper's `IncompleteMessage`.
+            (ConnectorError::other(broken(), transient), false),
+            (ConnectorError::io(broken()), false),
+            (ConnectorError::timeout(broken()), false),
+            (ConnectorError::io(refused()), true),
+        ];
+        for (connector, again) in table {
+            let verdict = disconnected(&asked, &connector);
+            assert_eq!(verdict.class, Class::Unanswered, "{connector:?}");
+            assert_eq!(verdict.wait.is_some(), again, "{connector:?}");
+        }
     }
 
     #[tokio::test]

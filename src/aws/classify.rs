@@ -12,7 +12,7 @@ use aws_smithy_types::error::operation::BuildError;
 use aws_types::request_id::RequestId;
 
 use super::answer::Answer;
-use super::attempts::never_left;
+use super::attempts::disconnected;
 pub use super::policy::Class;
 use super::policy::{self, Asked, Wait};
 use saasauth_model::error::{Error, ErrorKind};
@@ -239,14 +239,10 @@ where
             (SdkError::TimeoutError(_) | SdkError::ResponseError(_), None) => {
                 policy::unanswered(&asked)
             }
-            (SdkError::DispatchFailure(failure), None)
-                if failure.is_io() || failure.is_timeout() =>
-            {
-                match failure.as_connector_error() {
-                    Some(error) if never_left(error) => policy::unreached(&asked),
-                    _ => policy::unanswered(&asked),
-                }
-            }
+            (SdkError::DispatchFailure(failure), None) => match failure.as_connector_error() {
+                Some(connector) => disconnected(&asked, connector),
+                None => policy::judge(&asked, &Answer::default()),
+            },
             _ => policy::judge(&asked, &Answer::default()),
         };
         Self {

@@ -1,10 +1,10 @@
 //! A create whose name is taken: what has it is taken over when it is this stage's, because a deploy was cut off
 //! or the answer to the create got lost.
 
-use super::wait::LAG;
+use super::wait::{LAG, lags};
 use super::{Aws, Class, Fault, Result, Waiting, Wanted, lifecycle};
 use saasauth_model::plan;
-use saasauth_model::resource::{Kind, Live, Resolved};
+use saasauth_model::resource::{Live, Resolved};
 
 impl Aws {
     /// Makes a resource. A name that is taken is taken over when its tags say it is this stage's;
@@ -39,8 +39,7 @@ impl Aws {
             physical_id: None,
             declared: resource.properties(),
         };
-        // IAM's reads lag behind its writes: one that finds nothing proves nothing.
-        let lags = matches!(wanted.kind, Kind::Role | Kind::RolePolicy);
+        let lags = lags(wanted.kind);
         let mut pauses = LAG.pauses();
         loop {
             let found = lifecycle::read(self, wanted.kind, &[&wanted]).await?;
@@ -102,7 +101,7 @@ mod tests {
     use super::*;
     use crate::aws::replay::{self, error, ok};
     use crate::aws::wait::UNWATCHED;
-    use saasauth_model::resource::{LogGroup, PROJECT_TAG, Resource, STAGE_TAG, Tag};
+    use saasauth_model::resource::{Kind, LogGroup, PROJECT_TAG, Resource, STAGE_TAG, Tag};
 
     fn log_group() -> Resolved {
         let tag = |key: &str, value: &str| Tag {

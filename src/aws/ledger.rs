@@ -41,6 +41,8 @@ pub struct Ledger {
     pub serial: u64,
     /// What carries deploys of this stage out; `None` before the first.
     pub engine: Option<String>,
+    /// When the last deploy ended, in seconds since 1970.
+    pub ended: Option<u64>,
     /// Who is deploying, when somebody is.
     pub lock: Option<Lock>,
     /// Our resources.
@@ -328,10 +330,11 @@ impl Aws {
             .table_name(TABLE)
             .set_key(Some(self.key(STATE)))
             .update_expression(
-                "ADD serial :one REMOVE lock_token, lock_owner, lock_since, lock_expires",
+                "ADD serial :one SET ended = :now REMOVE lock_token, lock_owner, lock_since, lock_expires",
             )
             .condition_expression("lock_token = :token")
             .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":now", number(now()))
             .expression_attribute_values(":token", text(&lock.token))
             .build()?;
         // Last, so that with more than one transaction the lock outlives the records.
@@ -401,6 +404,14 @@ impl Aws {
 }
 
 impl Ledger {
+    /// Whether a deploy has ended so lately that reads may not show all of it. By two machines' clocks, so not to
+    /// the second.
+    pub fn is_fresh(&self) -> bool {
+        const LATELY: u64 = 60;
+        self.ended
+            .is_some_and(|ended| now().abs_diff(ended) < LATELY)
+    }
+
     fn take(&mut self, item: &HashMap<String, AttributeValue>) {
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
         let number = |name: &str| -> Option<u64> {
@@ -420,6 +431,7 @@ impl Ledger {
         if sort == STATE {
             self.serial = number("serial").unwrap_or(0);
             self.engine = text("engine");
+            self.ended = number("ended");
             self.lock = text("lock_token").map(|token| Lock {
                 token,
                 owner: text("lock_owner").unwrap_or_default(),

@@ -186,6 +186,24 @@ impl Aws {
         Ok(found)
     }
 
+    /// The same, when what is wanted was changed a moment ago: what reads don't show yet is looked for again, unless
+    /// it never had a physical ID.
+    pub async fn read_afresh(&self, wanted: &[Wanted]) -> Result<BTreeMap<LogicalId, Live>> {
+        let mut found = self.read(wanted).await?;
+        for pause in wait::LAG.pauses() {
+            let unseen = wanted.iter().filter(|one| {
+                wait::lags(one.kind) && one.physical_id.is_some() && !found.contains_key(&one.id)
+            });
+            let unseen: Vec<Wanted> = unseen.cloned().collect();
+            if unseen.is_empty() {
+                break;
+            }
+            (self.sleep)(pause).await;
+            found.extend(self.read(&unseen).await?);
+        }
+        Ok(found)
+    }
+
     /// Sets several resources of one type to what is declared, in one request. Gives what came of each, in
     /// the order given.
     pub async fn write_together(&self, kind: Kind, resources: &[Resolved]) -> Vec<Result<Live>> {

@@ -203,6 +203,7 @@ fn bridged(
     wanted: &BTreeSet<&str>,
 ) -> Document {
     let lost: BTreeSet<&str> = had.difference(wanted).copied().collect();
+    let lite = text(&body, "UserPoolTier") == Some("LITE");
     let mut keep = |name: &str| {
         if let Some(value) = now.pool.get(name) {
             body.insert(name.to_owned(), value.clone());
@@ -213,6 +214,9 @@ fn bridged(
     }
     if lost.contains(EMAIL) {
         keep("EmailConfiguration");
+    }
+    // A tier that has mail as a factor stays for as long as that is one; the other may come at once.
+    if lost.contains(EMAIL) && lite {
         keep("UserPoolTier");
         if text(now.pool, "UserPoolTier") == Some("PLUS") {
             keep("UserPoolAddOns");

@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 
 use super::classify::{Fault, Result};
 use super::{Aws, Waiting, policy};
+use saasauth_model::resource::Kind;
 
 /// How long to wait, and how often to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,13 @@ pub(super) const DISTRIBUTION: Patience = Patience::new(2_000, 10_000, 900);
 
 /// What was made a moment ago is missing from a list or a read for some seconds.
 pub(super) const LAG: Patience = Patience::new(500, 2_000, 15);
+
+/// Whether reads of such a thing lag behind its writes, so that one that finds nothing proves nothing: IAM's do ("Changes
+/// that I make are not always immediately visible" in its user guide).
+pub(super) fn lags(kind: Kind) -> bool {
+    matches!(kind, Kind::Role | Kind::RolePolicy)
+}
+
 /// Putting one up takes 15 to 20 minutes by what people report, and the guide speaks of up to an hour.
 pub(super) const CREATION: Patience = Patience::new(2_000, 15_000, 3_600);
 

@@ -130,6 +130,8 @@ fn a_second_factor_goes_on_and_off_and_passkeys_of_others_stay() {
 #[test]
 fn text_messages_come_and_go_with_their_role() {
     let project = Project::starter();
+    let named = "    name: { required: true }";
+    project.edit(named, &format!("    phone_number: {{}}\n{named}"));
     let verify = "  verify: { by: email, how: code }";
     let with = |mfa: &str| format!("{verify}\n  mfa: {mfa}");
     let id = project.deploy()["outputs"]["user_pool_id"].clone();

@@ -214,6 +214,8 @@ fn combinations() -> Vec<Combination> {
             for sms in [false, true] {
                 for (sender, tier) in [
                     ("COGNITO_DEFAULT", "ESSENTIALS"),
+                    ("COGNITO_DEFAULT", "PLUS"),
+                    ("DEVELOPER", "ESSENTIALS"),
                     ("DEVELOPER", "PLUS"),
                     ("DEVELOPER", "LITE"),
                 ] {

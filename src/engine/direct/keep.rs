@@ -125,6 +125,23 @@ fn as_it_is(declared: &Value, live: &Value) -> Value {
             });
             Value::Object(members.collect::<Map<_, _>>())
         }
+        // Elements have the members that declared ones have: Cognito answers with more than a declaration may say.
+        (Value::Array(declared), Value::Array(live)) => {
+            let members = declared.iter().filter_map(Value::as_object);
+            let names: BTreeSet<&String> = members.flat_map(Map::keys).collect();
+            let known = live.iter().map(|element| match element {
+                Value::Object(members) => {
+                    let known = members.iter().filter(|(name, _)| names.contains(name));
+                    Value::Object(
+                        known
+                            .map(|(name, value)| (name.clone(), value.clone()))
+                            .collect(),
+                    )
+                }
+                element => element.clone(),
+            });
+            Value::Array(known.collect())
+        }
         (_, live) => live.clone(),
     }
 }
@@ -142,8 +159,10 @@ mod tests {
             "SmsConfiguration": { "SnsCallerArn": { "Fn::GetAtt": ["SmsRole", "Arn"] } },
             "EmailConfiguration": { "SourceArn": { "Fn::GetAtt": ["Identity", "Arn"] } },
             "EnabledMfas": ["SMS_MFA"],
+            "Schema": [{ "Name": "name", "Required": true }, { "Name": "seats", "Mutable": true }],
         });
         let live = json!({
+            "Schema": [{ "Name": "seats", "Mutable": false, "DeveloperOnlyAttribute": false }],
             "Policies": { "PasswordPolicy": { "MinimumLength": 8 }, "SignInPolicy": {} },
             "EmailConfiguration": { "SourceArn": "arn:identity" },
             "DeviceConfiguration": {},
@@ -154,6 +173,7 @@ mod tests {
                 "Policies": { "PasswordPolicy": { "MinimumLength": 8 } },
                 "EmailConfiguration": { "SourceArn": "arn:identity" },
                 "EnabledMfas": ["SMS_MFA"],
+                "Schema": [{ "Name": "seats", "Mutable": false }],
             })
         );
     }

@@ -431,7 +431,11 @@ async fn read_all(
             .into_iter()
             .filter_map(|one| Some((one.id, sender.live.take()?)));
         let known: Vec<(LogicalId, Live)> = known.collect();
-        for (id, found) in aws.read(&wanted).await?.into_iter().chain(known) {
+        let read = match ledger.is_fresh() {
+            true => aws.read_afresh(&wanted).await?,
+            false => aws.read(&wanted).await?,
+        };
+        for (id, found) in read.into_iter().chain(known) {
             found.answer(&id, &mut answers);
             live.insert(id, found);
         }

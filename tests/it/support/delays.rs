@@ -286,7 +286,7 @@ impl Delayed {
         )
     }
 
-    /// How often it was felt.
+    /// How often it was met: requests that it refused, or answers that it changed or lost.
     pub(crate) fn felt(&self) -> usize {
         self.hook.memory.lock().unwrap().felt
     }
@@ -414,6 +414,8 @@ fn refusal(effect: &Effect, asked: &Question, memory: &mut Memory) -> Option<Ans
                 return Some(Answer::error(asked, 400, code, message));
             }
             memory.held.insert(subject, Instant::now());
+            // Who sends one after the other is never refused, and has met it all the same.
+            memory.felt += 1;
             None
         }
         Effect::Paced {
@@ -429,6 +431,7 @@ fn refusal(effect: &Effect, asked: &Question, memory: &mut Memory) -> Option<Ans
                 return Some(Answer::error(asked, *status, code, "Rate exceeded"));
             }
             memory.paced = Some(now);
+            memory.felt += 1;
             None
         }
         Effect::AThird { failing } => {

@@ -43,6 +43,9 @@ impl Emulator {
         fs::create_dir(scratch.join("tmp")).unwrap();
         let process = emulator_command(&executable, &scratch, endpoint_url, address.port())
             .env("AUTH", checks.to_string())
+            // Lambda waits for one minute and then for two before it runs a failed event again. The emulator's own
+            // one second and two are over before a slow machine has cleared a fault.
+            .env("LAMBDA_ASYNC_RETRY_BASE_SECONDS", "4")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -162,7 +162,7 @@ pub(super) const RULES: &[Rule] = &[
         when: When::Facts(|facts| {
             Box::pin(async {
                 let factors = match facts.input.get("UserPoolId") {
-                    Some(_) => given(facts.factors().await?, "/SmsMfaConfiguration"),
+                    Some(_) => has_factor(facts, "/SmsMfaConfiguration").await?,
                     // CreateUserPool knows no other factor.
                     None => wants_factor(facts.input),
                 };
@@ -182,8 +182,8 @@ pub(super) const RULES: &[Rule] = &[
         when: When::Facts(|facts| {
             Box::pin(async {
                 refuse_if(
-                    given(facts.factors().await?, "/EmailMfaConfiguration")
-                        && recovers_only_by(facts.input, "verified_email"),
+                    recovers_only_by(facts.input, "verified_email")
+                        && has_factor(facts, "/EmailMfaConfiguration").await?,
                     MAIL_RECOVERY,
                 )
             })
@@ -199,7 +199,7 @@ pub(super) const RULES: &[Rule] = &[
             Box::pin(async {
                 refuse_if(
                     facts.input["EmailConfiguration"]["EmailSendingAccount"] != "DEVELOPER"
-                        && given(facts.factors().await?, "/EmailMfaConfiguration"),
+                        && has_factor(facts, "/EmailMfaConfiguration").await?,
                     MAIL_SENDER,
                 )
             })
@@ -389,6 +389,14 @@ pub(super) fn recovers_only_by(pool: &Value, way: &str) -> bool {
 async fn is_required(facts: &Facts<'_>) -> Option<bool> {
     let told = &facts.input["MfaConfiguration"];
     Some(told == "ON" || (told.is_null() && facts.pool().await?["MfaConfiguration"] == "ON"))
+}
+
+/// Whether this is one of the second factors after the request. Switched off by an update, the factors stay listed, and
+/// are none.
+async fn has_factor(facts: &Facts<'_>, factor: &str) -> Option<bool> {
+    let told = &facts.input["MfaConfiguration"];
+    let off = told == "OFF" || (told.is_null() && facts.pool().await?["MfaConfiguration"] == "OFF");
+    Some(!off && given(facts.factors().await?, factor))
 }
 
 async fn verified_before_update(facts: &Facts<'_>) -> Option<String> {

@@ -129,8 +129,21 @@ pub(super) fn cases() -> Vec<Case> {
             {
                 let mut world = account();
                 world["GetUserPoolMfaConfig"] = json!({ "EmailMfaConfiguration": {} });
+                world["DescribeUserPool"] = json!({ "UserPool": { "MfaConfiguration": "ON" } });
                 world
             },
+        ),
+        case(
+            "recovery by the phone that is the second factor",
+            "UpdateUserPool",
+            json!({ "UserPoolId": POOL, "AccountRecoverySetting": recovery("verified_phone_number") }),
+            // Off, it is none any more, though it is still listed.
+            json!({
+                "UserPoolId": POOL,
+                "MfaConfiguration": "OFF",
+                "AccountRecoverySetting": recovery("verified_phone_number"),
+            }),
+            factors(json!({ "SmsMfaConfiguration": {} })),
         ),
         case(
             "codes by mail as a second factor, from Cognito's own address",
@@ -143,6 +156,7 @@ pub(super) fn cases() -> Vec<Case> {
             {
                 let mut world = account();
                 world["GetUserPoolMfaConfig"] = json!({ "EmailMfaConfiguration": {} });
+                world["DescribeUserPool"] = json!({ "UserPool": { "MfaConfiguration": "ON" } });
                 world
             },
         ),
