@@ -31,6 +31,8 @@ const WRITES: u32 = 6;
 /// The pause before the second time; each is twice as long as the one before, 775 ms in all.
 const PAUSE: Duration = Duration::from_millis(25);
 
+const INCOMPLETE: &str = "the user's record could not be completed";
+
 /// Writes users down.
 #[derive(Debug)]
 pub(crate) struct Registry {
@@ -164,7 +166,12 @@ impl Registry {
                         item.filter(|item| record.confirmed && !item.contains_key(CONFIRMED_AT));
                     match to_complete {
                         Some(item) if attempt < WRITES => found = Some(item.clone()),
-                        _ => return Ok(Written::Before(item.cloned())),
+                        // Not complete, whoever made it: to say it was would be to forget what is owed.
+                        Some(_) => {
+                            let failure = aws_failure(&error);
+                            return Err(unavailable(log, INCOMPLETE, failure));
+                        }
+                        None => return Ok(Written::Before(item.cloned())),
                     }
                 }
                 Cancelled::ForNow if attempt < WRITES => {

@@ -45,7 +45,7 @@ impl Emulator {
             .env("AUTH", checks.to_string())
             // Lambda waits for one minute and then for two before it runs a failed event again. The emulator's own
             // one second and two are over before a slow machine has cleared a fault.
-            .env("LAMBDA_ASYNC_RETRY_BASE_SECONDS", "4")
+            .env("LAMBDA_ASYNC_RETRY_BASE_SECONDS", "2")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

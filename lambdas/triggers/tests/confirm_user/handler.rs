@@ -284,6 +284,30 @@ async fn a_cancelled_write_is_told_by_its_own_reasons() {
 }
 
 #[tokio::test]
+async fn a_record_that_could_not_be_completed_is_not_taken_for_complete() {
+    let cloud = Cloud::start().await;
+    cloud.put("domains", domain("admin"));
+    cloud.put("permissions", made_at_sign_in("member"));
+    // All but the last write meet a throttled table; that one finds what a sign-in made.
+    cloud.fail(
+        "TransactWriteItems",
+        5,
+        cancelled(["ThrottlingError", "None"]),
+    );
+    let function = function(cloud.url(), with_welcome());
+    let confirm = json!({ "saasauth": "confirm", "event": event() });
+    assert_eq!(
+        invoke(&function, confirm.clone()).await,
+        Err(TriggerError::STORE_UNAVAILABLE)
+    );
+    let delivered = json!({ "welcome": "delivered" });
+    assert_eq!(invoke(&function, confirm).await, Ok(delivered));
+    let user = cloud.user(SUB).expect("recorded");
+    assert_eq!(user["role"]["S"], "admin");
+    assert_eq!(cloud.mails().len(), 1);
+}
+
+#[tokio::test]
 async fn a_hand_over_that_lambda_has_no_room_for_is_made_again() {
     for fault in [
         Reply::json(429, &json!({ "Type": "TooManyRequestsException" })),
