@@ -74,6 +74,18 @@ impl Example {
     /// A project of its own on the shared local cloud, with its secrets set.
     pub(crate) fn project(&self) -> Project {
         let project = Project::example(self.name).on_the_shared_cloud();
+        // Where the third-party clients look.
+        let file = std::fs::read_to_string(project.file()).unwrap();
+        let elsewhere = [
+            "region: us-east-1",
+            "region: eu-central-1",
+            "sns:eu-central-1",
+        ];
+        for there in elsewhere.iter().filter(|there| file.contains(**there)) {
+            let (what, _) = there.split_once(':').unwrap();
+            let space = if what == "region" { " " } else { "" };
+            project.edit(there, &format!("{what}:{space}eu-west-1"));
+        }
         set_secrets(&project);
         project
     }
@@ -86,21 +98,13 @@ impl Example {
     }
 }
 
-/// The secrets of the examples; where a file names none, nobody reads them.
+/// Gives a value to every secret that the project's file names.
 fn set_secrets(project: &Project) {
-    for name in [
-        "google-secret",
-        "facebook-secret",
-        "amazon-secret",
-        "apple-key",
-        "globex-secret",
-    ] {
-        let parameter = json!({
-            "Name": format!("/full/{name}"), "Value": "a-secret", "Type": "SecureString",
-        });
-        if project.directory.join("saml").exists() {
-            project.client("ssm", "put_parameter", parameter);
-        }
+    let file = std::fs::read_to_string(project.file()).unwrap();
+    for name in file.split("\"ssm:").skip(1) {
+        let (name, _) = name.split_once('"').unwrap();
+        let parameter = json!({ "Name": name, "Value": "a-secret", "Type": "SecureString" });
+        project.client("ssm", "put_parameter", parameter);
     }
 }
 
