@@ -12,7 +12,7 @@ use crate::aws::{Aws, Class, Fault, IdentityState, Settings, partition};
 use crate::engine::direct;
 use saasauth_model::project::stage::{Engine, Stage, Target};
 use saasauth_model::resource::Owner;
-use saasauth_model::topology;
+use saasauth_model::topology::{self, Facts};
 
 /// A difference of clocks that signatures bear: AWS takes them for five minutes, and a deploy sends many.
 const CLOCK_LIMIT: i64 = 60;
@@ -57,11 +57,12 @@ pub async fn account(stage: &Stage, settings: &Settings) -> Vec<Check> {
     if !connection.endpoint_url().is_some_and(leads_here) {
         checks.extend(ahead.map(clock));
     }
-    let (ledger, sender, sandbox, domain, secrets) = Box::pin(async {
+    let (ledger, sender, sandbox, texts, domain, secrets) = Box::pin(async {
         tokio::join!(
             aws.read_ledger(),
             sender(&aws, stage),
             sandbox(&aws, stage, connection.endpoint_url().is_some()),
+            text_sandbox(&aws, stage, connection.endpoint_url().is_some()),
             domain(&aws, stage),
             secrets(&aws, stage),
         )
@@ -80,6 +81,7 @@ pub async fn account(stage: &Stage, settings: &Settings) -> Vec<Check> {
     };
     checks.extend(sender);
     checks.extend(sandbox);
+    checks.extend(texts);
     checks.extend(match domain {
         Some(Ok(pool)) => Some(hosted_pages(stage, pool, ledger.as_ref())),
         Some(Err(fault)) => Some(failed(
@@ -259,6 +261,25 @@ async fn sandbox(aws: &Aws, stage: &Stage, emulated: bool) -> Option<Check> {
     })
 }
 
+/// The same of text messages, where the stage sends some.
+async fn text_sandbox(aws: &Aws, stage: &Stage, emulated: bool) -> Option<Check> {
+    const NAME: &str = "SMS sandbox";
+    if emulated {
+        return None;
+    }
+    let topology = topology::build(stage, &Facts::assumed()).ok()?;
+    let region = topology.sms_region?;
+    Some(match aws.is_in_sms_sandbox(&region).await {
+        Ok(false) => Check::ok(NAME, format!("{region} sends text messages to everybody")),
+        Ok(true) => Check::warning(
+            NAME,
+            format!("{region} sends text messages to verified numbers only"),
+        )
+        .with_hint("have the account moved out: the SNS console, `Text messaging`, in that region"),
+        Err(fault) => failed(NAME, "could not read the state of SNS", &fault),
+    })
+}
+
 async fn domain(aws: &Aws, stage: &Stage) -> Option<crate::aws::Result<Option<String>>> {
     let hosted_ui = stage.hosted_ui.as_ref()?;
     Some(aws.domain_pool(hosted_ui.name()).await)
@@ -322,6 +343,7 @@ mod tests {
 
     use super::*;
     use crate::aws::ledger::Lock;
+    use crate::aws::replay;
     use crate::doctor::Status;
 
     #[test]
@@ -346,6 +368,40 @@ mod tests {
         let soon = credentials("ada", ending(14));
         assert_eq!(soon.status, Status::Warning);
         assert!(soon.detail.ends_with("UTC (14 min)"), "{soon:?}");
+    }
+
+    #[tokio::test]
+    async fn who_sends_text_messages_learns_of_the_sandbox() {
+        let folder = tempfile::tempdir().expect("there is room");
+        for trigger in ["confirm-user", "generate-token"] {
+            let trigger = folder.path().join("lambdas").join(trigger);
+            std::fs::create_dir_all(&trigger).expect("there is room");
+            std::fs::write(trigger.join("Cargo.toml"), "").expect("it is written");
+        }
+        let stage = |more: &str| {
+            let path = folder.path().join("saasauth.yaml");
+            let file = format!(
+                "version: 1\nproject: acme\nregion: eu-west-1\n{more}clients:\n  web: {{ kind: spa }}\nstages:\n  dev: {{}}\n"
+            );
+            std::fs::write(&path, file).expect("it is written");
+            let project = saasauth_model::project::load(&path).expect("it is right");
+            project.stage("dev").expect("it has one").clone()
+        };
+        let sends = "sign_in: { with: [phone], verify: { by: sms } }\n";
+        let answer = "<GetSMSSandboxAccountStatusResponse><GetSMSSandboxAccountStatusResult>\
+                      <IsInSandbox>true</IsInSandbox></GetSMSSandboxAccountStatusResult>\
+                      </GetSMSSandboxAccountStatusResponse>";
+        let (aws, replay) = replay::aws([(200, answer.to_owned())]);
+        let check = text_sandbox(&aws, &stage(sends), false).await;
+        let check = check.expect("it sends some");
+        assert_eq!(check.status, Status::Warning, "{check:?}");
+        assert!(check.detail.contains("eu-west-1"), "{check:?}");
+        replay.finish();
+
+        let (aws, replay) = replay::aws([]);
+        assert!(text_sandbox(&aws, &stage(""), false).await.is_none());
+        assert!(text_sandbox(&aws, &stage(sends), true).await.is_none());
+        replay.finish();
     }
 
     #[test]

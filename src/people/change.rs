@@ -163,7 +163,10 @@ impl Change {
     /// time.
     async fn write(&self, deployed: &DeployedStage, who: &str) -> Result<Changed> {
         let stage = &deployed.stage;
-        let mut person = Person::find(deployed, who).await?;
+        let mut person = match self {
+            Self::Grant(_) | Self::Unblock => Person::find_proved(deployed, who).await?,
+            Self::Revoke(_) | Self::Block => Person::find(deployed, who).await?,
+        };
         for _ in 0..ATTEMPTS {
             let before = person.record(stage);
             let after = self.apply(&before, &stage.access.default_role);

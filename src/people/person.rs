@@ -13,6 +13,8 @@ use saasauth_contract::record::{ACTIVE, EMAIL, SUB};
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::project::stage::Stage;
 
+const PHONE_NUMBER: &str = "phone_number";
+
 /// A user.
 #[derive(Debug)]
 pub struct Person {
@@ -27,6 +29,20 @@ pub struct Person {
 impl Person {
     /// Finds a user by email address, phone number, username or `sub`.
     pub async fn find(deployed: &DeployedStage, who: &str) -> Result<Self> {
+        Self::found(deployed, who, the_one).await
+    }
+
+    /// The same, to give the user something. Anybody can sign up with anybody's address: one that its user hasn't
+    /// proved to own stands for nobody.
+    pub async fn find_proved(deployed: &DeployedStage, who: &str) -> Result<Self> {
+        Self::found(deployed, who, the_proved_one).await
+    }
+
+    async fn found(
+        deployed: &DeployedStage,
+        who: &str,
+        choose: fn(&str, Vec<Account>) -> Result<Option<Account>>,
+    ) -> Result<Self> {
         let accounts = async {
             let found = deployed
                 .aws
@@ -34,7 +50,7 @@ impl Person {
             let found = found.await.map_err(|fault| {
                 fault.while_doing(format!("could not look for `{who}` in the user pool"))
             })?;
-            the_one(who, found)
+            choose(who, found)
         };
         let person = if is_sub(who) {
             let accounts = trace::beside(accounts);
@@ -163,7 +179,7 @@ fn attribute(who: &str) -> &'static str {
     } else if who.contains('@') {
         EMAIL
     } else if who.strip_prefix('+').is_some_and(is_number) {
-        "phone_number"
+        PHONE_NUMBER
     } else {
         "username"
     }
@@ -178,6 +194,26 @@ fn the_one(who: &str, mut found: Vec<Account>) -> Result<Option<Account>> {
         return Err(Error::new(ErrorKind::Usage, message).with_hint(hint));
     }
     Ok(found.pop())
+}
+
+/// Of several who claim an address, the one who has proved to own it.
+fn the_proved_one(who: &str, found: Vec<Account>) -> Result<Option<Account>> {
+    let attribute = attribute(who);
+    if !matches!(attribute, EMAIL | PHONE_NUMBER) {
+        return the_one(who, found);
+    }
+    let (proved, claimed): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|account| account.has_proved(attribute));
+    if !proved.is_empty() || claimed.is_empty() {
+        return the_one(who, proved);
+    }
+    let subs: Vec<&str> = claimed.iter().map(|account| account.sub.as_str()).collect();
+    let message = format!("who signed up as `{who}` has not proved to own it");
+    Err(Error::refused(message).with_hint(format!(
+        "if you know that it is them, name the user by `sub`: {}",
+        subs.join(", ")
+    )))
 }
 
 fn nobody(deployed: &DeployedStage, who: &str) -> Error {
@@ -207,6 +243,46 @@ mod tests {
         ] {
             assert_eq!(attribute(who), expected, "{who}");
         }
+    }
+
+    #[test]
+    fn an_address_means_who_has_proved_to_own_it() {
+        let account = |sub: &str, verified: &str, status: &str| Account {
+            username: sub.to_owned(),
+            sub: sub.to_owned(),
+            attributes: BTreeMap::from([("email_verified".to_owned(), verified.to_owned())]),
+            status: status.to_owned(),
+            enabled: true,
+            modified: None,
+        };
+        let who = "ceo@acme.com";
+        let proved = || account("theirs", "true", "CONFIRMED");
+        for claimed in [
+            account("other", "false", "CONFIRMED"),
+            account("other", "true", "UNCONFIRMED"),
+            account("other", "true", "FORCE_CHANGE_PASSWORD"),
+            account("other", "True", "CONFIRMED"),
+        ] {
+            let refused = the_proved_one(who, vec![claimed.clone()]).expect_err("not proved");
+            assert_eq!(refused.kind, ErrorKind::Refused);
+            assert!(refused.hints[0].contains("other"), "{refused:?}");
+            let found = the_proved_one(who, vec![claimed.clone(), proved()]).expect("one has");
+            assert_eq!(found.expect("found").sub, "theirs");
+            // A user name proves itself.
+            assert!(
+                the_proved_one("ada", vec![claimed])
+                    .expect("found")
+                    .is_some()
+            );
+        }
+        let google = account("google", "true", "EXTERNAL_PROVIDER");
+        assert!(
+            the_proved_one(who, vec![google.clone()])
+                .expect("found")
+                .is_some()
+        );
+        the_proved_one(who, vec![google, proved()]).expect_err("both have");
+        assert!(the_proved_one(who, Vec::new()).expect("nobody").is_none());
     }
 
     #[test]

@@ -18,8 +18,11 @@ use saasauth_model::error::{Error, ErrorKind, Result};
 /// Overrides where environments are kept.
 const DIRECTORY_VARIABLE: &str = "SAASAUTH_TOOLS_DIR";
 
-/// Written into an environment when every package is in place; holds their list.
+/// Written into an environment when every package is in place; holds the lock it was made from.
 const MARK: &str = "saasauth-complete";
+
+/// Where an environment keeps what it is installed from.
+const REQUIREMENTS: &str = "saasauth-requirements.txt";
 
 /// How often a held lock is asked for again: soon enough not to be noticed beside an installation.
 const LOCK_PAUSE: Duration = Duration::from_millis(200);
@@ -58,22 +61,22 @@ impl EnvironmentStore {
         &self.search
     }
 
-    /// The environment `directory`, when it is there and holds exactly `packages`.
-    pub(super) fn whole(&self, directory: &str, packages: &[String]) -> Option<PathBuf> {
+    /// The environment `directory`, when it is there and holds exactly what `lock` names.
+    pub(super) fn whole(&self, directory: &str, lock: &str) -> Option<PathBuf> {
         let environment = self.root.join(directory);
-        is_whole(&environment, packages).then_some(environment)
+        is_whole(&environment, lock).then_some(environment)
     }
 
-    /// The environment `directory` holding exactly `packages`, built when it isn't there or not whole.
+    /// The environment `directory` holding exactly what `lock` names, built when it isn't there or not whole.
     pub(super) async fn install(
         &self,
         directory: &str,
         label: &str,
-        packages: &[String],
+        lock: &str,
         say: OnLine<'_>,
     ) -> Result<PathBuf> {
         let environment = self.root.join(directory);
-        if is_whole(&environment, packages) {
+        if is_whole(&environment, lock) {
             return Ok(environment);
         }
         fs::create_dir_all(&self.root).map_err(|error| {
@@ -82,9 +85,9 @@ impl EnvironmentStore {
                 &error,
             )
         })?;
-        let _lock = lock(&self.root.join(format!("{directory}.lock")), label, say).await?;
+        let _held = hold(&self.root.join(format!("{directory}.lock")), label, say).await?;
         // Whoever held the lock before us may have built it.
-        if is_whole(&environment, packages) {
+        if is_whole(&environment, lock) {
             return Ok(environment);
         }
         say(format!(
@@ -92,8 +95,8 @@ impl EnvironmentStore {
             tilde(&environment)
         ));
         let started = Instant::now();
-        self.build(&environment, label, packages, say).await?;
-        fs::write(environment.join(MARK), list(packages)).map_err(|error| {
+        self.build(&environment, label, lock, say).await?;
+        fs::write(environment.join(MARK), lock).map_err(|error| {
             Error::io(
                 format!("could not write into `{}`", environment.display()),
                 &error,
@@ -110,7 +113,7 @@ impl EnvironmentStore {
         &self,
         environment: &Path,
         label: &str,
-        packages: &[String],
+        lock: &str,
         say: OnLine<'_>,
     ) -> Result<()> {
         // What an interrupted installation left behind is of no use.
@@ -150,8 +153,22 @@ impl EnvironmentStore {
                     ),
             );
         };
-        fill.args(packages);
+        // Nothing but what was looked at when it was locked, and no code of a package is run to install it.
+        let requirements = environment.join(REQUIREMENTS);
+        fill.args([
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "--requirement",
+        ])
+        .arg(&requirements);
         self.step(&mut create, label, &|_| {}).await?;
+        fs::write(&requirements, lock).map_err(|error| {
+            Error::io(
+                format!("could not write into `{}`", environment.display()),
+                &error,
+            )
+        })?;
         let progress = |line: &str| {
             if let Some(text) = progress(line) {
                 say(text);
@@ -203,9 +220,9 @@ impl EnvironmentStore {
     }
 }
 
-/// A short name for a set of packages.
-pub(super) fn fingerprint(packages: &[String]) -> String {
-    let digest = Sha256::digest(list(packages));
+/// A short name for a lock.
+pub(super) fn fingerprint(lock: &str) -> String {
+    let digest = Sha256::digest(lock);
     digest[..4]
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -223,19 +240,15 @@ pub(super) fn find(name: &str, search: &OsStr) -> Option<PathBuf> {
         })
 }
 
-fn list(packages: &[String]) -> String {
-    packages.join("\n")
-}
-
 /// Whether the environment was finished with these packages, and its Python is still there: an
 /// upgrade of the system's Python leaves environments behind that point nowhere.
-fn is_whole(environment: &Path, packages: &[String]) -> bool {
-    fs::read_to_string(environment.join(MARK)).is_ok_and(|mark| mark == list(packages))
+fn is_whole(environment: &Path, lock: &str) -> bool {
+    fs::read_to_string(environment.join(MARK)).is_ok_and(|mark| mark == lock)
         && super::executable(environment, "python").exists()
 }
 
 /// Takes the lock of one environment; released when the file is dropped, or with the process.
-async fn lock(path: &Path, label: &str, say: OnLine<'_>) -> Result<File> {
+async fn hold(path: &Path, label: &str, say: OnLine<'_>) -> Result<File> {
     let failed =
         |error: &std::io::Error| Error::io(format!("could not lock `{}`", path.display()), error);
     let file = File::options()
@@ -370,9 +383,8 @@ pub(super) mod tests {
         fs::read_to_string(folder.path().join("log")).map_or(0, |log| log.lines().count())
     }
 
-    fn packages() -> Vec<String> {
-        vec!["tool==1.0".to_owned()]
-    }
+    const LOCK: &str = "tool==1.0 --hash=sha256:00\n";
+    const OTHER: &str = "tool==2.0 --hash=sha256:01\n";
 
     #[tokio::test]
     async fn installs_once_and_says_so_in_one_line() {
@@ -384,11 +396,11 @@ pub(super) mod tests {
         let said = Mutex::new(Vec::new());
         let say = |line| said.lock().expect("lock").push(line);
         let first = shelf
-            .install("tool-1.0", "tool 1.0", &packages(), &say)
+            .install("tool-1.0", "tool 1.0", LOCK, &say)
             .await
             .expect("installs");
         let second = shelf
-            .install("tool-1.0", "tool 1.0", &packages(), &say)
+            .install("tool-1.0", "tool 1.0", LOCK, &say)
             .await
             .expect("is there");
         assert_eq!(first, second);
@@ -403,6 +415,25 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
+    async fn installs_only_what_the_lock_has_by_its_hashes() {
+        let folder = Folder::new();
+        let asked = folder.path().join("asked");
+        let shelf = shelf(&folder, &format!("echo $@ > {}", asked.display()));
+        let environment = shelf.install("t", "tool", LOCK, &|_| {}).await;
+        let requirements = environment.expect("installs").join(REQUIREMENTS);
+        assert_eq!(fs::read_to_string(&requirements).expect("written"), LOCK);
+        let asked = fs::read_to_string(asked).expect("asked");
+        for part in [
+            "--require-hashes",
+            "--only-binary :all:",
+            &requirements.display().to_string(),
+        ] {
+            assert!(asked.contains(part), "{asked}");
+        }
+        assert!(!asked.contains("tool=="), "{asked}");
+    }
+
+    #[tokio::test]
     async fn starts_an_interrupted_installation_over() {
         let folder = Folder::new();
         let shelf = shelf(&folder, "true");
@@ -411,7 +442,7 @@ pub(super) mod tests {
         script(&half.join("bin/python"), "true");
         fs::write(half.join("rubbish"), "").expect("write");
         let environment = shelf
-            .install("tool-1.0", "tool", &packages(), &|_| {})
+            .install("tool-1.0", "tool", LOCK, &|_| {})
             .await
             .expect("installs");
         assert_eq!(created(&folder), 1);
@@ -423,17 +454,17 @@ pub(super) mod tests {
         let folder = Folder::new();
         let shelf = shelf(&folder, "true");
         let environment = shelf
-            .install("t", "tool", &packages(), &|_| {})
+            .install("t", "tool", LOCK, &|_| {})
             .await
             .expect("installs");
         fs::remove_file(environment.join("bin/python")).expect("rm");
         shelf
-            .install("t", "tool", &packages(), &|_| {})
+            .install("t", "tool", LOCK, &|_| {})
             .await
             .expect("installs");
         assert_eq!(created(&folder), 2);
         shelf
-            .install("t", "tool", &["tool==2.0".to_owned()], &|_| {})
+            .install("t", "tool", OTHER, &|_| {})
             .await
             .expect("installs");
         assert_eq!(created(&folder), 3);
@@ -443,10 +474,9 @@ pub(super) mod tests {
     async fn two_at_once_install_once() {
         let folder = Folder::new();
         let shelf = shelf(&folder, "sleep 0.3");
-        let packages = packages();
         let (first, second) = tokio::join!(
-            shelf.install("t", "tool", &packages, &|_| {}),
-            shelf.install("t", "tool", &packages, &|_| {}),
+            shelf.install("t", "tool", LOCK, &|_| {}),
+            shelf.install("t", "tool", LOCK, &|_| {}),
         );
         assert_eq!(first.expect("installs"), second.expect("waits"));
         assert_eq!(created(&folder), 1);
@@ -457,7 +487,7 @@ pub(super) mod tests {
         let folder = Folder::new();
         let shelf = shelf(&folder, "echo no route to host; exit 1");
         let error = shelf
-            .install("t", "tool 1.0", &packages(), &|_| {})
+            .install("t", "tool 1.0", LOCK, &|_| {})
             .await
             .expect_err("fails");
         assert_eq!(error.kind, ErrorKind::Local);
@@ -475,7 +505,7 @@ pub(super) mod tests {
             "echo 'The virtual environment was not created successfully because ensurepip is not available.'; exit 1",
         );
         let error = shelf
-            .install("t", "tool", &packages(), &|_| {})
+            .install("t", "tool", LOCK, &|_| {})
             .await
             .expect_err("no venv");
         assert!(
@@ -484,7 +514,7 @@ pub(super) mod tests {
         );
         shelf.search = OsString::new();
         let error = shelf
-            .install("t", "tool", &packages(), &|_| {})
+            .install("t", "tool", LOCK, &|_| {})
             .await
             .expect_err("no python");
         assert!(
@@ -513,10 +543,7 @@ pub(super) mod tests {
 
     #[test]
     fn other_packages_are_another_environment() {
-        assert_eq!(fingerprint(&packages()), fingerprint(&packages()));
-        assert_ne!(
-            fingerprint(&packages()),
-            fingerprint(&["tool==1.1".to_owned()])
-        );
+        assert_eq!(fingerprint(LOCK), fingerprint(LOCK));
+        assert_ne!(fingerprint(LOCK), fingerprint(OTHER));
     }
 }

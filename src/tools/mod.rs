@@ -32,6 +32,8 @@ pub struct Tool {
     pub executable: &'static str,
     /// Which versions found on PATH will do.
     pub accepts: AcceptedVersions,
+    /// Everything it is installed from, with hashes, in pip's format. `uv pip compile` makes it (CONTRIBUTING.md).
+    pub lock: &'static str,
     /// Other packages it can't work without.
     pub companions: &'static [Companion],
 }
@@ -64,6 +66,7 @@ pub const MINISTACK: Tool = Tool {
     version: "1.5.33",
     executable: "ministack",
     accepts: AcceptedVersions::Pinned,
+    lock: include_str!("locks/ministack.txt"),
     companions: &[
         // Without it MiniStack makes signatures up, and no token verifies.
         Companion {
@@ -90,6 +93,7 @@ pub const CARGO_LAMBDA: Tool = Tool {
     version: "1.9.2",
     executable: "cargo-lambda",
     accepts: AcceptedVersions::Since(1, 8),
+    lock: include_str!("locks/cargo-lambda.txt"),
     companions: &[Companion {
         package: "ziglang",
         version: "0.17.1",
@@ -111,7 +115,7 @@ pub async fn ensure(tool: &Tool, say: OnLine<'_>) -> Result<PathBuf> {
     }
     let label = format!("{} {}", tool.name, tool.version);
     let environment = shelf
-        .install(&directory(tool), &label, &packages(tool), say)
+        .install(&directory(tool), &label, tool.lock, say)
         .await?;
     Ok(executable(&environment, tool.executable))
 }
@@ -122,7 +126,7 @@ pub async fn installed(tool: &Tool) -> Option<PathBuf> {
     if let Some(found) = on_path(tool, shelf.search()).await {
         return Some(found);
     }
-    let environment = shelf.whole(&directory(tool), &packages(tool))?;
+    let environment = shelf.whole(&directory(tool), tool.lock)?;
     Some(executable(&environment, tool.executable))
 }
 
@@ -142,31 +146,22 @@ pub async fn says(program: &str, arguments: &[&str]) -> Option<String> {
     finished.status.success().then(|| line.trim().to_owned())
 }
 
-/// What `tool` is installed from.
-fn packages(tool: &Tool) -> Vec<String> {
-    let companions = tool.companions.iter();
-    std::iter::once(format!("{}=={}", tool.package, tool.version))
-        .chain(companions.map(|one| format!("{}=={}", one.package, one.version)))
-        .collect()
-}
-
 /// The folder of `tool`. Two versions of saasauth may want different companions, and each may be running its own.
 fn directory(tool: &Tool) -> String {
-    let fingerprint = environment::fingerprint(&packages(tool));
+    let fingerprint = environment::fingerprint(tool.lock);
     format!("{}-{}-{fingerprint}", tool.package, tool.version)
 }
 
-/// A Python environment with `packages` (requirements such as `boto3==1.43.106`), made when missing.
+/// A Python environment with what `lock` names (pip's requirements, with hashes), made when missing.
 ///
-/// `name` is a word for its directory; other packages under the same name make another environment.
+/// `name` is a word for its directory; another lock under the same name makes another environment.
 ///
 /// # Errors
 /// As [`ensure`].
-pub async fn environment(packages: &[&str], name: &str, say: OnLine<'_>) -> Result<PathBuf> {
-    let packages: Vec<String> = packages.iter().map(ToString::to_string).collect();
-    let directory = format!("{name}-{}", environment::fingerprint(&packages));
+pub async fn environment(lock: &str, name: &str, say: OnLine<'_>) -> Result<PathBuf> {
+    let directory = format!("{name}-{}", environment::fingerprint(lock));
     EnvironmentStore::of_user()?
-        .install(&directory, name, &packages, say)
+        .install(&directory, name, lock, say)
         .await
 }
 
@@ -334,6 +329,24 @@ mod tests {
         let unknown = Folder::new();
         let bin = installation(&unknown, &[], "");
         assert_eq!(on_path(&MINISTACK, bin.as_os_str()).await, None);
+    }
+
+    #[test]
+    fn a_lock_has_the_pinned_versions_and_a_hash_of_every_file() {
+        for tool in [MINISTACK, CARGO_LAMBDA] {
+            let companions = tool.companions.iter();
+            let pinned = companions.map(|one| (one.package, one.version));
+            for (package, version) in pinned.chain([(tool.package, tool.version)]) {
+                let line = format!("{package}=={version}");
+                let mut lines = tool.lock.lines();
+                assert!(lines.any(|one| one.starts_with(&line)), "no {line}");
+            }
+            // One requirement is a line with its version, and lines with its hashes.
+            for requirement in tool.lock.replace("\\\n", " ").lines() {
+                assert!(requirement.contains("=="), "{requirement}");
+                assert!(requirement.contains("--hash=sha256:"), "{requirement}");
+            }
+        }
     }
 
     #[test]

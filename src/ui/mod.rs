@@ -93,7 +93,7 @@ impl Ui {
         let text = serde_json::to_string_pretty(document).map_err(|error| {
             Error::new(ErrorKind::System, "could not write the result as JSON").with_source(&error)
         })?;
-        self.data(&(text + "\n"))
+        self.data(&(text::json(text) + "\n"))
     }
 
     /// Writes a plan to standard output, as the result of a command. Under `--json` it writes
@@ -118,7 +118,7 @@ impl Ui {
         if self.settings.json {
             Ok(())
         } else {
-            self.data(&text())
+            self.data(&text::shown(&text()))
         }
     }
 
@@ -141,7 +141,7 @@ impl Ui {
         if let Some(hint) = hint {
             text += &format!("  {:NAME$}  {}: {hint}\n", "", paint(HINT, "hint"));
         }
-        self.data(&text)
+        self.data(&text::shown(&text))
     }
 
     /// Says something in passing.

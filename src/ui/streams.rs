@@ -1,6 +1,7 @@
 //! The two streams of the process: who writes to them, how wide they are, and how a live display
 //! steps aside while something is written.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +10,7 @@ use anstream::AutoStream;
 use clap::ColorChoice;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
+use super::text::shown;
 use saasauth_model::error::{Error, Result};
 
 /// The width assumed for a file or a pipe: wide enough to break little, narrow enough to read in a
@@ -118,15 +120,22 @@ impl Streams {
         self.notes_size.now()
     }
 
-    /// Writes to standard output. A reader that went away is not an error; a full disk is.
+    /// Writes to standard output: exactly, but on a screen, where nothing may move the cursor. A reader that went away
+    /// is not an error; a full disk is.
     pub(super) fn write_data(&self, text: &str) -> Result<()> {
+        let text = match self.data_size {
+            WindowSize::Terminal(_) => shown(text),
+            WindowSize::Columns(_) => Cow::Borrowed(text),
+        };
+        let text = text.as_ref();
         self.aside(|| lock(&self.data).write(text))
             .map_err(|error| Error::io("could not write to standard output", &error))
     }
 
     /// Writes to standard error. When that fails there is nowhere left to say so.
     pub(super) fn write_note(&self, text: &str) {
-        let _ = self.aside(|| lock(&self.notes).write(text));
+        let text = shown(text);
+        let _ = self.aside(|| lock(&self.notes).write(&text));
     }
 
     /// Sets what must step aside while something is written.

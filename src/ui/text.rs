@@ -3,6 +3,7 @@
 //! Everything here counts columns of a terminal: a Chinese character or an emoji takes two, an accent
 //! that joins the letter before it none.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
@@ -108,16 +109,79 @@ pub(super) fn wrap(text: &str, width: usize, indent: usize) -> String {
     textwrap::fill(text, options)
 }
 
-/// Spells control characters out, so that a value from elsewhere can't move the cursor.
+/// Whether a character moves the cursor or what stands beside it: control characters, line separators, and those
+/// that turn the direction of a line, by which text can be shown to say what it doesn't (CVE-2021-42574).
+pub(super) fn moves(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Spells such characters out, so that a value from elsewhere can't move the cursor.
 pub(super) fn printable(text: &str) -> String {
-    if !text.chars().any(char::is_control) {
+    if !text.chars().any(moves) {
         return text.to_owned();
     }
     text.chars().fold(String::new(), |mut safe, c| {
-        if c.is_control() {
+        if moves(c) {
             safe.extend(c.escape_default());
         } else {
             safe.push(c);
+        }
+        safe
+    })
+}
+
+/// What may stand on a screen: the text with everything spelled out that moves the cursor, but for the ends of lines,
+/// tabs, and colours such as ours. The last thing that is done to it, whoever wrote it.
+pub(super) fn shown(text: &str) -> Cow<'_, str> {
+    let is_fine = |c: char| !moves(c) || matches!(c, '\n' | '\t');
+    if text.chars().all(is_fine) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if let Some(length) = colour(rest) {
+            let (style, after) = rest.split_at(length);
+            safe.push_str(style);
+            rest = after;
+            continue;
+        }
+        match c {
+            c if is_fine(c) => safe.push(c),
+            c => safe.extend(c.escape_default()),
+        }
+        rest = &rest[c.len_utf8()..];
+    }
+    Cow::Owned(safe)
+}
+
+/// The length of the style that a text begins with, if it is one of those that make text bold, dim, underlined or
+/// coloured. Others hide it or change what lies behind it.
+fn colour(text: &str) -> Option<usize> {
+    let parameters = text.strip_prefix("\u{1b}[")?;
+    let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    let (parameters, after) = parameters.split_at(end);
+    let is_ours = |parameter: &str| {
+        matches!(
+            parameter.parse(),
+            Ok(0_u8..=4 | 22..=24 | 30..=37 | 39 | 90..=97)
+        ) || parameter.is_empty()
+    };
+    (after.starts_with('m') && parameters.split(';').all(is_ours)).then_some("\u{1b}[m".len() + end)
+}
+
+/// A JSON text with such characters in its strings spelled as JSON does.
+pub(super) fn json(text: String) -> String {
+    let is_fine = |c: char| !moves(c) || c == '\n';
+    if text.chars().all(is_fine) {
+        return text;
+    }
+    text.chars().fold(String::new(), |mut safe, c| {
+        match c {
+            c if is_fine(c) => safe.push(c),
+            c => safe.push_str(&format!("\\u{:04x}", u32::from(c))),
         }
         safe
     })
@@ -219,5 +283,33 @@ mod tests {
     #[test]
     fn control_characters_are_spelled_out() {
         assert_eq!(printable("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\n");
+        assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
+    }
+
+    #[test]
+    fn a_screen_shows_lines_and_colours_and_nothing_that_moves() {
+        for (text, expected) in [
+            ("plain Ünïcode\tand\nlines", "plain Ünïcode\tand\nlines"),
+            (
+                "\u{1b}[1m\u{1b}[31mbad\u{1b}[0m",
+                "\u{1b}[1m\u{1b}[31mbad\u{1b}[0m",
+            ),
+            ("\u{1b}[1;96mx\u{1b}[m", "\u{1b}[1;96mx\u{1b}[m"),
+            // Cleared, hidden, in the title, in the clipboard, overwritten, turned round.
+            ("a\u{1b}[2Jb", "a\\u{1b}[2Jb"),
+            ("a\u{1b}[8mb", "a\\u{1b}[8mb"),
+            ("a\u{1b}[31", "a\\u{1b}[31"),
+            ("a\u{1b}]0;b\u{7}", "a\\u{1b}]0;b\\u{7}"),
+            ("a\u{9b}2J", "a\\u{9b}2J"),
+            ("a\rb", "a\\rb"),
+            ("a\u{202e}b\u{2066}", "a\\u{202e}b\\u{2066}"),
+        ] {
+            assert_eq!(shown(text), expected);
+        }
+        let document = "{\n  \"a\": \"\u{9b}\u{202e}ä\"\n}".to_owned();
+        let written = json(document.clone());
+        assert_eq!(written, "{\n  \"a\": \"\\u009b\\u202eä\"\n}");
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(read(&written), read(&document));
     }
 }

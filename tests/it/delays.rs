@@ -59,6 +59,7 @@ fn all(examples: &[&Example]) {
                 Err(what) => wrong.push(format!("{} while {}: {what}", example.name, delay.name)),
             }
         }
+        // Of the examples, one sends text messages.
         let sms = delay.name.contains("SMS") && examples.iter().all(|one| one.name != "full");
         if felt == 0 && !sms {
             wrong.push(format!("nobody felt that {}", delay.name));

@@ -339,10 +339,13 @@ fn the_models_are_what_their_maker_makes() {
         .find_map(|line| line.strip_prefix("BOTOCORE = "))
         .unwrap()
         .trim_matches('"');
-    let packages = [format!("botocore=={version}")];
-    let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+    let lock = include_str!("../python/models.txt");
+    assert!(
+        lock.contains(&format!("botocore=={version} ")),
+        "{version} is not locked"
+    );
     let environment = runtime
-        .block_on(saasauth::tools::environment(&packages, "models", &|_| {}))
+        .block_on(saasauth::tools::environment(lock, "models", &|_| {}))
         .unwrap();
     let python = saasauth::tools::executable(&environment, "python");
     crate::support::run(std::process::Command::new(python).arg(maker).arg("--check")).expect(0);

@@ -129,6 +129,37 @@ fn what_is_granted_and_revoked_is_in_the_next_token() {
 }
 
 #[test]
+fn an_address_that_nobody_has_proved_is_granted_nothing() {
+    let project = Project::starter();
+    let outputs = project.deploy()["outputs"].clone();
+    let sign_up = json!({
+        "ClientId": outputs["clients"]["web"]["client_id"],
+        "Username": ADDRESS,
+        "Password": PASSWORD,
+        "UserAttributes": [{ "Name": "email", "Value": ADDRESS }, { "Name": "name", "Value": "Mallory" }],
+    });
+    let sub = project.client("cognito-idp", "sign_up", sign_up)["UserSub"].clone();
+    let sub = sub.as_str().unwrap();
+    for change in [
+        &["grant", ADDRESS, "--role", "admin"][..],
+        &["unblock", ADDRESS],
+    ] {
+        let refused = project.run(&[&["user"], change].concat()).expect(3);
+        assert!(
+            refused.stderr.contains("has not proved to own it"),
+            "{refused:?}"
+        );
+        assert!(refused.stderr.contains(sub), "{refused:?}");
+    }
+    // Nothing is given by these, and whoever knows better says whom they mean.
+    project.run(&["user", "show", ADDRESS]).expect(0);
+    project.run(&["user", "block", ADDRESS]).expect(0);
+    project
+        .run(&["user", "grant", sub, "--role", "admin"])
+        .expect(0);
+}
+
+#[test]
 fn people_who_grant_at_the_same_time_undo_nothing() {
     let project = Project::starter();
     project.deploy();

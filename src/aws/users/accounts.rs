@@ -32,6 +32,15 @@ impl Account {
         self.attributes.get(EMAIL).map(String::as_str)
     }
 
+    /// Whether the user has shown to own what this attribute names, `email` or `phone_number`: it is verified, and the
+    /// account is more than a sign-up or an invitation.
+    pub fn has_proved(&self, attribute: &str) -> bool {
+        const CONFIRMED: [&str; 3] = ["CONFIRMED", "EXTERNAL_PROVIDER", "RESET_REQUIRED"];
+        let verified = self.attributes.get(&format!("{attribute}_verified"));
+        verified.is_some_and(|verified| verified == "true")
+            && CONFIRMED.contains(&self.status.as_str())
+    }
+
     /// What the user is called in front of people.
     pub fn name(&self) -> &str {
         self.email().unwrap_or(&self.username)

@@ -185,8 +185,10 @@ impl Question {
 
     /// Everything the request names, each as the last part of its ARN.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        let body = self.body.as_object().into_iter().flat_map(Map::values);
-        body.filter_map(Value::as_str)
+        let mut named = Vec::new();
+        texts(&self.body, &mut named);
+        named
+            .into_iter()
             .chain(self.segments.iter().map(String::as_str))
             .map(|name| name.rsplit(['/', ':']).next().unwrap_or(name))
     }
@@ -209,6 +211,16 @@ impl Question {
                 at.skip_while(|part| !["functions", "templates"].contains(&part.as_str()));
             after.nth(1).map(String::as_str)
         })
+    }
+}
+
+/// Every text in a value, at whatever depth.
+fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => found.push(text),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+        Value::Object(members) => members.values().for_each(|member| texts(member, found)),
+        _ => {}
     }
 }
 

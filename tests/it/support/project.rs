@@ -198,6 +198,7 @@ impl Project {
             "MessageAction": "SUPPRESS",
             "UserAttributes": [
                 { "Name": "email", "Value": address },
+                { "Name": "email_verified", "Value": "true" },
                 { "Name": "name", "Value": "Ada" },
                 { "Name": "custom:company", "Value": "Engines" },
             ],

@@ -11,16 +11,9 @@ use serde_json::Value;
 use super::command::{Output, clean, run};
 use super::folders::repository;
 
-/// `cryptography` is pinned as well: PyJWT takes any, and what is tested should not change by itself.
-const PACKAGES: [&str; 7] = [
-    "boto3==1.44.5",
-    "pycognito==2024.5.1",
-    "PyJWT[crypto]==2.15.1",
-    "cryptography==50.0.2",
-    "moto[server]==5.2.5",
-    "cfn-lint==1.58.0",
-    "awscli==1.46.3",
-];
+/// All of them, with their hashes; what they are made from stands beside it. `cryptography` is pinned as well: PyJWT
+/// takes any, and what is tested should not change by itself.
+const LOCK: &str = include_str!("../../python/clients.txt");
 
 fn environment() -> &'static Path {
     static ENVIRONMENT: OnceLock<PathBuf> = OnceLock::new();
@@ -30,7 +23,7 @@ fn environment() -> &'static Path {
             .build()
             .unwrap();
         runtime
-            .block_on(saasauth::tools::environment(&PACKAGES, "clients", &|_| {}))
+            .block_on(saasauth::tools::environment(LOCK, "clients", &|_| {}))
             .unwrap()
     })
 }
