@@ -672,14 +672,11 @@ fn link(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
     use super::*;
     use saasauth_model::project;
 
     /// The starter's stage `local`, without registered domains and with `settings` of its own.
     pub(super) fn stage_with(settings: &str) -> Stage {
-        static FILES: AtomicU32 = AtomicU32::new(0);
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let starter = root.join("examples/starter/saasauth.yaml");
         let text = std::fs::read_to_string(&starter).expect("the starter is there");
@@ -689,18 +686,21 @@ mod tests {
         let folder = starter.parent().expect("it is in a folder");
         let shared = shared
             .replace(domains, "")
-            .replace("../..", &root.display().to_string())
-            .replace("emails/", &format!("{}/emails/", folder.display()));
-        let number = FILES.fetch_add(1, Ordering::Relaxed);
-        let file = format!("saasauth-verify-{}-{number}.yaml", std::process::id());
-        let path = std::env::temp_dir().join(file);
+            .replace("../..", &root.display().to_string());
+        let home = tempfile::tempdir().expect("there is room");
+        let emails = home.path().join("emails");
+        std::fs::create_dir(&emails).expect("there is room");
+        for email in std::fs::read_dir(folder.join("emails")).expect("it has some") {
+            let email = email.expect("it is listed");
+            std::fs::copy(email.path(), emails.join(email.file_name())).expect("copied");
+        }
+        let path = home.path().join("saasauth.yaml");
         std::fs::write(
             &path,
             format!("{shared}\nstages: {{ local: {{ {settings} }} }}\n"),
         )
         .expect("a file can be written");
         let loaded = project::load(&path);
-        std::fs::remove_file(&path).expect("it was written");
         let project = loaded.expect("the settings are right");
         project.stage("local").expect("it is there").clone()
     }

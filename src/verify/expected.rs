@@ -52,8 +52,8 @@ impl Expected {
         );
         check("domains", list(&self.domains), list(&claims.domains));
         // Only an ID token carries it, and only where the client may read it.
-        if let (Some(found), Some(expected)) = (&claims.email, user.email()) {
-            check("email", expected.to_owned(), found.clone());
+        if let (Some(found), Some(expected)) = (claims.unverified_email(), user.email()) {
+            check("email", expected.to_owned(), found.to_owned());
         }
         wrong
     }

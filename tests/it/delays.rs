@@ -2,6 +2,9 @@
 //! delay of `support/delays.rs` at a time.
 #![expect(clippy::print_stdout, reason = "a test tells how much it has covered")]
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::support::{Cloud, DELAYS, Delay, Delayed, EXAMPLES, Example, nothing_is_left};
@@ -38,35 +41,49 @@ fn live_through(example: &Example, delay: Delay) -> Outcome {
     Ok(felt)
 }
 
+/// How many are lived through at once: nearly all of the time is waiting.
+const AT_ONCE: usize = 2;
+
 /// Fails with everything that went wrong; says how many combinations were run.
 fn all(examples: &[&Example]) {
-    let mut wrong = Vec::new();
-    let mut run = 0;
-    for delay in DELAYS {
-        let mut felt = 0;
-        for example in examples {
-            run += 1;
-            let began = Instant::now();
-            let outcome = live_through(example, *delay);
-            println!(
-                "{} while {}: {:.1?}",
-                example.name,
-                delay.name,
-                began.elapsed()
-            );
-            match outcome {
-                Ok(times) => felt += times,
-                Err(what) => wrong.push(format!("{} while {}: {what}", example.name, delay.name)),
-            }
+    let combinations: Vec<(&Delay, &Example)> = DELAYS
+        .iter()
+        .flat_map(|delay| examples.iter().map(move |example| (delay, *example)))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let felt: Mutex<BTreeMap<&str, usize>> = Mutex::default();
+    let wrong = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some((delay, example)) =
+                    combinations.get(next.fetch_add(1, Ordering::Relaxed))
+                {
+                    let began = Instant::now();
+                    let outcome = live_through(example, **delay);
+                    let took = began.elapsed();
+                    println!("{} while {}: {took:.1?}", example.name, delay.name);
+                    let times = outcome.unwrap_or_else(|what| {
+                        let what = format!("{} while {}: {what}", example.name, delay.name);
+                        wrong.lock().unwrap().push(what);
+                        0
+                    });
+                    *felt.lock().unwrap().entry(delay.name).or_default() += times;
+                }
+            });
         }
+    });
+    let mut wrong = wrong.into_inner().unwrap();
+    for (delay, times) in felt.into_inner().unwrap() {
         // Of the examples, one sends text messages.
-        let sms = delay.name.contains("SMS") && examples.iter().all(|one| one.name != "full");
-        if felt == 0 && !sms {
-            wrong.push(format!("nobody felt that {}", delay.name));
+        let sms = delay.contains("SMS") && examples.iter().all(|one| one.name != "full");
+        if times == 0 && !sms {
+            wrong.push(format!("nobody felt that {delay}"));
         }
     }
     println!(
-        "{run} combinations of example and delay, {} failed",
+        "{} combinations of example and delay, {} failed",
+        combinations.len(),
         wrong.len()
     );
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));

@@ -22,8 +22,11 @@ pub struct Claims {
     pub sub: String,
     /// The user name in the pool. A machine's token has none.
     pub username: Option<String>,
-    /// Only ID tokens carry the address.
+    /// The address, if its user has proved to own it. Only ID tokens carry one. For one that anybody may have signed up
+    /// with, see [`unverified_email`](Self::unverified_email).
     pub email: Option<String>,
+    /// Whether the user has proved to own the address of the token.
+    pub email_verified: bool,
     /// Absent from tokens made without the trigger, such as a machine's.
     pub role: Option<String>,
     /// What the user may do: the role's permissions and the user's own. A part of it when
@@ -62,6 +65,11 @@ impl Claims {
         self.permissions.iter().any(|held| covers(held, permission))
     }
 
+    /// The address as it came, proved or not: to show to the user, never to decide by. Whoever signs up can name anybody's.
+    pub fn unverified_email(&self) -> Option<&str> {
+        self.raw.get("email").and_then(Value::as_str)
+    }
+
     /// Whether the token was granted this OAuth scope.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scope.split(' ').any(|granted| granted == scope)
@@ -77,6 +85,9 @@ struct Wire {
     #[serde(rename = "cognito:username")]
     cognito_username: Option<String>,
     email: Option<String>,
+    /// A boolean, and text where an identity provider's word was mapped as it came.
+    #[serde(default)]
+    email_verified: Value,
     #[serde(default)]
     scope: String,
     token_use: TokenUse,
@@ -110,10 +121,13 @@ impl<'de> Deserialize<'de> for Claims {
                 wire.aud.and_then(|aud| aud.as_str().map(str::to_owned)),
             ),
         };
+        let email_verified = wire.email.is_some()
+            && (wire.email_verified == Value::Bool(true) || wire.email_verified == "true");
         Ok(Self {
             sub: wire.sub,
             username,
-            email: wire.email,
+            email: wire.email.filter(|_| email_verified),
+            email_verified,
             role: added(&raw, claims::ROLE).map_err(D::Error::custom)?,
             permissions: added(&raw, claims::PERMISSIONS).map_err(D::Error::custom)?,
             permissions_ref: added(&raw, claims::PERMISSIONS_REF).map_err(D::Error::custom)?,
@@ -157,6 +171,30 @@ mod tests {
             (Some("u"), "c")
         );
         assert_eq!(id.raw["custom:company"], "Engines");
+    }
+
+    #[test]
+    fn an_address_is_there_when_it_is_proved() {
+        for (verified, expected) in [
+            (json!(true), true),
+            (json!("true"), true),
+            (json!(false), false),
+            (json!("false"), false),
+            (json!(1), false),
+            (json!("TRUE"), false),
+            (Value::Null, false),
+        ] {
+            let id: Claims = serde_json::from_value(json!({
+                "sub": "s", "cognito:username": "u", "aud": "c", "token_use": "id", "exp": 1,
+                "email": "ceo@acme.com", "email_verified": verified,
+            }))
+            .expect("it is an ID token");
+            assert_eq!(id.email_verified, expected, "{verified}");
+            assert_eq!(id.email.is_some(), expected, "{verified}");
+            assert_eq!(id.unverified_email(), Some("ceo@acme.com"));
+        }
+        let without = access(json!({ "email_verified": true })).expect("a token");
+        assert!(!without.email_verified && without.email.is_none());
     }
 
     #[test]

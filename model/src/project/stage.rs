@@ -518,7 +518,8 @@ pub enum PasswordRule {
 pub struct Verify {
     /// Which way the message goes: `email` or `sms`. Default: the way users sign in.
     pub by: At<VerifyBy>,
-    /// What the message holds: `code` (the default), or `link` by email.
+    /// What the message holds: `code` (the default), or `link` by email. Whatever opens the link confirms the user, a
+    /// mail scanner too; so it proves that a mailbox is there, not that its owner signed up, and goes with no `domains`.
     pub how: At<VerifyHow>,
 }
 

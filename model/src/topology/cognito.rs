@@ -315,7 +315,7 @@ fn user_pool_client(builder: &Builder<'_>, name: &str, client: &Client) -> UserP
                 .map(|name| provider_name(name))
                 .collect()
         },
-        read_attributes: attributes(&client.read),
+        read_attributes: attributes(&client.read).map(with_proofs),
         write_attributes: attributes(&client.write),
         access_token_validity: client.tokens.access.seconds(),
         id_token_validity: client.tokens.id.seconds(),
@@ -328,6 +328,19 @@ fn user_pool_client(builder: &Builder<'_>, name: &str, client: &Client) -> UserP
         prevent_user_existence_errors: "ENABLED".to_owned(),
         enable_token_revocation: true,
     }
+}
+
+/// Whoever reads an address reads whether its user has proved to own it: an ID token without that word can't be
+/// told from one of somebody who signed up with another's.
+fn with_proofs(mut names: Vec<String>) -> Vec<String> {
+    for name in ["email", "phone_number"] {
+        let proof = format!("{name}_verified");
+        if names.iter().any(|other| other == name) && !names.contains(&proof) {
+            names.push(proof);
+        }
+    }
+    names.sort();
+    names
 }
 
 fn texts(list: &[At<String>]) -> Vec<String> {

@@ -41,7 +41,7 @@ fn id(issuer: &Issuer, changes: Value) -> Value {
         json!({ "client_id": null, "username": null, "scope": null }),
     );
     let own = json!({
-        "aud": CLIENT, "token_use": "id", "cognito:username": "s-1", "email": "ada@acme.com",
+        "aud": CLIENT, "token_use": "id", "cognito:username": "s-1", "email": "ada@acme.com", "email_verified": true,
     });
     changed(changed(base, own), changes)
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Report, hosts};
+use super::{Report, files, hosts};
 use crate::project::source::{Source, Span};
 use crate::project::stage::{Body, Email, LocalWelcome, SignIn, Welcome};
 use crate::project::template::{self, Flaw, Template};
@@ -221,22 +221,9 @@ fn mail(
 fn read(body: &mut At<Body>, sign_in: &SignIn, report: &mut Report<'_>) {
     let span = body.span();
     let path = &body.path;
-    let text = match std::fs::read_to_string(report.directory.join(path)) {
+    let text = match files::read(report.directory, path, MAX_TEMPLATE as u64) {
         Ok(text) => text,
-        Err(cause) => {
-            let (message, hint) = match cause.kind() {
-                std::io::ErrorKind::NotFound => (
-                    format!("there is no file `{path}`"),
-                    "create it, or correct the path; it starts at the project file's folder",
-                ),
-                std::io::ErrorKind::InvalidData => {
-                    (format!("`{path}` is not UTF-8 text"), "save it as UTF-8")
-                }
-                _ => (
-                    format!("could not read `{path}`"),
-                    "give the path of a file that can be read",
-                ),
-            };
+        Err((message, hint)) => {
             report.add(span, message, hint);
             return;
         }

@@ -7,6 +7,7 @@ mod alarms;
 mod clients;
 mod email;
 mod factors;
+mod files;
 mod hosts;
 mod marketing;
 mod naming;
@@ -203,6 +204,7 @@ pub(super) fn stage(
     let beside = sign_in::Beside {
         has_sender: email.is_some(),
         has_hosted_ui: hosted_ui.is_some(),
+        has_domains: !domains.is_empty(),
     };
     sign_in::sign_in(sign_in, &beside, report);
     access::access(access, report);

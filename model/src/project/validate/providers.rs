@@ -4,11 +4,10 @@
 //! CreateIdentityProvider.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use saasauth_contract::environment::LONGEST_PROVIDER_DOMAINS;
 
-use super::{Report, hosts, naming};
+use super::{Report, files, hosts, naming};
 use crate::project::source::Span;
 use crate::project::stage::{
     Attribute, Client, ClientKind, EMAIL_VERIFIED, POOL_ITSELF, Provider, ProviderKind, SignIn,
@@ -238,8 +237,7 @@ fn check_metadata(
         ),
         (Some(_), None) => check_address(url, "metadata_url", local, report),
         (None, Some(span)) => {
-            let path = report.directory.join(&file.path);
-            match read_metadata(&path) {
+            match files::read(report.directory, &file.path, MAX_METADATA) {
                 Ok(text) if text.contains("EntityDescriptor") => file.value.contents = text,
                 // Nothing of it is shown: it may be any file of this machine.
                 Ok(_) => report.add(
@@ -247,29 +245,10 @@ fn check_metadata(
                     format!("`{}` is no SAML metadata: it has no `EntityDescriptor`", file.path),
                     "take the file that the provider calls its metadata, or federation metadata XML",
                 ),
-                Err(why) => report.add(
-                    Some(span),
-                    format!("could not read `{}`: {why}", file.path),
-                    "the path is taken from the project file's folder",
-                ),
+                Err((message, hint)) => report.add(Some(span), message, hint),
             }
         }
     }
-}
-
-/// Only what can be metadata is read: a file that is one, and no larger than Cognito takes.
-fn read_metadata(path: &Path) -> Result<String, String> {
-    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
-    if !metadata.is_file() {
-        return Err("it is no file".to_owned());
-    }
-    if metadata.len() > MAX_METADATA {
-        let size = metadata.len();
-        return Err(format!(
-            "it has {size} bytes, and Cognito takes {MAX_METADATA}"
-        ));
-    }
-    std::fs::read_to_string(path).map_err(|error| error.to_string())
 }
 
 /// An https URL; plain http to this machine, for tests against a provider of one's own.

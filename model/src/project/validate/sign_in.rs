@@ -33,6 +33,8 @@ pub(super) struct Beside {
     pub(super) has_sender: bool,
     /// Whether there are sign-in pages, and so a domain.
     pub(super) has_hosted_ui: bool,
+    /// Whether an address in a registered domain makes its user a member of the company.
+    pub(super) has_domains: bool,
 }
 
 pub(super) fn sign_in(sign_in: &mut SignIn, beside: &Beside, report: &mut Report<'_>) {
@@ -304,6 +306,14 @@ fn verify(verify: &mut Verify, with: &[At<SignInName>], beside: &Beside, report:
             how.span(),
             "a link has nowhere to lead to",
             "add `hosted_ui: { prefix: … }`: Cognito's links open a page on that domain; or use `how: code`",
+        );
+    } else if *how == VerifyHow::Link && beside.has_domains {
+        // Mail scanners open links. Whoever signs up as somebody else would be confirmed by that one's scanner, with a
+        // password of their own and a place in that one's company.
+        report.add(
+            how.span(),
+            "a link proves nothing where `domains` makes members: mail scanners open links by themselves",
+            "use `how: code`, which only a person types; or take `domains` out",
         );
     }
 }
