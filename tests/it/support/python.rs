@@ -17,7 +17,8 @@ const LOCK: &str = include_str!("../../python/clients.txt");
 
 fn environment() -> &'static Path {
     static ENVIRONMENT: OnceLock<PathBuf> = OnceLock::new();
-    ENVIRONMENT.get_or_init(|| {
+    // On a thread of its own: whoever asks first may be driving tasks.
+    let make = || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -25,7 +26,8 @@ fn environment() -> &'static Path {
         runtime
             .block_on(saasauth::tools::environment(LOCK, "clients", &|_| {}))
             .unwrap()
-    })
+    };
+    ENVIRONMENT.get_or_init(|| std::thread::spawn(make).join().unwrap())
 }
 
 /// A program of the environment, such as `aws`.
