@@ -17,8 +17,18 @@ fn a_first_deploy_keeps_to_its_budget_of_requests() {
     let calls = Calls::of(&deployed);
     let list = calls.actions.len();
     assert!(list <= REQUESTS, "{list} requests\n{}", deployed.stderr);
+    // A pool and its domain are changed one after the other, as Cognito wants it. When the functions are there as soon
+    // as the pool is, both are ready at once, and one of the two waits for its turn.
+    let level = |action: &str| -> u32 {
+        let mut lines = deployed.stderr.lines();
+        let line = lines.find(|line| line.split_whitespace().any(|word| word == action));
+        let level = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        level.unwrap_or_else(|| panic!("no {action}: {}", deployed.stderr))
+    };
+    let waited = level("CreateUserPoolDomain") > 6 || level("UpdateUserPool") > 7;
+    let depth = DEPTH + u32::from(waited);
     assert!(
-        calls.depth <= DEPTH,
+        calls.depth <= depth,
         "depth {}\n{}",
         calls.depth,
         deployed.stderr
