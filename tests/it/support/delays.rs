@@ -12,7 +12,7 @@ use super::between::{Answer, Between, Hook, Question};
 
 /// How long "some seconds" of AWS last here: longer than the first pause between two attempts, so that
 /// each delay is met at least once.
-const SECONDS: Duration = Duration::from_millis(1500);
+const SECONDS: Duration = Duration::from_secs(2);
 
 /// One way in which AWS is not as quick as the emulator.
 #[derive(Debug, Clone, Copy)]
