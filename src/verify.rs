@@ -281,7 +281,7 @@ impl<'a> Verification<'a> {
         let tables = &self.deployed.tables;
         let permissions_table = &tables.permissions;
         let record = trace::beside(self.aws.record(tables, sub));
-        let domains = trace::beside(self.aws.roles_in_domains(tables, sub));
+        let domains = trace::beside(self.aws.memberships(tables, sub));
         let (record, domains) = tokio::join!(record, domains);
         let (record, domains) = (record?, Vec::from_iter(domains?.into_keys()));
         let Some(record) = record else {

@@ -27,7 +27,7 @@
     ("src/generate_token/handler.rs", include_str!("src/generate_token/handler.rs")),
     ("src/generate_token/hooks.rs", include_str!("src/generate_token/hooks.rs")),
     ("src/generate_token/mod.rs", include_str!("src/generate_token/mod.rs")),
-    ("src/generate_token/roles.rs", include_str!("src/generate_token/roles.rs")),
+    ("src/generate_token/definitions.rs", include_str!("src/generate_token/definitions.rs")),
     ("src/generate_token/user.rs", include_str!("src/generate_token/user.rs")),
     ("src/handover.rs", include_str!("src/handover.rs")),
     ("src/http.rs", include_str!("src/http.rs")),

@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::{DeployedStage, Domains, Person};
-use crate::aws::users::{Membership, UserRecord};
-use saasauth_contract::record::BLOCKED;
+use super::{DeployedStage, Person, role_of};
+use crate::aws::users::{Membership, Memberships, UserRecord};
+use saasauth_contract::record::{BLOCKED, OPERATOR};
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::project::stage::{ClientKind, Stage};
 use saasauth_model::project::validate::is_permission;
@@ -112,14 +112,18 @@ impl Change {
         self.rights()?.membership.as_ref()
     }
 
-    /// The record once it is done. A role is taken by giving the default one, and only from a user who
-    /// has it.
-    fn apply(&self, record: &UserRecord, default_role: &str) -> UserRecord {
+    /// The record once it is done, of a user whose role was `held`. A role is taken by giving the default one, and only
+    /// from a user who has it; so is one that came with a domain, with the domain.
+    fn apply(&self, record: &UserRecord, held: &str, default_role: &str) -> UserRecord {
         let mut record = record.clone();
+        let give = |record: &mut UserRecord, role: &str| {
+            record.role = Some(role.to_owned());
+            record.role_from = Some(OPERATOR.to_owned());
+        };
         match self {
             Self::Grant(rights) => {
                 if let Some(role) = &rights.role {
-                    record.role = Some(role.clone());
+                    give(&mut record, role);
                 }
                 for permission in &rights.permissions {
                     if !record.permissions.contains(permission) {
@@ -128,8 +132,10 @@ impl Change {
                 }
             }
             Self::Revoke(rights) => {
-                if rights.role.is_some() && record.role == rights.role {
-                    record.role = Some(default_role.to_owned());
+                let left = rights.membership.as_ref().map(Membership::domain);
+                let came_along = left.is_some() && record.role_from.as_deref() == left;
+                if came_along || rights.role.as_deref() == Some(held) {
+                    give(&mut record, default_role);
                 }
                 record
                     .permissions
@@ -169,8 +175,8 @@ impl Change {
         };
         for _ in 0..ATTEMPTS {
             let before = person.record(stage);
-            let after = self.apply(&before, &stage.access.default_role);
-            let domains = &mut person.standing.domains;
+            let after = self.apply(&before, role_of(&before, stage), &stage.access.default_role);
+            let domains = &mut person.standing.memberships;
             let membership = self.membership().filter(|change| !holds(change, domains));
             if before == after && membership.is_none() {
                 return Ok(Changed {
@@ -224,7 +230,11 @@ impl fmt::Display for Rights {
             parts.push(format!("{word} {names}"));
         }
         parts.extend(self.membership.as_ref().map(|change| match change {
-            Membership::Join { domain, role } => format!("domain `{domain}` ({role})"),
+            Membership::Join {
+                domain,
+                role: Some(role),
+            } => format!("domain `{domain}` ({role})"),
+            Membership::Join { domain, role: None } => format!("domain `{domain}`"),
             Membership::Leave { domain } => format!("domain `{domain}`"),
         }));
         f.write_str(&parts.join(", "))
@@ -253,7 +263,7 @@ pub fn longest_token(stage: &Stage) -> u32 {
 }
 
 /// Whether a user with these domains is where the change would put them.
-fn holds(change: &Membership, domains: &Domains) -> bool {
+fn holds(change: &Membership, domains: &Memberships) -> bool {
     match change {
         Membership::Join { domain, role } => domains.get(domain) == Some(role),
         Membership::Leave { domain } => !domains.contains_key(domain),
@@ -272,8 +282,7 @@ fn join(stage: &Stage, domain: &str, role: Option<String>) -> Result<Membership>
             )),
         });
     };
-    let role = role.unwrap_or_else(|| registered.role.to_string());
-    check_role(&role, stage)?;
+    check_role(role.as_ref().unwrap_or(&registered.role), stage)?;
     Ok(Membership::Join { domain, role })
 }
 
@@ -307,6 +316,13 @@ mod tests {
         record
     }
 
+    /// With a role that an operator gave.
+    fn chosen(role: &str, permissions: &[&str]) -> UserRecord {
+        let mut record = record(role, permissions);
+        record.role_from = Some(OPERATOR.to_owned());
+        record
+    }
+
     fn owned(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|&text| text.to_owned()).collect()
     }
@@ -322,34 +338,53 @@ mod tests {
     #[test]
     fn granting_twice_is_granting_once() {
         let grant = Change::Grant(rights(Some("admin"), &["c:d", "c:d"]));
-        let once = grant.apply(&record("member", &["a:b"]), "member");
-        assert_eq!(once, record("admin", &["a:b", "c:d"]));
-        assert_eq!(grant.apply(&once, "member"), once);
+        let once = grant.apply(&record("member", &["a:b"]), "member", "member");
+        assert_eq!(once, chosen("admin", &["a:b", "c:d"]));
+        assert_eq!(grant.apply(&once, "admin", "member"), once);
     }
 
     #[test]
     fn only_the_role_that_was_named_is_taken() {
         let admin = record("admin", &["a:b", "c:d"]);
-        let none = Change::Revoke(rights(Some("admin"), &["a:b"])).apply(&admin, "member");
-        assert_eq!(none, record("member", &["c:d"]));
+        let none = Change::Revoke(rights(Some("admin"), &["a:b"])).apply(&admin, "admin", "member");
+        assert_eq!(none, chosen("member", &["c:d"]));
         let other = Change::Revoke(rights(Some("owner"), &[]));
-        assert_eq!(other.apply(&admin, "member"), admin);
+        assert_eq!(other.apply(&admin, "admin", "member"), admin);
+    }
+
+    #[test]
+    fn a_role_that_came_with_a_domain_goes_with_it() {
+        let mut joined = record("admin", &[]);
+        joined.role_from = Some("acme.com".to_owned());
+        let leave = |domain: &str| {
+            Change::Revoke(Rights {
+                membership: Some(Membership::Leave {
+                    domain: domain.to_owned(),
+                }),
+                ..Rights::default()
+            })
+        };
+        let gone = leave("acme.com").apply(&joined, "admin", "member");
+        assert_eq!(gone, chosen("member", &[]));
+        assert_eq!(leave("other.com").apply(&joined, "admin", "member"), joined);
+        let own = chosen("admin", &[]);
+        assert_eq!(leave("acme.com").apply(&own, "admin", "member"), own);
     }
 
     #[test]
     fn unblocking_undoes_blocking_and_nothing_else() {
         let admin = record("admin", &["a:b"]);
-        let blocked = Change::Block.apply(&admin, "member");
+        let blocked = Change::Block.apply(&admin, "admin", "member");
         assert_eq!(blocked.status.as_deref(), Some(BLOCKED));
-        assert_eq!(Change::Unblock.apply(&blocked, "member"), admin);
+        assert_eq!(Change::Unblock.apply(&blocked, "admin", "member"), admin);
     }
 
     #[test]
     fn what_is_there_already_is_not_written() {
-        let domains = Domains::from([("acme.com".to_owned(), "admin".to_owned())]);
+        let domains = Memberships::from([("acme.com".to_owned(), Some("admin".to_owned()))]);
         let join = |role: &str| Membership::Join {
             domain: "acme.com".to_owned(),
-            role: role.to_owned(),
+            role: Some(role.to_owned()),
         };
         let leave = |domain: &str| Membership::Leave {
             domain: domain.to_owned(),
@@ -363,7 +398,7 @@ mod tests {
         let rights = Rights {
             membership: Some(Membership::Join {
                 domain: "acme.com".to_owned(),
-                role: "admin".to_owned(),
+                role: Some("admin".to_owned()),
             }),
             ..rights(Some("admin"), &["a:b", "c:d"])
         };

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
-use super::{DeployedStage, Domains, role_of, status_of};
-use crate::aws::users::{Part, UserRecord};
+use super::{DeployedStage, Domains, domains_of, role_of, status_of};
+use crate::aws::users::{Memberships, Part, UserRecord};
 use crate::aws::{Fault, trace};
 use saasauth_model::error::Result;
 use saasauth_model::project::stage::Stage;
@@ -63,8 +63,8 @@ pub async fn list(deployed: &DeployedStage, filter: &Filter) -> Result<Listed> {
     found.items.sort_by_cached_key(rank);
     let mut memberships = memberships(deployed, filter, &found).await?;
     let users = found.items.into_iter().map(|record| {
-        let domains = memberships.remove(&record.sub).unwrap_or_default();
-        (record, domains)
+        let joined = memberships.remove(&record.sub).unwrap_or_default();
+        (record, domains_of(&joined, &deployed.stage))
     });
     Ok(Listed {
         users: users.collect(),
@@ -76,15 +76,15 @@ pub async fn list(deployed: &DeployedStage, filter: &Filter) -> Result<Listed> {
 async fn records(deployed: &DeployedStage, filter: &Filter) -> Result<Part<UserRecord>> {
     let doing = |fault: Fault| fault.while_doing("could not list the users");
     let limit = filter.limit;
-    let default_role = &deployed.stage.access.default_role;
+    // What the record says is not all of it: a domain's role is the domain's.
+    let has_role = |record: &UserRecord| {
+        let role = filter.role.as_ref();
+        role.is_none_or(|role| role_of(record, &deployed.stage) == role)
+    };
     let Some(domain) = &filter.domain else {
-        let role = filter
-            .role
-            .as_ref()
-            .map(|role| (role.as_str(), *default_role == *role));
         let records = deployed
             .aws
-            .records(&deployed.tables, role, Some(limit))
+            .records(&deployed.tables, has_role, Some(limit))
             .await;
         return records.map_err(doing);
     };
@@ -98,12 +98,7 @@ async fn records(deployed: &DeployedStage, filter: &Filter) -> Result<Part<UserR
     let mut items: Vec<UserRecord> = records
         .map_err(doing)?
         .into_iter()
-        .filter(|record| {
-            filter
-                .role
-                .as_ref()
-                .is_none_or(|role| record.role.as_ref().unwrap_or(default_role) == role)
-        })
+        .filter(has_role)
         .collect();
     let more = items.len() > limit;
     items.truncate(limit);
@@ -116,7 +111,7 @@ async fn memberships(
     deployed: &DeployedStage,
     filter: &Filter,
     users: &Part<UserRecord>,
-) -> Result<BTreeMap<String, Domains>> {
+) -> Result<BTreeMap<String, Memberships>> {
     let doing = |fault: Fault| fault.while_doing("could not list the memberships");
     let are_all = filter.role.is_none() && filter.domain.is_none() && !users.more;
     if are_all {
@@ -130,7 +125,7 @@ async fn memberships(
         trace::beside(async {
             let domains = deployed
                 .aws
-                .roles_in_domains(&deployed.tables, &record.sub)
+                .memberships(&deployed.tables, &record.sub)
                 .await;
             domains.map(|domains| (record.sub.clone(), domains))
         })

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 pub use change::{Change, Changed, Rights, longest_token};
 pub use list::{Filter, Listed, list};
-pub use person::{Person, role_of, status_of};
+pub use person::{Person, domains_of, role_of, status_of};
 pub use repair::{Repair, RepairOptions, repair};
 
 pub use crate::aws::users::Delivery;
@@ -24,7 +24,7 @@ use crate::engine::outputs::Outputs;
 use saasauth_model::error::Result;
 use saasauth_model::project::stage::Stage;
 
-/// Roles in domains, by domain.
+/// The domains a user belongs to, with the role in each.
 pub type Domains = BTreeMap<String, String>;
 
 /// A stage that is deployed, connected to.

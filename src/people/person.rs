@@ -5,11 +5,11 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use super::DeployedStage;
+use super::{DeployedStage, Domains};
 use crate::aws::trace;
-use crate::aws::users::{Account, Standing, UserRecord};
+use crate::aws::users::{Account, Memberships, Standing, UserRecord};
 use saasauth_contract::permission::{compact, covers};
-use saasauth_contract::record::{ACTIVE, EMAIL, SUB};
+use saasauth_contract::record::{ACTIVE, EMAIL, OPERATOR, SUB};
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::project::stage::Stage;
 
@@ -118,10 +118,11 @@ impl Person {
             "stage": stage.name,
             "sub": self.sub,
             "email": record.email,
+            "email_verified": record.email_verified,
             "role": role,
             "permissions": record.permissions,
             "effective_permissions": self.effective(stage),
-            "domains": self.standing.domains,
+            "domains": self.domains(stage),
             "status": status_of(&record),
             "created_at": self.standing.record.as_ref().and(record.created_at.as_deref()),
             "recorded": self.standing.record.is_some(),
@@ -135,6 +136,11 @@ impl Person {
     pub fn effective(&self, stage: &Stage) -> Vec<String> {
         let record = self.record(stage);
         effective(&record, role_of(&record, stage), &self.standing.roles)
+    }
+
+    /// The domains of the next token.
+    pub fn domains(&self, stage: &Stage) -> Domains {
+        domains_of(&self.standing.memberships, stage)
     }
 
     /// What permits `wanted` still, and whether it is the user's own rather than the role's.
@@ -156,9 +162,25 @@ fn effective(
     compact(of_role.chain(&record.permissions).cloned())
 }
 
-/// The role a token of this user carries.
+/// The role a token of this user carries. One that a domain gave is the domain's.
 pub fn role_of<'a>(record: &'a UserRecord, stage: &'a Stage) -> &'a str {
-    record.role.as_deref().unwrap_or(&stage.access.default_role)
+    let given = match record.role_from.as_deref() {
+        None | Some(OPERATOR) => record.role.as_deref(),
+        Some(domain) => stage.domains.get(domain).map(|domain| domain.role.as_str()),
+    };
+    given.unwrap_or(&stage.access.default_role)
+}
+
+/// What a user is in the domains that a token names. Those that left the project file are none of them.
+pub fn domains_of(memberships: &Memberships, stage: &Stage) -> Domains {
+    memberships
+        .iter()
+        .filter_map(|(domain, own)| {
+            let registered = stage.domains.get(domain.as_str())?;
+            let role = own.as_deref().unwrap_or(&registered.role);
+            Some((domain.clone(), role.to_owned()))
+        })
+        .collect()
 }
 
 /// `active`, or why the user gets no token.

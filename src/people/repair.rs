@@ -203,7 +203,7 @@ async fn find(deployed: &DeployedStage, options: RepairOptions) -> Result<Repair
                 .aws
                 .accounts(&deployed.pool, Some(("cognito:user_status", CONFIRMED)))
         ),
-        trace::beside(deployed.aws.records(&deployed.tables, None, None)),
+        trace::beside(deployed.aws.records(&deployed.tables, |_| true, None)),
     );
     let doing = |what: &'static str| move |fault: crate::aws::Fault| fault.while_doing(what);
     let accounts = accounts.map_err(doing("could not list the users of the pool"))?;

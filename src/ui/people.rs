@@ -79,8 +79,12 @@ impl Ui {
 
 fn pairs(person: &Person, stage: &Stage) -> Vec<(String, String)> {
     let record = person.record(stage);
+    let email = record.email.as_ref().map(|email| match record.email_verified {
+        true => email.clone(),
+        false => format!("{email} (not verified)"),
+    });
     let mut pairs = vec![
-        ("email", record.email.clone().unwrap_or_default()),
+        ("email", email.unwrap_or_default()),
         ("sub", person.sub.clone()),
     ];
     match &person.account {
@@ -98,7 +102,7 @@ fn pairs(person: &Person, stage: &Stage) -> Vec<(String, String)> {
         ("role", role_of(&record, stage).to_owned()),
         ("own permissions", record.permissions.join(", ")),
         ("permissions in all", person.effective(stage).join(", ")),
-        ("domains", domains_text(&person.standing.domains)),
+        ("domains", domains_text(&person.domains(stage))),
     ]);
     match &person.standing.record {
         Some(_) => pairs.push(("created", record.created_at.clone().unwrap_or_default())),
@@ -175,12 +179,6 @@ fn reasons<'a>(deliveries: impl Iterator<Item = (&'a str, &'a Delivery)>) -> Str
 
 /// `acme.com (admin), example.com (member)`.
 fn domains_text(domains: &Domains) -> String {
-    let texts: Vec<String> = domains
-        .iter()
-        .map(|(domain, role)| match role.as_str() {
-            "" => domain.clone(),
-            role => format!("{domain} ({role})"),
-        })
-        .collect();
-    texts.join(", ")
+    let texts = domains.iter().map(|(domain, role)| format!("{domain} ({role})"));
+    texts.collect::<Vec<_>>().join(", ")
 }

@@ -13,13 +13,25 @@ pub const ROLE: &str = "role";
 pub const PERMISSIONS: &str = "permissions";
 /// The company domains the user belongs to; a part of them beside [`DOMAINS_REF`].
 pub const DOMAINS: &str = "domains";
+/// The role in each of the domains, where the project asks for it: an object, by domain.
+pub const DOMAIN_ROLES: &str = "domain_roles";
+/// What each role of [`DOMAIN_ROLES`] permits: an object of lists, by role.
+pub const ROLE_PERMISSIONS: &str = "role_permissions";
 /// There when permissions were cut: the key of the user's record, which has them all.
 pub const PERMISSIONS_REF: &str = "permissions_ref";
 /// There when domains were cut: the key of the user's memberships.
 pub const DOMAINS_REF: &str = "domains_ref";
 
 /// All of them.
-pub const OURS: [&str; 5] = [ROLE, PERMISSIONS, DOMAINS, PERMISSIONS_REF, DOMAINS_REF];
+pub const OURS: [&str; 7] = [
+    ROLE,
+    PERMISSIONS,
+    DOMAINS,
+    DOMAIN_ROLES,
+    ROLE_PERMISSIONS,
+    PERMISSIONS_REF,
+    DOMAINS_REF,
+];
 
 /// How many bytes of a token the claims may take when nobody says. API Gateway takes 10,240 bytes of
 /// headers together; a token near 4 KB of ours beside Cognito's own claims leaves room for cookies and

@@ -15,6 +15,9 @@
 //! What is `not_yet` may be claimed before its time when an operator asks for it
 //! ([`Handover::asked`](crate::handover::Handover::asked)), who may have seen to the reason meanwhile.
 //!
+//! What [goes to the e-mail address](goes_to_email) of a user who has not proved to own it stays pending, and nobody
+//! claims it: a sign-in after the proof has it delivered.
+//!
 //! What is delivered stands in neither. What failed for good stands in `deliveries` alone; adding its name
 //! to `pending` again asks for another round.
 
@@ -63,6 +66,13 @@ pub const FAILED: &str = "failed";
 /// ago is dead.
 pub const CLAIM: Duration = Duration::from_secs(60);
 
+/// Whether a delivery goes to the user's e-mail address, or tells somebody that its owner wants mail. Both are made only once
+/// the address is proved: whoever signs up by phone can name anybody's. A webhook and a project's own deliveries are told
+/// whether it is, and decide themselves.
+pub fn goes_to_email(name: &str) -> bool {
+    [WELCOME, MAILCHIMP, HUBSPOT, BEEHIIV, KIT].contains(&name)
+}
+
 /// The name that `pending` has for a project's own delivery. `None` for a name it can't have: 1 to 40 of
 /// a-z, 0-9, `-` and `_`.
 pub fn hook_key(name: &str) -> Option<String> {
@@ -79,6 +89,16 @@ pub fn hook_of(key: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_tells_of_proof_itself_needs_none() {
+        for name in [WELCOME, MAILCHIMP, HUBSPOT, BEEHIIV, KIT] {
+            assert!(goes_to_email(name), "{name}");
+        }
+        for name in [WEBHOOK, "hook:welcome", "else"] {
+            assert!(!goes_to_email(name), "{name}");
+        }
+    }
 
     #[test]
     fn a_projects_delivery_has_a_name_of_its_own() {

@@ -27,12 +27,15 @@ const MARKETING: &str = "MARKETING";
 const ROLES: &str = "ROLES";
 const CLAIMS_BUDGET: &str = "CLAIMS_BUDGET";
 const TOKEN_SCOPES: &str = "TOKEN_SCOPES";
+const TOKEN_DOMAINS: &str = "TOKEN_DOMAINS";
 /// The name of confirmUser.
 pub const CONFIRM_USER_FUNCTION: &str = "CONFIRM_USER_FUNCTION";
 const RESOURCE_SERVER: &str = "RESOURCE_SERVER";
 
 /// The one word that `TOKEN_SCOPES` may be.
 const SCOPES_ARE_PERMISSIONS: &str = "permissions";
+/// The one word that `TOKEN_DOMAINS` may be.
+const DOMAINS_WITH_ROLES: &str = "roles";
 
 /// What Lambda gives all variables of a function together, in bytes.
 pub const LONGEST: usize = 4096;
@@ -95,6 +98,8 @@ pub struct GenerateToken {
     pub claims_budget: usize,
     /// Whether the permissions are OAuth scopes of the access token, too.
     pub permissions_as_scopes: bool,
+    /// Whether tokens say which role the user has in each domain, and what it permits.
+    pub domain_roles: bool,
     /// The name of confirmUser, which makes the deliveries still owed to a user; nobody does when absent.
     pub confirm_user_function: Option<String>,
     /// The resource server whose scopes are permissions, so that the tokens of machines carry them as such
@@ -160,6 +165,19 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
             .map(|name| name.trim().to_owned())
             .filter(|name| !name.is_empty())
             .collect()
+    }
+
+    /// Whether a variable that may be one word alone is there.
+    fn switch(&self, name: &'static str, word: &str) -> Result<bool, VariableError> {
+        match self.get(name) {
+            None => Ok(false),
+            Some(value) if value == word => Ok(true),
+            Some(other) => Err(VariableError {
+                name,
+                value: Some(other),
+                expected: format!("`{word}`"),
+            }),
+        }
     }
 
     fn provider_domains(&self) -> Result<ProviderDomains, VariableError> {
@@ -263,6 +281,10 @@ impl GenerateToken {
             (ROLES, Some(self.roles.join(","))),
             (CLAIMS_BUDGET, Some(self.claims_budget.to_string())),
             (TOKEN_SCOPES, scopes),
+            (
+                TOKEN_DOMAINS,
+                self.domain_roles.then(|| DOMAINS_WITH_ROLES.to_owned()),
+            ),
             (RESOURCE_SERVER, self.resource_server.clone()),
             (PROVIDER_DOMAINS, Some(self.provider_domains.to_string())),
         ] {
@@ -283,17 +305,8 @@ impl GenerateToken {
             roles,
             tables,
             claims_budget: budget(lookup.get(CLAIMS_BUDGET))?,
-            permissions_as_scopes: match lookup.get(TOKEN_SCOPES) {
-                None => false,
-                Some(word) if word == SCOPES_ARE_PERMISSIONS => true,
-                Some(other) => {
-                    return Err(VariableError {
-                        name: TOKEN_SCOPES,
-                        value: Some(other),
-                        expected: format!("`{SCOPES_ARE_PERMISSIONS}`"),
-                    });
-                }
-            },
+            permissions_as_scopes: lookup.switch(TOKEN_SCOPES, SCOPES_ARE_PERMISSIONS)?,
+            domain_roles: lookup.switch(TOKEN_DOMAINS, DOMAINS_WITH_ROLES)?,
             confirm_user_function: lookup.get(CONFIRM_USER_FUNCTION),
             resource_server: lookup.get(RESOURCE_SERVER),
             provider_domains: lookup.provider_domains()?,
@@ -421,6 +434,7 @@ mod tests {
                                 roles: words(roles),
                                 claims_budget,
                                 permissions_as_scopes,
+                                domain_roles: !permissions_as_scopes,
                                 confirm_user_function: confirm_user_function.clone(),
                                 resource_server,
                                 provider_domains: providers(),
@@ -449,7 +463,7 @@ mod tests {
         let token = GenerateToken::from_vars(lookup(&given(&[]))).expect("the rest has defaults");
         assert_eq!(token.roles, ["member"]);
         assert_eq!(token.claims_budget, 4096);
-        assert!(!token.permissions_as_scopes);
+        assert!(!token.permissions_as_scopes && !token.domain_roles);
         assert_eq!(token.confirm_user_function, None);
         assert!(token.provider_domains.is_empty() && confirm.provider_domains.is_empty());
     }
@@ -479,6 +493,7 @@ mod tests {
             (CLAIMS_BUDGET, "9000"),
             (CLAIMS_BUDGET, "-1"),
             (TOKEN_SCOPES, "all"),
+            (TOKEN_DOMAINS, "names"),
             (PROVIDER_DOMAINS, "Okta"),
         ] {
             let error = GenerateToken::from_vars(lookup(&given(&[(name, value)])))

@@ -5,12 +5,21 @@
 
 /// The address; absent for users who sign in by phone or username alone.
 pub const EMAIL: &str = "email";
+/// Whether the user has proved to own [`EMAIL`], a boolean. Absent from records of earlier versions, and then nothing
+/// is proved; a sign-in writes it.
+pub const EMAIL_VERIFIED: &str = "email_verified";
 /// A map of the attributes that describe the user, under the project file's names.
 pub const ATTRIBUTES: &str = "attributes";
 /// A map of what the project's own code adds when a user is confirmed. Nothing of ours is in it.
 pub const EXTRA: &str = "extra";
 /// The user's role; of a membership or a domain, the role it gives.
 pub const ROLE: &str = "role";
+/// Who gave a user the [`ROLE`]: the domain of a company, or [`OPERATOR`]. A domain's is the role that the domain gives at
+/// each sign-in, and ends with the membership or the domain. Absent where nobody gave one, and from records of earlier
+/// versions.
+pub const ROLE_FROM: &str = "role_from";
+/// The [`ROLE_FROM`] of a role that somebody chose: no sign-up changes it. No domain is called so, for it has no dot.
+pub const OPERATOR: &str = "operator";
 /// A list: of a user, the permissions beyond the role's; of a role, what it permits.
 pub const PERMISSIONS: &str = "permissions";
 /// Whether the user gets tokens: when it is there, only [`ACTIVE`] does.
@@ -41,7 +50,7 @@ pub fn descriptive(name: &str) -> Option<&str> {
     const STATE: [&str; 5] = [
         SUB,
         EMAIL,
-        "email_verified",
+        EMAIL_VERIFIED,
         "phone_number_verified",
         "identities",
     ];
@@ -52,6 +61,11 @@ pub fn descriptive(name: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_domain_is_taken_for_the_operator() {
+        assert!(!OPERATOR.contains('.'));
+    }
 
     #[test]
     fn an_attribute_that_describes_goes_by_the_project_files_name() {

@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::date_time::{DateTime, Format};
 use saasauth_contract::delivery::{
-    AT, ATTEMPTS, BY, CLAIM, CLAIMED, FAILED, NOT_YET, REASON, STATE, UNTIL, WAITING,
+    AT, ATTEMPTS, BY, CLAIM, CLAIMED, FAILED, NOT_YET, REASON, STATE, UNTIL, WAITING, goes_to_email,
 };
-use saasauth_contract::record::{DELIVERIES, PENDING};
+use saasauth_contract::record::{DELIVERIES, EMAIL_VERIFIED, PENDING};
 
-use crate::record::{Item, text, texts};
+use crate::record::{Item, is_set, text, texts};
 
 /// How a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,11 @@ pub(crate) fn attempts(record: &Item, name: &str) -> u32 {
 
 /// Whether somebody delivers it now, or it must not be tried yet.
 pub(crate) fn is_held(record: &Item, name: &str, now: SystemTime) -> bool {
+    let is_unproved = goes_to_email(name) && !is_set(record, EMAIL_VERIFIED);
+    is_unproved || is_claimed_until(record, name, now)
+}
+
+fn is_claimed_until(record: &Item, name: &str, now: SystemTime) -> bool {
     standing(record, name)
         .and_then(|state| text(state, UNTIL))
         .is_some_and(|until| until > stamp(now).as_str())
@@ -122,6 +127,7 @@ mod tests {
                 DELIVERIES.to_owned(),
                 AttributeValue::M(standing.into_iter().collect()),
             ),
+            (EMAIL_VERIFIED.to_owned(), AttributeValue::Bool(true)),
         ])
     }
 
@@ -177,6 +183,18 @@ mod tests {
         assert!(is_due(&record(Some(failed)), UNIX_EPOCH));
         assert!(is_due(&record(None), UNIX_EPOCH));
         assert!(!is_due(&Item::new(), UNIX_EPOCH), "nothing is owed");
+    }
+
+    #[test]
+    fn what_goes_to_an_address_waits_until_it_is_proved() {
+        let mut unproved = record(None);
+        for verified in [None, Some(false)] {
+            unproved.remove(EMAIL_VERIFIED);
+            let verified = verified.map(AttributeValue::Bool);
+            unproved.extend(verified.map(|verified| (EMAIL_VERIFIED.to_owned(), verified)));
+            assert!(!is_due(&unproved, UNIX_EPOCH));
+            assert!(!is_held(&unproved, "webhook", UNIX_EPOCH), "it is told");
+        }
     }
 
     #[test]

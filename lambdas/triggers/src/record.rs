@@ -8,7 +8,8 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_dynamodb::types::AttributeValue;
 use saasauth_contract::keys::{PARTITION_KEY, SORT_KEY, domain_key, user_key};
 use saasauth_contract::record::{
-    ATTRIBUTES, CONFIRMED_AT, CREATED_AT, DELIVERIES, EMAIL, EXTRA, PENDING, PERMISSIONS, ROLE,
+    ATTRIBUTES, CONFIRMED_AT, CREATED_AT, DELIVERIES, EMAIL, EMAIL_VERIFIED, EXTRA, PENDING, PERMISSIONS,
+    ROLE, ROLE_FROM,
 };
 
 use crate::event::UserAttributes;
@@ -22,9 +23,13 @@ pub(crate) struct UserRecord {
     pub sub: String,
     /// Absent for users who sign in by phone or username alone.
     pub email: Option<String>,
+    /// Whether the user has proved to own the address.
+    pub email_verified: bool,
     /// Under the project file's names.
     pub attributes: BTreeMap<String, String>,
     pub role: String,
+    /// The domain that gives the role, if one does.
+    pub role_from: Option<String>,
     pub created_at: SystemTime,
     /// Whether confirmUser writes this record, and so sees to what the user is owed.
     pub confirmed: bool,
@@ -40,11 +45,13 @@ impl UserRecord {
         Some(Self {
             sub: attributes.sub()?.to_owned(),
             email: attributes.email().map(str::to_owned),
+            email_verified: attributes.verified_email().is_some(),
             attributes: attributes
                 .descriptive()
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
             role: role.to_owned(),
+            role_from: None,
             created_at: SystemTime::now(),
             confirmed: false,
             pending: Vec::new(),
@@ -77,6 +84,11 @@ impl UserRecord {
         }
         if let Some(email) = &self.email {
             item.insert(EMAIL.to_owned(), AttributeValue::S(email.clone()));
+            let verified = AttributeValue::Bool(self.email_verified);
+            item.insert(EMAIL_VERIFIED.to_owned(), verified);
+        }
+        if let Some(domain) = &self.role_from {
+            item.insert(ROLE_FROM.to_owned(), AttributeValue::S(domain.clone()));
         }
         if !self.pending.is_empty() {
             item.insert(PENDING.to_owned(), AttributeValue::Ss(self.pending.clone()));
@@ -100,18 +112,23 @@ pub(crate) fn text_map(texts: &BTreeMap<String, String>) -> AttributeValue {
     )
 }
 
-/// The item of a user's membership in a domain.
-pub(crate) fn membership_item(sub: &str, domain: &str, role: &str) -> Item {
+/// The item of a user's membership in a domain. It names no role: the user has the domain's, whatever that is at the
+/// time. One that names a role was given it by an operator.
+pub(crate) fn membership_item(sub: &str, domain: &str) -> Item {
     HashMap::from([
         (PARTITION_KEY.to_owned(), AttributeValue::S(user_key(sub))),
         (SORT_KEY.to_owned(), AttributeValue::S(domain_key(domain))),
-        (ROLE.to_owned(), AttributeValue::S(role.to_owned())),
     ])
 }
 
 /// A text attribute of an item.
 pub fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+/// Whether an attribute is there and true.
+pub(crate) fn is_set(item: &Item, name: &str) -> bool {
+    item.get(name).and_then(|value| value.as_bool().ok()) == Some(&true)
 }
 
 /// The texts of a list or string set; none when the attribute is absent. Operators edit items by hand,

@@ -14,7 +14,9 @@ use aws_sdk_dynamodb::types::{
 use saasauth_contract::environment::Tables;
 use saasauth_contract::federation::ProviderDomains;
 use saasauth_contract::keys::{META, PARTITION_KEY, SORT_KEY, domain_key, user_key};
-use saasauth_contract::record::{CONFIRMED_AT, DELIVERIES, EXTRA, PENDING, ROLE};
+use saasauth_contract::record::{
+    CONFIRMED_AT, DELIVERIES, EMAIL, EMAIL_VERIFIED, EXTRA, PENDING, ROLE, ROLE_FROM,
+};
 use serde_json::{Value, json};
 
 use crate::event::{Identity, UserAttributes};
@@ -46,6 +48,14 @@ pub(crate) struct Registry {
 pub(crate) struct Membership {
     pub(crate) domain: String,
     pub(crate) role: String,
+}
+
+impl Membership {
+    /// Gives the user the role of the company.
+    pub(crate) fn give_role(&self, record: &mut UserRecord) {
+        record.role.clone_from(&self.role);
+        record.role_from = Some(self.domain.clone());
+    }
 }
 
 /// What became of the write.
@@ -132,10 +142,10 @@ impl Registry {
         membership: Option<&Membership>,
         log: &Log,
     ) -> Result<Written, TriggerError> {
-        let membership = membership.map(|Membership { domain, role }| {
+        let membership = membership.map(|Membership { domain, .. }| {
             let put = Put::builder()
                 .table_name(&self.tables.domains)
-                .set_item(Some(membership_item(&record.sub, domain, role)))
+                .set_item(Some(membership_item(&record.sub, domain)))
                 .build()
                 .expect("table and item are set");
             TransactWriteItem::builder().put(put).build()
@@ -200,15 +210,17 @@ fn creation(tables: &Tables, record: &UserRecord) -> TransactWriteItem {
     TransactWriteItem::builder().put(put).build()
 }
 
-/// Adds to a record what confirmation gives: the deliveries, and the company's role. A role that somebody
-/// chose meanwhile stays.
+/// Adds to a record what confirmation gives: the deliveries, the proof of the address, and the company's role. A role that somebody
+/// chose meanwhile stays, the default one as well as any other.
 fn completion(tables: &Tables, record: &UserRecord, found: &Item) -> TransactWriteItem {
     let held = text(found, ROLE).unwrap_or(&tables.default_role);
-    let role = match held == tables.default_role {
+    let is_free = held == tables.default_role && !found.contains_key(ROLE_FROM);
+    let role = match is_free {
         true => &record.role,
         false => held,
     };
     let mut sets = format!("SET {CONFIRMED_AT} = :at, #role = :role");
+    let mut unchanged = "(attribute_not_exists(#role) OR #role = :held)".to_owned();
     let mut update = Update::builder()
         .table_name(&tables.permissions)
         .key(PARTITION_KEY, AttributeValue::S(user_key(&record.sub)))
@@ -216,6 +228,19 @@ fn completion(tables: &Tables, record: &UserRecord, found: &Item) -> TransactWri
         .expression_attribute_values(":at", record.created_at())
         .expression_attribute_values(":role", AttributeValue::S(role.to_owned()))
         .expression_attribute_values(":held", AttributeValue::S(held.to_owned()));
+    if let Some(email) = &record.email {
+        sets.push_str(&format!(", {EMAIL} = :email, {EMAIL_VERIFIED} = :verified"));
+        update = update
+            .expression_attribute_values(":email", AttributeValue::S(email.clone()))
+            .expression_attribute_values(":verified", AttributeValue::Bool(record.email_verified));
+    }
+    if is_free {
+        unchanged.push_str(&format!(" AND attribute_not_exists({ROLE_FROM})"));
+        if let Some(domain) = &record.role_from {
+            sets.push_str(&format!(", {ROLE_FROM} = :from"));
+            update = update.expression_attribute_values(":from", AttributeValue::S(domain.clone()));
+        }
+    }
     if !record.pending.is_empty() {
         sets.push_str(&format!(
             ", {PENDING} = :pending, {DELIVERIES} = if_not_exists({DELIVERIES}, :none)"
@@ -231,8 +256,7 @@ fn completion(tables: &Tables, record: &UserRecord, found: &Item) -> TransactWri
     let update = update
         .update_expression(sets)
         .condition_expression(format!(
-            "attribute_exists({PARTITION_KEY}) AND attribute_not_exists({CONFIRMED_AT}) \
-             AND (attribute_not_exists(#role) OR #role = :held)",
+            "attribute_exists({PARTITION_KEY}) AND attribute_not_exists({CONFIRMED_AT}) AND {unchanged}",
         ))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
         .build()

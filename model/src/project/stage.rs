@@ -753,6 +753,9 @@ pub struct TokenClaims {
     /// Whether access tokens carry the permissions as OAuth scopes as well: `none` (the default) or
     /// `permissions`.
     pub scopes: TokenScopes,
+    /// What tokens say of the user's domains: `names` (the default), or `roles`: the role in each of them as well, and what
+    /// it permits. An API that serves several companies needs it: `role` and `permissions` don't say in which company.
+    pub domains: TokenDomains,
     /// How many bytes of a token role, permissions and domains may take, 512 to 8192. What exceeds
     /// it is left out, and the token says so. Default: 4096.
     #[schemars(range(min = 512, max = 8192))]
@@ -763,6 +766,7 @@ impl Default for TokenClaims {
     fn default() -> Self {
         Self {
             scopes: TokenScopes::None,
+            domains: TokenDomains::Names,
             budget: At::from(DEFAULT_BUDGET as u32),
         }
     }
@@ -777,6 +781,17 @@ pub enum TokenScopes {
     None,
     /// The user's permissions.
     Permissions,
+}
+
+/// What tokens say of domains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenDomains {
+    /// Which they are.
+    #[default]
+    Names,
+    /// Which they are, the user's role in each, and what it permits.
+    Roles,
 }
 
 /// A company whose users join it at sign-up.

@@ -1,5 +1,8 @@
 //! What the two functions may do in AWS: every statement of their roles, and nothing else says so.
 //!
+//! Both tables hold items of several kinds, and each right is to one kind, by what its keys begin with: confirmUser, which
+//! handles what strangers type, can't define a role or a domain.
+//!
 //! Each action here is one that a function sends, and each resource one that it sends it to. A test takes
 //! each of them away in turn, and something must fail (`tests/it/permissions.rs`).
 
@@ -8,26 +11,24 @@ use std::collections::BTreeMap;
 use super::{Builder, email};
 use crate::project::stage::Marketing;
 use crate::resource::{Expr, Statement};
+use saasauth_contract::keys::{DOMAIN_PREFIX, ROLE_PREFIX, USER_PREFIX};
 
 /// Of confirmUser, whose function has this name.
 pub(super) fn confirm_user(builder: &Builder<'_>, function: &str) -> Vec<Statement> {
     let mut statements = vec![
-        Statement::allow(
+        items(
+            builder,
             "WriteUser",
             &[
                 "dynamodb:GetItem",
                 "dynamodb:PutItem",
                 "dynamodb:UpdateItem",
             ],
-            vec![table(builder, "permissions")],
-        ),
-        Statement::allow(
-            "JoinDomain",
-            &["dynamodb:GetItem", "dynamodb:PutItem"],
-            vec![table(builder, "domains")],
+            ("permissions", USER_PREFIX),
         ),
         hand_over(function),
     ];
+    statements.extend(join_domain(builder));
     statements.extend(send_welcome(builder));
     let marketing = builder.stage.marketing.as_ref();
     statements.extend(marketing.map(|marketing| read_secrets(marketing)));
@@ -37,20 +38,35 @@ pub(super) fn confirm_user(builder: &Builder<'_>, function: &str) -> Vec<Stateme
 /// Of generateToken; `confirm_user` is the name of the other function.
 pub(super) fn generate_token(builder: &Builder<'_>, confirm_user: &str) -> Vec<Statement> {
     let mut statements = vec![
-        Statement::allow(
+        items(
+            builder,
             "ReadOrMakeUser",
-            // BatchGetItem reads roles. PutItem makes the record of a user nobody confirmed: one made by an administrator.
+            // PutItem makes the record of a user nobody confirmed: one made by an administrator. UpdateItem has the address on it
+            // follow Cognito's.
             &[
-                "dynamodb:BatchGetItem",
                 "dynamodb:GetItem",
                 "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
             ],
-            vec![table(builder, "permissions")],
+            ("permissions", USER_PREFIX),
         ),
-        Statement::allow(
-            "ReadDomains",
+        items(
+            builder,
+            "ReadRoles",
+            &["dynamodb:BatchGetItem"],
+            ("permissions", ROLE_PREFIX),
+        ),
+        items(
+            builder,
+            "ReadMemberships",
             &["dynamodb:Query"],
-            vec![table(builder, "domains")],
+            ("domains", USER_PREFIX),
+        ),
+        items(
+            builder,
+            "ReadDomains",
+            &["dynamodb:BatchGetItem"],
+            ("domains", DOMAIN_PREFIX),
         ),
         hand_over(confirm_user),
     ];
@@ -58,13 +74,19 @@ pub(super) fn generate_token(builder: &Builder<'_>, confirm_user: &str) -> Vec<S
     // confirmation there ever is. The record is made in the same transaction, by the right above.
     let stage = builder.stage;
     if !stage.domains.is_empty() && !stage.sign_in.providers.is_empty() {
-        statements.push(Statement::allow(
-            "JoinDomain",
-            &["dynamodb:GetItem", "dynamodb:PutItem"],
-            vec![table(builder, "domains")],
-        ));
+        statements.extend(join_domain(builder));
     }
     statements
+}
+
+/// To read a domain and to make a user a member of it.
+fn join_domain(builder: &Builder<'_>) -> [Statement; 2] {
+    let find = ("domains", DOMAIN_PREFIX);
+    let join = ("domains", USER_PREFIX);
+    [
+        items(builder, "FindDomain", &["dynamodb:GetItem"], find),
+        items(builder, "JoinDomain", &["dynamodb:PutItem"], join),
+    ]
 }
 
 /// Of both: their own log group, where Lambda writes with the function's role. It is declared, so a
@@ -130,6 +152,20 @@ fn read_secrets(marketing: &Marketing) -> Statement {
     )
 }
 
-fn table(builder: &Builder<'_>, thing: &str) -> Expr {
-    Expr::arn("dynamodb", format!("table/{}", builder.name(thing)))
+/// Rights to the items of a table whose partition keys all begin so. Each of these actions names its keys, so the condition,
+/// which holds of a request without any, has something to look at. `ForAllValues`, since one request can name several:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>.
+fn items(
+    builder: &Builder<'_>,
+    sid: &str,
+    actions: &[&str],
+    (thing, prefix): (&str, &str),
+) -> Statement {
+    let table = Expr::arn("dynamodb", format!("table/{}", builder.name(thing)));
+    let keys = Expr::from(format!("{prefix}*"));
+    let these = BTreeMap::from([("dynamodb:LeadingKeys".to_owned(), keys)]);
+    Statement {
+        condition: Some(BTreeMap::from([("ForAllValues:StringLike".to_owned(), these)])),
+        ..Statement::allow(sid, actions, vec![table])
+    }
 }

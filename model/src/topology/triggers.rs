@@ -5,7 +5,7 @@ use saasauth_contract::federation::ProviderDomains;
 
 use super::access::{DOMAINS_TABLE, PERMISSIONS_TABLE};
 use super::{Builder, cognito, email, permissions};
-use crate::project::stage::{Architecture, Stage, TokenScopes, Trigger};
+use crate::project::stage::{Architecture, Stage, TokenDomains, TokenScopes, Trigger};
 use crate::resource::event_invoke_config::LATEST;
 use crate::resource::function::ARTIFACT_BUCKET;
 use crate::resource::{
@@ -82,6 +82,7 @@ fn of_generate_token(builder: &Builder<'_>, confirm_user: &str) -> environment::
         ),
         claims_budget: *stage.tokens.budget as usize,
         permissions_as_scopes: stage.tokens.scopes == TokenScopes::Permissions,
+        domain_roles: stage.tokens.domains == TokenDomains::Roles,
         confirm_user_function: Some(confirm_user.to_owned()),
         resource_server: cognito::resource_server(stage).map(str::to_owned),
         provider_domains: provider_domains(stage),

@@ -13,15 +13,19 @@ use super::items::{Item, sub, text, text_value};
 use crate::aws::classify::found;
 use crate::aws::{Aws, Result};
 
+/// The domains a user joined, registered still or not, each with the role an operator gave in it. Without one, it is the
+/// domain's.
+pub type Memberships = BTreeMap<String, Option<String>>;
+
 /// A change to a user's place in a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Membership {
-    /// The user belongs to it, in this role.
+    /// The user belongs to it.
     Join {
         /// The domain.
         domain: String,
-        /// The role in it.
-        role: String,
+        /// The role in it; the domain's own, whatever that is at the time, when none is named.
+        role: Option<String>,
     },
     /// The user doesn't belong to it.
     Leave {
@@ -42,7 +46,7 @@ impl Membership {
         let write = TransactWriteItem::builder();
         Ok(match self {
             Self::Join { role, .. } => {
-                item.insert(ROLE.to_owned(), text_value(role));
+                item.extend(role.iter().map(|role| (ROLE.to_owned(), text_value(role))));
                 let put = Put::builder().table_name(table).set_item(Some(item));
                 write.put(put.build()?).build()
             }
@@ -73,11 +77,8 @@ impl Aws {
         Ok(items.iter().filter_map(sub).map(str::to_owned).collect())
     }
 
-    /// Every membership there is: roles by domain, by `sub`.
-    pub async fn all_memberships(
-        &self,
-        tables: &Tables,
-    ) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
+    /// Every membership there is, by `sub`.
+    pub async fn all_memberships(&self, tables: &Tables) -> Result<BTreeMap<String, Memberships>> {
         let items: Vec<Item> = self
             .dynamodb
             .scan()
@@ -89,7 +90,7 @@ impl Aws {
             .send()
             .try_collect()
             .await?;
-        let mut all: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        let mut all: BTreeMap<String, Memberships> = BTreeMap::new();
         for item in &items {
             if let (Some(sub), Some((domain, role))) = (sub(item), membership(item)) {
                 all.entry(sub.to_owned()).or_default().insert(domain, role);
@@ -98,12 +99,8 @@ impl Aws {
         Ok(all)
     }
 
-    /// The domains a user belongs to, with the roles in them.
-    pub async fn roles_in_domains(
-        &self,
-        tables: &Tables,
-        sub: &str,
-    ) -> Result<BTreeMap<String, String>> {
+    /// The domains a user joined.
+    pub async fn memberships(&self, tables: &Tables, sub: &str) -> Result<Memberships> {
         let items: Vec<Item> = self
             .dynamodb
             .query()
@@ -123,7 +120,7 @@ impl Aws {
     /// Takes a user out of every domain.
     pub async fn delete_memberships(&self, tables: &Tables, sub: &str) -> Result<()> {
         // No table, no memberships.
-        let memberships = found(self.roles_in_domains(tables, sub).await)?;
+        let memberships = found(self.memberships(tables, sub).await)?;
         for domain in memberships.unwrap_or_default().keys() {
             self.dynamodb
                 .delete_item()
@@ -144,10 +141,9 @@ fn key(sub: &str, domain: &str) -> Item {
 }
 
 /// Domain and role of a membership.
-fn membership(item: &Item) -> Option<(String, String)> {
+fn membership(item: &Item) -> Option<(String, Option<String>)> {
     let domain = domain_of(text(item, SORT_KEY)?)?;
-    let role = text(item, ROLE).unwrap_or_default();
-    Some((domain.to_owned(), role.to_owned()))
+    Some((domain.to_owned(), text(item, ROLE).map(str::to_owned)))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod standing;
 
 pub use accounts::Account;
 pub use deliveries::Delivery;
-pub use memberships::Membership;
+pub use memberships::{Membership, Memberships};
 pub use records::{Part, UserRecord};
 pub use sign_in::{AppClient, SignedIn, Tokens};
 pub use standing::Standing;

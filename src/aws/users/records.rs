@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use futures::future::join_all;
 use saasauth_contract::keys::{PARTITION_KEY, USER_PREFIX, user_key};
 use saasauth_contract::record::{
-    ATTRIBUTES, CONFIRMED_AT, CREATED_AT, DELIVERIES, EMAIL, PENDING, PERMISSIONS, ROLE, STATUS,
-    descriptive,
+    ATTRIBUTES, CONFIRMED_AT, CREATED_AT, DELIVERIES, EMAIL, EMAIL_VERIFIED, PENDING, PERMISSIONS,
+    ROLE, ROLE_FROM, STATUS, descriptive,
 };
 
 use super::items::{Item, held, sub, text, text_value, texts};
@@ -25,10 +25,14 @@ pub struct UserRecord {
     pub sub: String,
     /// The address, when the user has one.
     pub email: Option<String>,
+    /// Whether the user has proved to own it, as far as the record knows.
+    pub email_verified: bool,
     /// Under the project file's names.
     pub attributes: BTreeMap<String, String>,
     /// The role; absent means the default role.
     pub role: Option<String>,
+    /// Who gave it: a domain, whose role it then is, or an operator.
+    pub role_from: Option<String>,
     /// Permissions beyond the role's.
     pub permissions: Vec<String>,
     /// Absent and `active` let the user in, anything else doesn't.
@@ -65,6 +69,7 @@ impl UserRecord {
         Self {
             sub: account.sub.clone(),
             email: account.email().map(str::to_owned),
+            email_verified: account.has_proved(EMAIL),
             attributes,
             role: Some(role.to_owned()),
             created_at: DateTime::from(now).fmt(DateTimeFormat::DateTime).ok(),
@@ -80,10 +85,12 @@ impl UserRecord {
         Some(Self {
             sub: sub(item)?.to_owned(),
             email: owned(EMAIL),
+            email_verified: item.get(EMAIL_VERIFIED) == Some(&AttributeValue::Bool(true)),
             attributes: attributes
                 .filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())))
                 .collect(),
             role: owned(ROLE),
+            role_from: owned(ROLE_FROM),
             permissions: texts(item, PERMISSIONS),
             status: owned(STATUS),
             created_at: owned(CREATED_AT),
@@ -118,6 +125,7 @@ impl UserRecord {
         let optional = [
             (EMAIL, &self.email),
             (ROLE, &self.role),
+            (ROLE_FROM, &self.role_from),
             (STATUS, &self.status),
             (CREATED_AT, &self.created_at),
         ];
@@ -127,6 +135,10 @@ impl UserRecord {
                     .as_deref()
                     .map(|value| (name.to_owned(), text_value(value))),
             );
+        }
+        if self.email.is_some() {
+            let verified = AttributeValue::Bool(self.email_verified);
+            item.insert(EMAIL_VERIFIED.to_owned(), verified);
         }
         item
     }
@@ -154,32 +166,19 @@ impl UserRecord {
 }
 
 impl Aws {
-    /// Records of users, in no order; `role` limits them to one role, and says whether that is the
-    /// default one.
+    /// Records of users that `are_wanted`, in no order.
     pub async fn records(
         &self,
         tables: &Tables,
-        role: Option<(&str, bool)>,
+        are_wanted: impl Fn(&UserRecord) -> bool,
         limit: Option<usize>,
     ) -> Result<Part<UserRecord>> {
-        let condition = match role {
-            None => "begins_with(pk, :user)",
-            Some((_, false)) => "begins_with(pk, :user) AND #role = :role",
-            Some((_, true)) => {
-                "begins_with(pk, :user) AND (#role = :role OR attribute_not_exists(#role))"
-            }
-        };
-        let mut request = self
+        let request = self
             .dynamodb
             .scan()
             .table_name(&tables.permissions)
-            .filter_expression(condition)
+            .filter_expression("begins_with(pk, :user)")
             .expression_attribute_values(":user", text_value(USER_PREFIX));
-        if let Some((role, _)) = role {
-            request = request
-                .expression_attribute_names("#role", ROLE)
-                .expression_attribute_values(":role", text_value(role));
-        }
         let mut items = Vec::new();
         let mut start = None;
         loop {
@@ -192,7 +191,8 @@ impl Aws {
                 page.items
                     .unwrap_or_default()
                     .iter()
-                    .filter_map(UserRecord::of_item),
+                    .filter_map(UserRecord::of_item)
+                    .filter(&are_wanted),
             );
             start = page.last_evaluated_key;
             let more = limit.is_some_and(|limit| items.len() > limit);
@@ -290,7 +290,7 @@ impl Aws {
 }
 
 /// What turns one record into the other, on the condition that it still is the one; `None` when they
-/// are the same. Role, permissions and status can change.
+/// are the same. Role, who gave it, permissions and status can change.
 fn difference(table: &str, before: &UserRecord, after: &UserRecord) -> Result<Option<Update>> {
     let list = |permissions: &[String]| {
         let values = permissions.iter().map(|one| text_value(one)).collect();
@@ -304,6 +304,11 @@ fn difference(table: &str, before: &UserRecord, after: &UserRecord) -> Result<Op
     let optional = |text: &Option<String>| text.as_deref().map(text_value);
     let fields = [
         (ROLE, optional(&before.role), optional(&after.role)),
+        (
+            ROLE_FROM,
+            optional(&before.role_from),
+            optional(&after.role_from),
+        ),
         (PERMISSIONS, permissions.0, permissions.1),
         (STATUS, optional(&before.status), optional(&after.status)),
     ];
@@ -421,7 +426,7 @@ mod tests {
         let after = stored("member", AttributeValue::L(Vec::new()));
         let join = Membership::Join {
             domain: "acme.com".to_owned(),
-            role: "admin".to_owned(),
+            role: Some("admin".to_owned()),
         };
         let written = aws
             .change_user(&Tables::of_tests(), None, &after, Some(&join))
@@ -456,18 +461,18 @@ mod tests {
         };
         let (aws, replay) = replay::aws([
             page(json!([])),
-            page(json!([user("a")])),
-            page(json!([user("b"), user("c")])),
+            page(json!([user("a"), user("b")])),
+            page(json!([user("c"), user("d")])),
         ]);
         let part = aws
-            .records(&Tables::of_tests(), Some(("member", true)), Some(2))
+            .records(&Tables::of_tests(), |record| record.sub != "a", Some(2))
             .await;
         let part = part.expect("three pages answer");
         let subs: Vec<&str> = part.items.iter().map(|one| one.sub.as_str()).collect();
-        assert_eq!((subs, part.more), (vec!["a", "b"], true));
+        assert_eq!((subs, part.more), (vec!["b", "c"], true));
         assert_eq!(
             replay.finish()[0].body["FilterExpression"],
-            "begins_with(pk, :user) AND (#role = :role OR attribute_not_exists(#role))"
+            "begins_with(pk, :user)"
         );
     }
 

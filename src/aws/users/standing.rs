@@ -6,7 +6,7 @@ use saasauth_contract::keys::{PARTITION_KEY, role_key, role_of, user_key};
 use saasauth_contract::record::PERMISSIONS;
 
 use super::items::{text, texts};
-use super::{Tables, UserRecord};
+use super::{Memberships, Tables, UserRecord};
 use crate::aws::{Aws, Result, trace};
 
 /// What decides the tokens of one user.
@@ -14,8 +14,8 @@ use crate::aws::{Aws, Result, trace};
 pub struct Standing {
     /// The record, if there is one.
     pub record: Option<UserRecord>,
-    /// Roles in domains, by domain.
-    pub domains: BTreeMap<String, String>,
+    /// The domains.
+    pub memberships: Memberships,
     /// The permissions of the roles that were asked for, as far as they are defined.
     pub roles: BTreeMap<String, Vec<String>>,
 }
@@ -26,12 +26,12 @@ impl Aws {
         let keys: Vec<String> = std::iter::once(user_key(sub))
             .chain(roles.iter().map(|role| role_key(role)))
             .collect();
-        let (items, domains) = tokio::join!(
+        let (items, memberships) = tokio::join!(
             trace::beside(self.permission_items(tables, &keys)),
-            trace::beside(self.roles_in_domains(tables, sub)),
+            trace::beside(self.memberships(tables, sub)),
         );
         let mut standing = Standing {
-            domains: domains?,
+            memberships: memberships?,
             ..Standing::default()
         };
         for item in items? {

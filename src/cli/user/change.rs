@@ -108,7 +108,7 @@ pub(super) async fn revoke(args: ChangeArgs, context: &Context) -> Result<()> {
         &format!("took {what} from `{name}`"),
         &format!("nothing to change: `{name}` doesn't have {what}"),
     )?;
-    // Whoever joined a domain at sign-up got their role from it as well.
+    // A role that came with the domain went with it; one that somebody gave stays.
     let left_domain = change.rights().is_some_and(|one| one.membership.is_some());
     if left_domain && done.changed && stage.access.default_role != role {
         context.ui.hint(&format!(

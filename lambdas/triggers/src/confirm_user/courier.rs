@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use futures_util::future::join_all;
-use saasauth_contract::delivery::{NOT_YET, STATE, UNTIL};
+use saasauth_contract::delivery::{NOT_YET, STATE, UNTIL, goes_to_email};
 use saasauth_contract::keys::{PARTITION_KEY, user_key};
 use saasauth_contract::record::{DELIVERIES, PENDING};
 use serde_json::{Value, json};
@@ -73,6 +73,8 @@ enum Outcome {
     Elsewhere,
     /// Not now: held by another run, or to be tried again.
     Waiting,
+    /// Not before the user has proved to own the address. Nothing is written: the sign-in that finds it proved hands it over.
+    Unproved,
     /// Not before somebody sees to it.
     NotYet {
         /// Whether Lambda's own retries come late enough to try it again.
@@ -89,6 +91,7 @@ impl Outcome {
             Self::Dropped => "dropped",
             Self::Elsewhere => "elsewhere",
             Self::Waiting => "waiting",
+            Self::Unproved => "unproved",
             Self::NotYet { .. } => "not_yet",
             Self::Failed => "failed",
         }
@@ -206,6 +209,9 @@ impl Courier {
         let Some(delivery) = own.or_else(|| parcel.settings.delivery(parcel.name)) else {
             return self.settle(parcel, Outcome::Dropped).await;
         };
+        if goes_to_email(parcel.name) && !parcel.person.email_verified {
+            return Outcome::Unproved;
+        }
         match self.claim(parcel).await {
             Ok(()) => {}
             Err(Unclaimed::Settled) => return Outcome::Elsewhere,

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use saasauth_contract::delivery::WELCOME;
+use saasauth_contract::delivery::{WELCOME, goes_to_email};
 use saasauth_contract::environment::WelcomeMail;
-use saasauth_contract::record::{ATTRIBUTES, CREATED_AT, EMAIL, EXTRA, ROLE};
+use saasauth_contract::record::{ATTRIBUTES, CREATED_AT, EMAIL, EMAIL_VERIFIED, EXTRA, ROLE};
 
 use super::platform::Platform;
 use super::settings::Settings;
-use crate::record::{Item, text};
+use crate::record::{Item, is_set, text};
 
 /// Whom something is delivered to, as the user's record says.
 ///
-/// Of these the user chose the address and the attributes, and the address need not be verified.
+/// Of these the user chose the address and the attributes. Unless [`email_verified`](Self::email_verified) says so, the
+/// address may be anybody's: nothing should be sent there, or told of its owner.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Person {
@@ -21,6 +22,8 @@ pub struct Person {
     pub sub: String,
     /// Absent for users who sign in by phone or username alone.
     pub email: Option<String>,
+    /// Whether the user has proved to own the address.
+    pub email_verified: bool,
     /// Under the project file's names.
     pub attributes: BTreeMap<String, String>,
     /// What the project's hooks put on the record.
@@ -122,6 +125,7 @@ impl Person {
         Self {
             sub: sub.to_owned(),
             email: text(item, EMAIL).map(str::to_owned),
+            email_verified: is_set(item, EMAIL_VERIFIED),
             attributes: texts(ATTRIBUTES),
             extra: texts(EXTRA),
             role: owned(ROLE),
@@ -156,8 +160,8 @@ impl Settings {
             .map(|_| WELCOME)
             .chain(
                 told.flat_map(|marketing| &marketing.platforms)
-                    .filter(|platform| email.is_some() || !platform.is_mailing_list())
-                    .map(Platform::name),
+                    .map(Platform::name)
+                    .filter(|name| email.is_some() || !goes_to_email(name)),
             )
             .map(str::to_owned)
             .collect()

@@ -122,7 +122,7 @@ impl<H: Hooks> ConfirmUser<H> {
         let mut record = UserRecord::new(attributes, default_role).ok_or(TriggerError::NO_USER)?;
         let membership = self.registry.membership(attributes, log).await?;
         if let Some(membership) = &membership {
-            record.role.clone_from(&membership.role);
+            membership.give_role(&mut record);
         }
         record.confirmed = true;
         record.pending = self

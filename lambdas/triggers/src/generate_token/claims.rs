@@ -9,10 +9,11 @@
 //! its own, `permissions_ref` or `domains_ref`, holding the key of the user's items. What a cut list
 //! names is true; what it lacks is unknown and must be taken for "no" until the tables are asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use saasauth_contract::claims::{
-    DOMAINS, DOMAINS_REF, PERMISSIONS, PERMISSIONS_REF, ROLE, room, scope_bytes, token_bytes,
+    DOMAIN_ROLES, DOMAINS, DOMAINS_REF, PERMISSIONS, PERMISSIONS_REF, ROLE, ROLE_PERMISSIONS, room,
+    scope_bytes, token_bytes,
 };
 use saasauth_contract::keys::user_key;
 use saasauth_contract::permission::as_scope;
@@ -47,6 +48,17 @@ pub(crate) struct Grants {
     pub(crate) role: String,
     pub(crate) permissions: Vec<String>,
     pub(crate) domains: Vec<String>,
+    /// What the user is in each of the domains, when the token is to say so.
+    pub(crate) in_domains: Option<InDomains>,
+}
+
+/// The roles in domains, and what they permit.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct InDomains {
+    /// By domain.
+    pub(crate) roles: BTreeMap<String, String>,
+    /// By role.
+    pub(crate) permissions: BTreeMap<String, Vec<String>>,
 }
 
 impl Claims {
@@ -98,8 +110,22 @@ impl Claims {
 
         let all_permissions: usize = grants.permissions.iter().map(weigh_permission).sum();
         let for_domains = room - all_permissions.min(room / 4 * 3);
-        let domains = fitting(grants.domains.iter(), for_domains, weigh);
-        let taken: usize = domains.iter().map(weigh).sum();
+        // A domain takes its roles along; what a role permits is said once, with the first domain that has it.
+        let mut said = BTreeSet::new();
+        let mut taken = 0;
+        let domains = fitting(grants.domains.iter(), for_domains, |domain: &String| {
+            let mut weight = weigh(domain);
+            if let Some((role, permissions)) = grants.in_domain(domain) {
+                weight += weigh_claim(domain, &json!(role));
+                if said.insert(role) {
+                    weight += weigh_claim(role, &json!(permissions));
+                }
+            }
+            taken += weight;
+            weight
+        });
+        // The one that no longer fitted was weighed, too.
+        let taken = taken.min(for_domains);
 
         let mut by_width: Vec<&String> = grants.permissions.iter().collect();
         by_width.sort_by_key(|permission| {
@@ -137,11 +163,29 @@ impl Claims {
 
 impl Grants {
     fn map(&self, permissions: &[String], domains: &[String]) -> Map<String, Value> {
-        Map::from_iter([
+        let mut map = Map::from_iter([
             (ROLE.to_owned(), json!(self.role)),
             (PERMISSIONS.to_owned(), json!(permissions)),
             (DOMAINS.to_owned(), json!(domains)),
-        ])
+        ]);
+        if self.in_domains.is_some() {
+            let of = domains
+                .iter()
+                .filter_map(|domain| Some((domain, self.in_domain(domain)?)));
+            let roles: BTreeMap<_, _> = of.clone().map(|(domain, (role, _))| (domain, role)).collect();
+            let permits: BTreeMap<_, _> = of.map(|(_, role)| role).collect();
+            map.insert(DOMAIN_ROLES.to_owned(), json!(roles));
+            map.insert(ROLE_PERMISSIONS.to_owned(), json!(permits));
+        }
+        map
+    }
+
+    /// The role in a domain and what it permits, when the token is to say so.
+    fn in_domain(&self, domain: &str) -> Option<(&str, &[String])> {
+        let InDomains { roles, permissions } = self.in_domains.as_ref()?;
+        let role = roles.get(domain)?;
+        let permissions = permissions.get(role).map_or(&[][..], Vec::as_slice);
+        Some((role, permissions))
     }
 }
 
@@ -199,7 +243,7 @@ fn cut_hooks(
 fn fitting<'a>(
     elements: impl Iterator<Item = &'a String>,
     mut room: usize,
-    weigh: impl Fn(&String) -> usize,
+    mut weigh: impl FnMut(&String) -> usize,
 ) -> Vec<String> {
     let fits = |element: &&String| {
         let left = room.checked_sub(weigh(element));
@@ -221,6 +265,7 @@ mod tests {
             domains: (0..domains)
                 .map(|n| format!("company-{n:04}.example"))
                 .collect(),
+            in_domains: None,
         }
     }
 
@@ -273,6 +318,44 @@ mod tests {
                             list(&claims, "domains").len() < domains
                         );
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_domain_that_stays_has_its_role_and_what_it_permits() {
+        let in_domains = |domains: &[String]| InDomains {
+            roles: domains
+                .iter()
+                .enumerate()
+                .map(|(n, domain)| (domain.clone(), format!("role-{}", n % 7)))
+                .collect(),
+            permissions: (0..7)
+                .map(|n| (format!("role-{n}"), vec![format!("things-{n}:*"); n]))
+                .collect(),
+        };
+        for budget in [512, 1000, 4096, 8192] {
+            for domains in [0, 1, 3, 40, 2000] {
+                for permissions in [0, 60, 3000] {
+                    let mut grants = grants(&[], domains);
+                    grants.permissions = many(permissions);
+                    grants.in_domains = Some(in_domains(&grants.domains));
+                    let whole = grants.in_domains.clone().expect("it was set");
+                    let claims = within(budget, false, grants);
+                    assert!(claims.bytes <= budget, "{} of {budget}", claims.bytes);
+                    let kept = list(&claims, "domains");
+                    let roles = claims.map["domain_roles"].as_object().expect("an object");
+                    assert_eq!(roles.keys().collect::<Vec<_>>(), kept);
+                    let permits = claims.map["role_permissions"].as_object();
+                    let permits = permits.expect("an object");
+                    for (domain, role) in roles {
+                        assert_eq!(role, &json!(whole.roles[domain]));
+                        let role = role.as_str().expect("a text");
+                        assert_eq!(permits[role], json!(whole.permissions[role]));
+                    }
+                    let held: BTreeSet<_> = roles.values().filter_map(Value::as_str).collect();
+                    assert_eq!(held.len(), permits.len(), "of no other role is anything said");
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! The trigger itself: event and clients in, event out.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -8,15 +9,15 @@ use saasauth_contract::environment::GenerateToken as Settings;
 use saasauth_contract::handover::Handover;
 use saasauth_contract::keys::{DOMAIN_PREFIX, PARTITION_KEY, SORT_KEY, domain_of, user_key};
 use saasauth_contract::permission;
-use saasauth_contract::record::STATUS;
+use saasauth_contract::record::{EMAIL, EMAIL_VERIFIED, ROLE as HELD_ROLE, STATUS};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::answer;
-use super::claims::{Claims, Grants};
+use super::claims::{Claims, Grants, InDomains};
 use super::hooks::{self, Hooks, TokenRequest};
-use super::roles::Roles;
-use super::user::User;
+use super::definitions::{Company, Definitions, Role};
+use super::user::{Address, User};
 use crate::aws::Signed;
 use crate::event::{Event, UserAttributes};
 use crate::failure::TriggerError;
@@ -49,7 +50,8 @@ pub struct GenerateToken<H = ()> {
     dynamodb: aws_sdk_dynamodb::Client,
     signed: Signed,
     settings: Settings,
-    roles: Roles,
+    roles: Definitions<Role>,
+    companies: Definitions<Company>,
     registry: Registry,
     hooks: H,
 }
@@ -62,7 +64,8 @@ impl<H: Hooks> GenerateToken<H> {
         settings: Settings,
         hooks: H,
     ) -> Self {
-        let roles = Roles::new(dynamodb.clone(), settings.tables.permissions.clone());
+        let roles = Definitions::new(dynamodb.clone(), settings.tables.permissions.clone());
+        let companies = Definitions::new(dynamodb.clone(), settings.tables.domains.clone());
         let registry = Registry::new(
             dynamodb.clone(),
             settings.tables.clone(),
@@ -73,6 +76,7 @@ impl<H: Hooks> GenerateToken<H> {
             signed,
             settings,
             roles,
+            companies,
             registry,
             hooks,
         }
@@ -83,7 +87,7 @@ impl<H: Hooks> GenerateToken<H> {
     pub async fn prefetch(&self, log: &Log) {
         let roles = self.roles.prefetch(&self.settings.roles, log);
         let _ = timeout(LONGEST_PREFETCH, async {
-            tokio::join!(roles, self.domains("nobody", log))
+            tokio::join!(roles, self.memberships("nobody", log))
         })
         .await;
     }
@@ -127,16 +131,38 @@ impl<H: Hooks> GenerateToken<H> {
     async fn user(&self, mut event: Event, log: &Log) -> Result<Event, TriggerError> {
         let attributes = &event.request.user_attributes;
         let sub = attributes.sub().ok_or(TriggerError::NO_USER)?;
-        let ((user, permissions), mut domains) =
-            tokio::try_join!(self.granted(sub, attributes, log), self.domains(sub, log))?;
-        if let Some(joined) = user.joined
-            && let Err(place) = domains.binary_search(&joined)
-        {
-            domains.insert(place, joined);
+        let (record, memberships, (), ()) = tokio::join!(
+            self.record(sub, log),
+            self.memberships(sub, log),
+            self.roles.refresh(log),
+            self.companies.refresh(log),
+        );
+        let user = match record? {
+            Some(item) => self.read(&item, attributes, sub, log)?,
+            None => self.create(sub, attributes, log).await?,
+        };
+        let mut memberships = memberships?;
+        if let Some(joined) = &user.joined {
+            memberships.entry(joined.clone()).or_default();
         }
+        let names = memberships.keys().map(String::as_str).collect();
+        let companies = self.companies.get(names, log).await?;
+        let role = self.role_of(&user, &memberships, &companies);
+        let domain_roles = self.domain_roles(memberships, &companies);
+        let (permissions, role_permissions) = {
+            let of_domains = domain_roles.values().filter(|_| self.settings.domain_roles);
+            let names: BTreeSet<&str> = of_domains.chain([&role]).map(String::as_str).collect();
+            let (defined, ()) =
+                tokio::join!(self.roles.get(names, log), self.catch_up(&user, sub, log));
+            let defined = defined?;
+            let of_role = defined.get(&role).into_iter().flat_map(|role| &role.0);
+            let permissions = permission::compact(of_role.chain(&user.permissions).cloned());
+            (permissions, defined)
+        };
+        let domains: Vec<String> = domain_roles.keys().cloned().collect();
         let request = TokenRequest {
             sub,
-            role: &user.role,
+            role: &role,
             permissions: &permissions,
             domains: &domains,
             event: &event,
@@ -146,9 +172,16 @@ impl<H: Hooks> GenerateToken<H> {
         let (held, belonging) = (permissions.len(), domains.len());
         let grants = Grants {
             sub: sub.to_owned(),
-            role: user.role,
+            role,
             permissions,
             domains,
+            in_domains: self.settings.domain_roles.then(|| InDomains {
+                roles: domain_roles,
+                permissions: role_permissions
+                    .into_iter()
+                    .map(|(role, Role(permissions))| (role, permissions))
+                    .collect(),
+            }),
         };
         let budget = self.settings.claims_budget;
         let claims = Claims::within(budget, self.settings.permissions_as_scopes, grants, own);
@@ -182,29 +215,93 @@ impl<H: Hooks> GenerateToken<H> {
         Ok(event)
     }
 
-    /// The user, and everything the user may do.
-    async fn granted(
+    /// The role of the tokens. One that a company gave is the company's at this moment, as long as it is there and the user
+    /// belongs to it.
+    fn role_of(
         &self,
-        sub: &str,
-        attributes: &UserAttributes,
-        log: &Log,
-    ) -> Result<(User, Vec<String>), TriggerError> {
-        let (record, ()) = tokio::join!(self.record(sub, log), self.roles.refresh(log));
-        let mut user = match record? {
-            Some(item) => self.read(&item, sub, log)?,
-            None => self.create(sub, attributes, log).await?,
+        user: &User,
+        memberships: &BTreeMap<String, Option<String>>,
+        companies: &HashMap<String, Company>,
+    ) -> String {
+        let Some(from) = &user.role_from else {
+            return user.role.clone();
         };
-        let (of_role, ()) = tokio::join!(
-            self.roles.permissions(&user.role, log),
-            self.hand_over(&user, sub, log)
-        );
-        let own = std::mem::take(&mut user.permissions);
-        let permissions = permission::compact(of_role?.into_iter().chain(own));
-        Ok((user, permissions))
+        let company = memberships.get(from).and_then(|_| companies.get(from));
+        let given = match company {
+            Some(Company::Registered { role }) => role.as_ref(),
+            Some(Company::Gone) | None => None,
+        };
+        given.unwrap_or(&self.settings.tables.default_role).clone()
     }
 
-    fn read(&self, item: &Item, sub: &str, log: &Log) -> Result<User, TriggerError> {
-        User::of(item, &self.settings.tables.default_role, SystemTime::now()).inspect_err(|_| {
+    /// The role in each domain there is: the one an operator gave, else the domain's.
+    fn domain_roles(
+        &self,
+        memberships: BTreeMap<String, Option<String>>,
+        companies: &HashMap<String, Company>,
+    ) -> BTreeMap<String, String> {
+        let default_role = &self.settings.tables.default_role;
+        memberships
+            .into_iter()
+            .filter_map(|(domain, own)| match companies.get(&domain)? {
+                Company::Registered { role } => {
+                    let role = own.as_ref().or(role.as_ref()).unwrap_or(default_role);
+                    let role = role.clone();
+                    Some((domain, role))
+                }
+                Company::Gone => None,
+            })
+            .collect()
+    }
+
+    /// Writes down what Cognito knows better than the record, and has forgotten deliveries made. Whatever comes of it, the
+    /// sign-in goes on: the next one finds the same.
+    async fn catch_up(&self, user: &User, sub: &str, log: &Log) {
+        if let Some(address) = &user.address
+            && !self.write_address(address, sub, log).await
+        {
+            // What is handed over now would be held back for want of the proof.
+            return;
+        }
+        self.hand_over(user, sub, log).await;
+    }
+
+    async fn write_address(&self, address: &Address, sub: &str, log: &Log) -> bool {
+        let update = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.settings.tables.permissions)
+            .key(PARTITION_KEY, AttributeValue::S(user_key(sub)))
+            .condition_expression(format!("attribute_exists({PARTITION_KEY})"));
+        let update = match &address.email {
+            Some(email) => update
+                .update_expression(format!("SET {EMAIL} = :email, {EMAIL_VERIFIED} = :verified"))
+                .expression_attribute_values(":email", AttributeValue::S(email.clone()))
+                .expression_attribute_values(":verified", AttributeValue::Bool(address.is_verified)),
+            None => update.update_expression(format!("REMOVE {EMAIL}, {EMAIL_VERIFIED}")),
+        };
+        match update.send().await {
+            Ok(_) => {
+                let fields = json!({ "user": sub, "verified": address.is_verified });
+                log.info("the address on the record follows Cognito's", fields);
+                true
+            }
+            Err(error) => {
+                log.warn("the address on the record could not follow", aws_failure(&error));
+                false
+            }
+        }
+    }
+
+    fn read(
+        &self,
+        item: &Item,
+        attributes: &UserAttributes,
+        sub: &str,
+        log: &Log,
+    ) -> Result<User, TriggerError> {
+        let default_role = &self.settings.tables.default_role;
+        User::of(item, attributes, default_role, SystemTime::now()).inspect_err(|_| {
             log.warn(
                 "no token for a user whose status is not active",
                 json!({ "user": sub, "status": text(item, STATUS) }),
@@ -255,9 +352,13 @@ impl<H: Hooks> GenerateToken<H> {
         Ok(found.item)
     }
 
-    /// The names of the domains the user belongs to, sorted.
-    async fn domains(&self, sub: &str, log: &Log) -> Result<Vec<String>, TriggerError> {
-        let mut domains = Vec::new();
+    /// The domains the user joined, there still or not, each with the role an operator gave in it.
+    async fn memberships(
+        &self,
+        sub: &str,
+        log: &Log,
+    ) -> Result<BTreeMap<String, Option<String>>, TriggerError> {
+        let mut memberships = BTreeMap::new();
         let mut pages = self
             .dynamodb
             .query()
@@ -275,9 +376,12 @@ impl<H: Hooks> GenerateToken<H> {
             let item = item.map_err(|error| {
                 unavailable(log, "the domains could not be read", aws_failure(&error))
             })?;
-            domains.extend(text(&item, SORT_KEY).and_then(domain_of).map(str::to_owned));
+            if let Some(domain) = text(&item, SORT_KEY).and_then(domain_of) {
+                let role = text(&item, HELD_ROLE).map(str::to_owned);
+                memberships.insert(domain.to_owned(), role);
+            }
         }
-        Ok(domains)
+        Ok(memberships)
     }
 
     /// Records a user who never passed confirmation here: made by an administrator, imported, federated,
@@ -300,14 +404,18 @@ impl<H: Hooks> GenerateToken<H> {
         let written = match membership {
             Ok(None) => self.put(&record, log).await,
             Ok(Some(membership)) => {
-                record.role.clone_from(&membership.role);
+                membership.give_role(&mut record);
                 let written = self.registry.write(&record, Some(&membership), log).await;
                 if matches!(written, Ok(Written::Now)) {
                     log.info(
                         "user recorded at sign-in",
                         json!({ "user": sub, "domain": membership.domain }),
                     );
+                    let role = Some(membership.role);
+                    self.companies
+                        .learn(&membership.domain, Company::Registered { role });
                     return Ok(User {
+                        role_from: record.role_from,
                         joined: Some(membership.domain),
                         ..User::with_role(&record.role)
                     });
@@ -319,10 +427,10 @@ impl<H: Hooks> GenerateToken<H> {
         };
         match written {
             Ok(Written::Now) => log.info("user recorded at sign-in", json!({ "user": sub })),
-            Ok(Written::Before(Some(item))) => return self.read(&item, sub, log),
+            Ok(Written::Before(Some(item))) => return self.read(&item, attributes, sub, log),
             Ok(Written::Before(None)) => {
                 if let Some(item) = self.record(sub, log).await? {
-                    return self.read(&item, sub, log);
+                    return self.read(&item, attributes, sub, log);
                 }
             }
             // The table was read and has no record, which means the default role: the token is right

@@ -1,22 +1,22 @@
 //! The PreTokenGeneration trigger: puts `role`, `permissions` and `domains` into both tokens.
 //!
 //! A token is made of what DynamoDB says at that moment. When it says nothing, no token is made: a guess
-//! would either lock people out or let them in. One thing may be older: what a role permits, by at most
-//! 60 seconds.
+//! would either lock people out or let them in. Two things may be older, by at most 60 seconds: what a role
+//! permits, and which role a company's domain gives.
 //!
-//! A warm function waits for one round trip: the user's record, the user's domains and the roles due for
-//! another look are read side by side. A second one follows for a role this process has not seen in a
-//! minute, for a user who has no record yet, and, for 200 ms at most, when deliveries still
-//! owed to the user are handed to confirmUser.
+//! A warm function waits for one round trip: the user's record, the user's domains and the definitions due
+//! for another look are read side by side. Another follows for a domain and for a role this process has not seen in a
+//! minute, for a user who has no record yet, for one whose address has changed or been proved, and, for 200 ms at most,
+//! when deliveries still owed to the user are handed to confirmUser.
 
 //!
 //! [`Hooks`] are the project's own part: claims beside ours, and the veto against a token.
 
 mod answer;
 mod claims;
+mod definitions;
 mod handler;
 mod hooks;
-mod roles;
 mod user;
 
 use std::time::Instant;

@@ -7,12 +7,14 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_dynamodb::types::AttributeValue;
 use saasauth_contract::delivery::{AT, CLAIM};
 use saasauth_contract::record::{
-    ACTIVE, CREATED_AT, DELIVERIES, EXTRA, PENDING, PERMISSIONS, ROLE, STATUS,
+    ACTIVE, CREATED_AT, DELIVERIES, EMAIL, EMAIL_VERIFIED, EXTRA, OPERATOR, PENDING, PERMISSIONS, ROLE,
+    ROLE_FROM, STATUS,
 };
 
+use crate::event::UserAttributes;
 use crate::failure::TriggerError;
 use crate::pending;
-use crate::record::{Item, text, texts};
+use crate::record::{Item, is_set, text, texts};
 
 /// The operator has closed the account.
 pub const DISABLED: TriggerError = TriggerError {
@@ -23,7 +25,10 @@ pub const DISABLED: TriggerError = TriggerError {
 /// A user who may have a token.
 #[derive(Debug, PartialEq)]
 pub(crate) struct User {
+    /// As the record has it; see [`role_from`](Self::role_from).
     pub(crate) role: String,
+    /// The domain that gives the role, if one does: then the role is the domain's.
+    pub(crate) role_from: Option<String>,
     /// Beyond the role's.
     pub(crate) permissions: Vec<String>,
     /// Whether a delivery was forgotten.
@@ -32,12 +37,38 @@ pub(crate) struct User {
     pub(crate) extra: Option<Item>,
     /// The domain the user has joined just now, after the memberships were read.
     pub(crate) joined: Option<String>,
+    /// The address as Cognito has it, where the record says something else.
+    pub(crate) address: Option<Address>,
+}
+
+/// An address, and whether its user has proved to own it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) email: Option<String>,
+    pub(crate) is_verified: bool,
+}
+
+impl Address {
+    fn of_cognito(attributes: &UserAttributes) -> Self {
+        Self {
+            email: attributes.email().map(str::to_owned),
+            is_verified: attributes.verified_email().is_some(),
+        }
+    }
+
+    fn of_record(item: &Item) -> Self {
+        Self {
+            email: text(item, EMAIL).map(str::to_owned),
+            is_verified: is_set(item, EMAIL_VERIFIED),
+        }
+    }
 }
 
 impl User {
     /// Reads a record. Fails for a user who is to have no token.
     pub(crate) fn of(
         item: &Item,
+        attributes: &UserAttributes,
         default_role: &str,
         now: SystemTime,
     ) -> Result<Self, TriggerError> {
@@ -45,12 +76,28 @@ impl User {
             return Err(DISABLED);
         }
         let extra = item.get(EXTRA).and_then(|map| map.as_m().ok());
+        let (known, address) = (
+            Address::of_record(item),
+            Address::of_cognito(attributes),
+        );
+        let is_owed = if address.is_verified && !known.is_verified {
+            // What waited for the proof need wait no longer.
+            let mut proved = item.clone();
+            proved.insert(EMAIL_VERIFIED.to_owned(), AttributeValue::Bool(true));
+            pending::is_due(&proved, now)
+        } else {
+            address.is_verified == known.is_verified && is_owed(item, now)
+        };
         Ok(Self {
             role: text(item, ROLE).unwrap_or(default_role).to_owned(),
+            role_from: text(item, ROLE_FROM)
+                .filter(|from| *from != OPERATOR)
+                .map(str::to_owned),
             permissions: texts(item, PERMISSIONS),
-            is_owed: is_owed(item, now),
+            is_owed,
             extra: extra.cloned(),
             joined: None,
+            address: Some(address).filter(|address| *address != known),
         })
     }
 
@@ -58,10 +105,12 @@ impl User {
     pub(crate) fn with_role(role: &str) -> Self {
         Self {
             role: role.to_owned(),
+            role_from: None,
             permissions: Vec::new(),
             is_owed: false,
             extra: None,
             joined: None,
+            address: None,
         }
     }
 }
@@ -122,7 +171,7 @@ mod tests {
                 .map(|status| ("status".to_owned(), status))
                 .into_iter()
                 .collect();
-            let user = User::of(&item, "member", now());
+            let user = User::of(&item, &UserAttributes::default(), "member", now());
             assert_eq!(user.is_ok(), admitted, "{item:?}");
             if let Err(error) = user {
                 assert_eq!(error, DISABLED);
@@ -133,7 +182,10 @@ mod tests {
     #[test]
     fn a_delivery_is_owed_a_minute_after_its_last_attempt() {
         let item = |created_at: &str, attempted: Option<&str>, pending: &[&str]| {
-            let mut item = HashMap::from([("created_at".to_owned(), words(created_at))]);
+            let mut item = HashMap::from([
+                ("created_at".to_owned(), words(created_at)),
+                ("email_verified".to_owned(), AttributeValue::Bool(true)),
+            ]);
             if !pending.is_empty() {
                 let names = pending.iter().map(|&name| name.to_owned()).collect();
                 item.insert("pending".to_owned(), AttributeValue::Ss(names));
@@ -176,6 +228,7 @@ mod tests {
                     AttributeValue::Ss(vec!["mailchimp".to_owned()]),
                 ),
                 (DELIVERIES.to_owned(), AttributeValue::M(state)),
+                (EMAIL_VERIFIED.to_owned(), AttributeValue::Bool(true)),
             ])
         };
         assert!(!is_owed(&item(now() - Duration::from_secs(1800)), now()));

@@ -31,7 +31,9 @@ async fn a_new_user_is_recorded_joins_the_domain_and_is_handed_over() {
     assert_eq!(user["pending"]["SS"], json!(["welcome"]));
     assert_eq!(user["deliveries"]["M"], json!({}));
     let membership = cloud.item("domains", &format!("USER#{SUB}"), "DOMAIN#acme.com");
-    assert_eq!(membership.expect("the user joined")["role"]["S"], "admin");
+    let membership = membership.expect("the user joined");
+    assert_eq!(membership.get("role"), None, "it is the domain's");
+    assert_eq!(user["role_from"]["S"], "acme.com");
     assert_eq!(
         cloud.take_invocations(),
         [json!({ "saasauth": "deliver", "sub": SUB })]
@@ -219,11 +221,20 @@ fn made_at_sign_in(role: &str) -> Value {
 
 #[tokio::test]
 async fn who_signs_in_before_being_written_down_gets_the_rest_once() {
-    // The default role gives way to the company's; a role that somebody chose stays.
-    for (held, expected) in [("member", "admin"), ("owner", "owner")] {
+    // The default role gives way to the company's, unless somebody chose it; so stays any other.
+    for (held, by, expected) in [
+        ("member", None, "admin"),
+        ("owner", None, "owner"),
+        ("owner", Some("operator"), "owner"),
+        ("member", Some("operator"), "member"),
+    ] {
         let cloud = Cloud::start().await;
         cloud.put("domains", domain("admin"));
-        cloud.put("permissions", made_at_sign_in(held));
+        let mut made = made_at_sign_in(held);
+        if let Some(by) = by {
+            made["role_from"] = json!({ "S": by });
+        }
+        cloud.put("permissions", made);
         let function = function(cloud.url(), with_welcome());
         let confirm = json!({ "saasauth": "confirm", "event": event() });
         assert_eq!(
@@ -235,7 +246,9 @@ async fn who_signs_in_before_being_written_down_gets_the_rest_once() {
         assert_eq!(user["permissions"]["L"], json!([{ "S": "audit:read" }]));
         assert_eq!(user["created_at"]["S"], "2026-01-01T00:00:00Z");
         let membership = cloud.item("domains", &format!("USER#{SUB}"), "DOMAIN#acme.com");
-        assert_eq!(membership.expect("the user joined")["role"]["S"], "admin");
+        assert!(membership.is_some(), "the user joined");
+        let from = (expected == "admin").then_some("acme.com");
+        assert_eq!(user["role_from"]["S"].as_str(), from.or(by));
 
         assert_eq!(invoke(&function, confirm).await, Ok(json!({})));
         assert_eq!((cloud.users(), cloud.mails().len()), (1, 1));

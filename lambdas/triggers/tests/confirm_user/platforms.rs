@@ -433,6 +433,7 @@ async fn a_webhook_is_signed() {
         json!({
             "sub": SUB,
             "email": EMAIL,
+            "email_verified": true,
             "role": "member",
             "attributes": {
                 "name": "Ada Lovelace",

@@ -66,12 +66,13 @@ fn joined() -> Rule {
                 && user.condition_expression() == Some("attribute_not_exists(pk)")
                 && text(record, "pk") == Some(SUB_KEY)
                 && text(record, "role") == Some("admin")
+                && text(record, "role_from") == Some("acme.com")
                 && !record.contains_key("confirmed_at")
                 && !record.contains_key("pending")
                 && membership.table_name() == "domains"
                 && text(membership.item(), "pk") == Some(SUB_KEY)
                 && text(membership.item(), "sk") == Some("DOMAIN#acme.com")
-                && text(membership.item(), "role") == Some("admin")
+                && !membership.item().contains_key("role")
         })
         .then_output(|| TransactWriteItemsOutput::builder().build())
 }

@@ -1,7 +1,9 @@
 //! The handler against scripted answers of DynamoDB, and a real HTTP server in Lambda's place.
 
+mod companies;
 mod federated;
 mod hooks;
+mod proof;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -16,6 +18,7 @@ use aws_sdk_dynamodb::operation::batch_get_item::{BatchGetItemInput, BatchGetIte
 use aws_sdk_dynamodb::operation::get_item::{GetItemError, GetItemOutput};
 use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemOutput};
 use aws_sdk_dynamodb::operation::query::QueryOutput;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::error::{ConditionalCheckFailedException, ResourceNotFoundException};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
@@ -41,6 +44,7 @@ fn settings() -> Settings {
         },
         roles: vec!["member".to_owned()],
         permissions_as_scopes: false,
+        domain_roles: false,
         claims_budget: 4096,
         confirm_user_function: None,
         resource_server: None,
@@ -69,8 +73,11 @@ fn trigger_of<H: Hooks>(
         _ => Some("test".to_owned()),
     };
     let aws = Aws::from_variables(&environment, false).expect("the environment is whole");
+    // Whatever a test says of a domain or the address comes first.
+    let (registered, followed) = (companies(None), followed(None));
+    let rules: Vec<&Rule> = rules.iter().copied().chain([&registered, &followed]).collect();
     GenerateToken::new(
-        mock_client!(aws_sdk_dynamodb, RuleMode::MatchAny, rules),
+        mock_client!(aws_sdk_dynamodb, RuleMode::MatchAny, &rules),
         aws.signed,
         settings,
         hooks,
@@ -114,7 +121,10 @@ fn item(
         })
         .sequence()
         .output(move || {
-            let item = GetItemOutput::builder().item("permissions", list(permissions));
+            let item = GetItemOutput::builder()
+                .item("permissions", list(permissions))
+                .item("email", AttributeValue::S("ada@acme.com".to_owned()))
+                .item("email_verified", AttributeValue::Bool(true));
             match role {
                 Some(role) => item.item("role", AttributeValue::S(role.to_owned())),
                 None => item,
@@ -152,7 +162,54 @@ fn defined(
 
 /// Answers every read of roles.
 fn roles(table: &'static [(&'static str, &'static [&'static str])]) -> Rule {
-    mock!(DynamoDb::batch_get_item).then_compute_output(move |request| defined(request, table))
+    mock!(DynamoDb::batch_get_item)
+        .match_requests(|request| asks_of(request, "permissions"))
+        .then_compute_output(move |request| defined(request, table))
+}
+
+fn asks_of(request: &BatchGetItemInput, table: &str) -> bool {
+    request
+        .request_items()
+        .is_some_and(|all| all.contains_key(table))
+}
+
+/// Answers every read of domains' definitions. Those of `table` give the role named there, others are gone; of `None`
+/// each is registered and names no role.
+fn companies(table: Option<&'static [(&'static str, &'static str)]>) -> Rule {
+    mock!(DynamoDb::batch_get_item)
+        .match_requests(|request| asks_of(request, "domains"))
+        .then_compute_output(move |request| {
+            let wanted = &request.request_items().expect("it asks")["domains"];
+            let items = wanted.keys().iter().filter_map(|key| {
+                assert_eq!(text(key, "sk"), Some("META"));
+                let Some(table) = table else {
+                    return Some(key.clone());
+                };
+                let domain = text(key, "pk")?.strip_prefix("DOMAIN#")?;
+                let (_, role) = table.iter().find(|(name, _)| *name == domain)?;
+                let mut item = key.clone();
+                item.insert("role".to_owned(), AttributeValue::S((*role).to_owned()));
+                Some(item)
+            });
+            BatchGetItemOutput::builder()
+                .responses("domains", items.collect())
+                .build()
+        })
+}
+
+/// Takes the address onto the record: this one, and whether it is verified; any when `None`.
+fn followed(address: Option<(&'static str, bool)>) -> Rule {
+    mock!(DynamoDb::update_item)
+        .match_requests(move |request| {
+            let values = request.expression_attribute_values();
+            let value = |name: &str| values.and_then(|values| values.get(name));
+            assert_eq!(request.condition_expression(), Some("attribute_exists(pk)"));
+            address.is_none_or(|(email, verified)| {
+                value(":email") == Some(&AttributeValue::S(email.to_owned()))
+                    && value(":verified") == Some(&AttributeValue::Bool(verified))
+            })
+        })
+        .then_output(|| UpdateItemOutput::builder().build())
 }
 
 fn no_record() -> Rule {
@@ -584,7 +641,8 @@ fn dynamodb_in_pairs() -> (String, Arc<AtomicUsize>) {
                     } else if head.contains("x-amz-target: dynamodb_20120810.batchgetitem") {
                         r#"{"Responses":{"permissions":[{"pk":{"S":"ROLE#member"}}]}}"#
                     } else {
-                        r#"{"Item":{"role":{"S":"member"},"permissions":{"L":[]}}}"#
+                        r#"{"Item":{"role":{"S":"member"},"permissions":{"L":[]},
+                            "email":{"S":"ada@acme.com"},"email_verified":{"BOOL":true}}}"#
                     };
                     let length = body.len();
                     let _ = write!(
@@ -620,6 +678,8 @@ async fn a_warm_sign_in_is_one_round_trip_over_connections_already_open() {
 fn owed(created_at: &str) -> Rule {
     record(vec![
         ("role", AttributeValue::S("member".to_owned())),
+        ("email", AttributeValue::S("ada@acme.com".to_owned())),
+        ("email_verified", AttributeValue::Bool(true)),
         ("created_at", AttributeValue::S(created_at.to_owned())),
         ("pending", AttributeValue::Ss(vec!["welcome".to_owned()])),
     ])

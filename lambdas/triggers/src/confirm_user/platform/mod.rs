@@ -26,8 +26,6 @@ use crate::http::{Answer, Http, Unanswered};
 trait Tell: DeserializeOwned {
     /// Its name in the project file and in `pending`.
     const NAME: &'static str;
-    /// Whether it is of use for people with an address only.
-    const MAILING_LIST: bool = true;
 
     /// The parameter that holds its key.
     fn secret(&self) -> &Secret;
@@ -56,11 +54,6 @@ macro_rules! platforms {
             /// Its name in the project file and in `pending`.
             pub fn name(&self) -> &'static str {
                 match self { $(Self::$platform(_) => marketing::$platform::NAME,)* }
-            }
-
-            /// Whether it is of use for people with an address only.
-            pub(crate) fn is_mailing_list(&self) -> bool {
-                match self { $(Self::$platform(_) => marketing::$platform::MAILING_LIST,)* }
             }
 
             fn secret(&self) -> &str {

@@ -19,7 +19,6 @@ use crate::confirm_user::delivery::{Done, Failure, Person};
 
 impl Tell for Webhook {
     const NAME: &'static str = WEBHOOK;
-    const MAILING_LIST: bool = false;
 
     fn secret(&self) -> &Secret {
         &self.secret
@@ -54,6 +53,7 @@ fn event(person: &Person) -> Value {
         "user": {
             "sub": person.sub,
             "email": person.email,
+            "email_verified": person.email_verified,
             "role": person.role,
             "attributes": person.attributes,
         },

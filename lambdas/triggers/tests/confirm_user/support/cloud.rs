@@ -373,17 +373,22 @@ impl<'a> Write<'a> {
         match (self.body["ConditionExpression"].as_str(), old) {
             (None, _) => true,
             (Some("attribute_not_exists(pk)"), old) => old.is_none(),
-            (
-                Some(
-                    "attribute_exists(pk) AND attribute_not_exists(confirmed_at) \
-                     AND (attribute_not_exists(#role) OR #role = :held)",
-                ),
-                old,
-            ) => old.is_some_and(|old| {
-                let role = old.get("role");
-                old.get("confirmed_at").is_none() && role.is_none_or(|role| role == held)
-            }),
-            (Some(other), _) => panic!("not a condition of this cloud: {other}"),
+            (Some(condition), old) => {
+                const COMPLETION: &str = "attribute_exists(pk) AND attribute_not_exists(confirmed_at) \
+                     AND (attribute_not_exists(#role) OR #role = :held)";
+                let rest = condition.strip_prefix(COMPLETION);
+                let nobody_chose = match rest {
+                    Some("") => false,
+                    Some(" AND attribute_not_exists(role_from)") => true,
+                    _ => panic!("not a condition of this cloud: {condition}"),
+                };
+                old.is_some_and(|old| {
+                    let role = old.get("role");
+                    old.get("confirmed_at").is_none()
+                        && role.is_none_or(|role| role == held)
+                        && !(nobody_chose && old.get("role_from").is_some())
+                })
+            }
         }
     }
 
@@ -398,6 +403,11 @@ impl<'a> Write<'a> {
             match set {
                 "confirmed_at = :at" => item["confirmed_at"] = values[":at"].clone(),
                 "#role = :role" => item["role"] = values[":role"].clone(),
+                "role_from = :from" => item["role_from"] = values[":from"].clone(),
+                "email = :email" => item["email"] = values[":email"].clone(),
+                "email_verified = :verified" => {
+                    item["email_verified"] = values[":verified"].clone();
+                }
                 "extra = :extra" => item["extra"] = values[":extra"].clone(),
                 "pending = :pending" => item["pending"] = values[":pending"].clone(),
                 // The comma within the parentheses parts it in two.
