@@ -9,6 +9,7 @@
     ("src/handover.rs", include_str!("src/handover.rs")),
     ("src/keys.rs", include_str!("src/keys.rs")),
     ("src/lib.rs", include_str!("src/lib.rs")),
+    ("src/mail.rs", include_str!("src/mail.rs")),
     ("src/marketing.rs", include_str!("src/marketing.rs")),
     ("src/permission.rs", include_str!("src/permission.rs")),
     ("src/record.rs", include_str!("src/record.rs")),

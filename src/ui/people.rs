@@ -79,10 +79,13 @@ impl Ui {
 
 fn pairs(person: &Person, stage: &Stage) -> Vec<(String, String)> {
     let record = person.record(stage);
-    let email = record.email.as_ref().map(|email| match record.email_verified {
-        true => email.clone(),
-        false => format!("{email} (not verified)"),
-    });
+    let email = record
+        .email
+        .as_ref()
+        .map(|email| match record.email_verified {
+            true => email.clone(),
+            false => format!("{email} (not verified)"),
+        });
     let mut pairs = vec![
         ("email", email.unwrap_or_default()),
         ("sub", person.sub.clone()),
@@ -179,6 +182,8 @@ fn reasons<'a>(deliveries: impl Iterator<Item = (&'a str, &'a Delivery)>) -> Str
 
 /// `acme.com (admin), example.com (member)`.
 fn domains_text(domains: &Domains) -> String {
-    let texts = domains.iter().map(|(domain, role)| format!("{domain} ({role})"));
+    let texts = domains
+        .iter()
+        .map(|(domain, role)| format!("{domain} ({role})"));
     texts.collect::<Vec<_>>().join(", ")
 }

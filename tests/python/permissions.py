@@ -65,10 +65,56 @@ def ses_refusal(body):
     return None
 
 
+def leading_keys(operation, body):
+    """Action, table and partition key of everything a request of DynamoDB touches."""
+    request = json.loads(body)
+
+    def of(action, one, key):
+        return action, one["TableName"], key["pk"]["S"]
+
+    match operation:
+        case "TransactWriteItems":
+            for write in request["TransactItems"]:
+                [(kind, one)] = write.items()
+                yield of(f"{kind}Item", one, one["Item"] if kind == "Put" else one["Key"])
+        case "BatchGetItem":
+            for table, one in request["RequestItems"].items():
+                yield from (("BatchGetItem", table, key["pk"]["S"]) for key in one["Keys"])
+        case "Query":
+            yield operation, request["TableName"], request["ExpressionAttributeValues"][":user"]["S"]
+        case "PutItem":
+            yield of(operation, request, request["Item"])
+        case "GetItem" | "UpdateItem":
+            yield of(operation, request, request["Key"])
+
+
+def dynamodb_refusal(operation, body):
+    """What DynamoDB would refuse by `dynamodb:LeadingKeys`, which the emulator doesn't know. That the action is allowed
+    to who asks, it checks itself; which of both functions that is doesn't matter here."""
+    statements = [one for policy in policies.values() for one in policy["Statement"]]
+    for action, table, key in leading_keys(operation, body):
+        resource = f":table/{table}"
+        conditions = [
+            one["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+            for one in statements
+            if f"dynamodb:{action}" in one["Action"]
+            and any(pattern.endswith(resource) for pattern in one["Resource"])
+        ]
+        if not any(fnmatch.fnmatchcase(key, pattern) for pattern in conditions):
+            return f"not authorized to perform: dynamodb:{action} on {key} of {table}"
+    return None
+
+
 class Checking(Gate):
-    """Does for SES what the emulator doesn't."""
+    """Does for SES and DynamoDB what the emulator doesn't."""
 
     def asked(self, headers, body):
+        service, _, operation = headers.get("x-amz-target", "").partition(".")
+        if service == "DynamoDB_20120810" and policies:
+            if refusal := dynamodb_refusal(operation, body):
+                kind = "com.amazon.coral.service#AccessDeniedException"
+                text = json.dumps({"__type": kind, "Message": refusal}).encode()
+                return self.answer(400, {}, text)
         if self.path == "/v2/email/outbound-emails":
             if refusal := ses_refusal(body):
                 text = json.dumps({"message": refusal}).encode()

@@ -8,6 +8,7 @@
 //! | [`handover`] | what confirmUser is asked for by those who are not Cognito |
 //! | [`environment`] | the variables of both functions |
 //! | [`federation`] | whose addresses an identity provider may vouch for |
+//! | [`mail`] | what the values of the welcome mail are called |
 //! | [`marketing`] | the settings of the marketing platforms |
 //! | [`permission`] | what one permission covers |
 //! | [`claims`] | the claims of a token, and how large they count |
@@ -21,6 +22,7 @@ pub mod environment;
 pub mod federation;
 pub mod handover;
 pub mod keys;
+pub mod mail;
 pub mod marketing;
 pub mod permission;
 pub mod record;

@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_dynamodb::types::AttributeValue;
 use saasauth_contract::keys::{PARTITION_KEY, SORT_KEY, domain_key, user_key};
 use saasauth_contract::record::{
-    ATTRIBUTES, CONFIRMED_AT, CREATED_AT, DELIVERIES, EMAIL, EMAIL_VERIFIED, EXTRA, PENDING, PERMISSIONS,
-    ROLE, ROLE_FROM,
+    ATTRIBUTES, CONFIRMED_AT, CREATED_AT, DELIVERIES, EMAIL, EMAIL_VERIFIED, EXTRA, PENDING,
+    PERMISSIONS, ROLE, ROLE_FROM,
 };
 
 use crate::event::UserAttributes;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Builder, SenderIdentity};
+use super::{Builder, SenderIdentity, triggers};
 use crate::project::stage::{Mail, Welcome};
-use crate::project::template::variables;
+use crate::project::template::{for_html, variables};
 use crate::resource::configuration_set::{ReputationOptions, SuppressionOptions};
 use crate::resource::template::TemplateContent;
 use crate::resource::user_pool::EmailConfiguration;
@@ -49,11 +49,14 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
                 template: TemplateContent {
                     template_name,
                     subject_part: mail.subject.to_owned(),
-                    html_part: mail.html.to_owned(),
+                    // What is wrong with it was said when the file was read.
+                    html_part: for_html(mail.html).0,
                     text_part: mail.text.map(str::to_owned),
                 },
             };
-            builder.add(id, Resource::Template(template));
+            // SES sends nothing when the data lacks what a template asks for: the function that has it comes first.
+            let function = triggers::CONFIRM_USER.to_owned();
+            builder.add_after(id, Resource::Template(template), vec![function]);
         }
     }
     if !sender_is_ready(builder) {

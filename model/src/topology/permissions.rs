@@ -165,7 +165,10 @@ fn items(
     let keys = Expr::from(format!("{prefix}*"));
     let these = BTreeMap::from([("dynamodb:LeadingKeys".to_owned(), keys)]);
     Statement {
-        condition: Some(BTreeMap::from([("ForAllValues:StringLike".to_owned(), these)])),
+        condition: Some(BTreeMap::from([(
+            "ForAllValues:StringLike".to_owned(),
+            these,
+        )])),
         ..Statement::allow(sid, actions, vec![table])
     }
 }

@@ -378,14 +378,24 @@ fn who_needs_what_no_property_names_says_so() {
     let edges: Vec<_> = edges
         .map(|(id, node)| (id.as_str(), node.depends_on.clone()))
         .collect();
-    assert_eq!(edges, [("UserPool", vec!["SmsPolicy".to_owned()])]);
+    let function = || vec!["ConfirmUser".to_owned()];
+    assert_eq!(
+        edges,
+        [
+            ("UserPool", vec!["SmsPolicy".to_owned()]),
+            ("WelcomeTemplate", function()),
+            ("WelcomeTemplateDe", function()),
+            ("WelcomeTemplatePtBR", function()),
+        ]
+    );
     assert_eq!(topology.sms_region.as_deref(), Some("eu-west-1"));
     let without = example("starter", "dev");
     assert!(
         without
             .resources
-            .values()
-            .all(|node| node.depends_on.is_empty())
+            .iter()
+            .filter(|(id, _)| *id != "WelcomeTemplate")
+            .all(|(_, node)| node.depends_on.is_empty())
     );
     assert_eq!(without.sms_region, None);
 }

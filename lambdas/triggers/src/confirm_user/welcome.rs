@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Destination, EmailContent, Template};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use saasauth_contract::environment::WelcomeMail;
-use serde_json::Value;
+use saasauth_contract::mail::{LONGEST_VALUE, in_html, in_url};
+use serde_json::json;
 
 use super::delivery::{Done, Failure, Person};
 use crate::log::redact;
@@ -20,7 +22,7 @@ pub(crate) async fn send(
 ) -> Result<Done, Failure> {
     let email =
         (person.email.as_deref()).ok_or_else(|| Failure::lasting("the user has no address"))?;
-    let data = Value::from_iter(template_data(mail, person, email));
+    let data = json!(template_data(mail, person, email));
     let template = Template::builder()
         .template_name(template_name(mail, person))
         .template_data(data.to_string())
@@ -122,23 +124,65 @@ fn template_name(mail: &WelcomeMail, person: &Person) -> String {
 }
 
 /// What the template may name: the user's attributes and `email`, every field the template declares, and
-/// a `name` in any case, since a greeting nearly always has one.
-fn template_data<'a>(
-    mail: &'a WelcomeMail,
-    person: &'a Person,
-    email: &'a str,
-) -> BTreeMap<&'a str, &'a str> {
+/// a `name` in any case, since a greeting nearly always has one. Each also for HTML and for URLs, under the names that
+/// [`saasauth_contract::mail`] gives them.
+fn template_data(mail: &WelcomeMail, person: &Person, email: &str) -> BTreeMap<String, String> {
     let local_part = email.split('@').next().unwrap_or(email);
-    let mut data: BTreeMap<&str, &str> = mail
+    let mut given: BTreeMap<&str, &str> = mail
         .fields
         .iter()
         .map(|field| (field.as_str(), ""))
         .collect();
-    data.insert("name", local_part);
-    let given = person.attributes.iter();
-    data.extend(given.map(|(name, value)| (name.as_str(), value.as_str())));
-    data.insert("email", email);
+    given.insert("name", local_part);
+    let attributes = person.attributes.iter();
+    given.extend(attributes.map(|(name, value)| (name.as_str(), value.as_str())));
+    given.insert("email", email);
+    let mut data = BTreeMap::new();
+    for (name, value) in given {
+        let value = plain(value);
+        data.insert(in_html(name), escaped(&value));
+        let encoded = utf8_percent_encode(&value, NON_ALPHANUMERIC);
+        data.insert(in_url(name), encoded.to_string());
+        data.insert(name.to_owned(), value);
+    }
     data
+}
+
+/// A value as one line that shows what it is: no control characters, which could end a header; none that turn the
+/// direction of what follows or hide; and not longer than a mail bears.
+fn plain(value: &str) -> String {
+    let is_hidden = |c: char| {
+        matches!(
+            c,
+            // A zero-width joiner is part of emoji and of some scripts.
+            '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
+    };
+    let is_break = |c: char| c.is_control() || c.is_whitespace();
+    let shown: String = value.chars().filter(|c| !is_hidden(*c)).collect();
+    let line = shown.split(is_break).filter(|word| !word.is_empty());
+    let line = line.collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST_VALUE) {
+        None => line,
+        Some((end, _)) => format!("{}…", line[..end].trim_end()),
+    }
+}
+
+/// A value as text of HTML, or of an attribute in quotes of either kind.
+fn escaped(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }
 
 #[cfg(test)]
@@ -220,10 +264,37 @@ mod tests {
     }
 
     #[test]
+    fn what_strangers_write_is_text_wherever_it_goes() {
+        let name = "<b onload='x'>\"A&B\"</b>\r\nBcc: all@acme.com\u{202e}\u{0} 👩\u{200d}💻";
+        let (mail, ada) = (mail(), person(&[("name", name)]));
+        let data = template_data(&mail, &ada, "ada@acme.com");
+        assert_eq!(
+            data["name"],
+            "<b onload='x'>\"A&B\"</b> Bcc: all@acme.com 👩\u{200d}💻"
+        );
+        assert_eq!(
+            data["name-html"],
+            "&lt;b onload=&#39;x&#39;&gt;&quot;A&amp;B&quot;&lt;/b&gt; Bcc: all@acme.com 👩\u{200d}💻"
+        );
+        let url = &data["name-url"];
+        assert!(
+            url.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'%'),
+            "{url}"
+        );
+        assert_eq!(data["email-url"], "ada%40acme%2Ecom");
+
+        let long = "ä ".repeat(1024);
+        let (mail, ada) = (self::mail(), person(&[("name", &long)]));
+        let data = template_data(&mail, &ada, "ada@acme.com");
+        assert_eq!(data["name"].chars().count(), LONGEST_VALUE);
+        assert!(data["name"].ends_with("ä…"));
+    }
+
+    #[test]
     fn the_users_own_attributes_win() {
         let (mail, named) = (mail(), person(&[("name", "Ada"), ("company", "Engines")]));
         let data = template_data(&mail, &named, "ada@acme.com");
-        assert_eq!((data["name"], data["company"]), ("Ada", "Engines"));
+        assert_eq!((&*data["name"], &*data["company"]), ("Ada", "Engines"));
     }
 
     #[test]

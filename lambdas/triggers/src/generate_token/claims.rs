@@ -172,7 +172,10 @@ impl Grants {
             let of = domains
                 .iter()
                 .filter_map(|domain| Some((domain, self.in_domain(domain)?)));
-            let roles: BTreeMap<_, _> = of.clone().map(|(domain, (role, _))| (domain, role)).collect();
+            let roles: BTreeMap<_, _> = of
+                .clone()
+                .map(|(domain, (role, _))| (domain, role))
+                .collect();
             let permits: BTreeMap<_, _> = of.map(|(_, role)| role).collect();
             map.insert(DOMAIN_ROLES.to_owned(), json!(roles));
             map.insert(ROLE_PERMISSIONS.to_owned(), json!(permits));
@@ -355,7 +358,11 @@ mod tests {
                         assert_eq!(permits[role], json!(whole.permissions[role]));
                     }
                     let held: BTreeSet<_> = roles.values().filter_map(Value::as_str).collect();
-                    assert_eq!(held.len(), permits.len(), "of no other role is anything said");
+                    assert_eq!(
+                        held.len(),
+                        permits.len(),
+                        "of no other role is anything said"
+                    );
                 }
             }
         }

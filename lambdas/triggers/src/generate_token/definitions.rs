@@ -76,7 +76,10 @@ impl Defined for Company {
 
     fn key(name: &str) -> Item {
         Item::from([
-            (PARTITION_KEY.to_owned(), AttributeValue::S(domain_key(name))),
+            (
+                PARTITION_KEY.to_owned(),
+                AttributeValue::S(domain_key(name)),
+            ),
             (SORT_KEY.to_owned(), AttributeValue::S(META.to_owned())),
         ])
     }

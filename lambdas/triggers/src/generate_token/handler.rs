@@ -15,8 +15,8 @@ use tokio::time::timeout;
 
 use super::answer;
 use super::claims::{Claims, Grants, InDomains};
-use super::hooks::{self, Hooks, TokenRequest};
 use super::definitions::{Company, Definitions, Role};
+use super::hooks::{self, Hooks, TokenRequest};
 use super::user::{Address, User};
 use crate::aws::Signed;
 use crate::event::{Event, UserAttributes};
@@ -275,9 +275,14 @@ impl<H: Hooks> GenerateToken<H> {
             .condition_expression(format!("attribute_exists({PARTITION_KEY})"));
         let update = match &address.email {
             Some(email) => update
-                .update_expression(format!("SET {EMAIL} = :email, {EMAIL_VERIFIED} = :verified"))
+                .update_expression(format!(
+                    "SET {EMAIL} = :email, {EMAIL_VERIFIED} = :verified"
+                ))
                 .expression_attribute_values(":email", AttributeValue::S(email.clone()))
-                .expression_attribute_values(":verified", AttributeValue::Bool(address.is_verified)),
+                .expression_attribute_values(
+                    ":verified",
+                    AttributeValue::Bool(address.is_verified),
+                ),
             None => update.update_expression(format!("REMOVE {EMAIL}, {EMAIL_VERIFIED}")),
         };
         match update.send().await {
@@ -287,7 +292,10 @@ impl<H: Hooks> GenerateToken<H> {
                 true
             }
             Err(error) => {
-                log.warn("the address on the record could not follow", aws_failure(&error));
+                log.warn(
+                    "the address on the record could not follow",
+                    aws_failure(&error),
+                );
                 false
             }
         }

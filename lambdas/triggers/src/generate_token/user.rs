@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_dynamodb::types::AttributeValue;
 use saasauth_contract::delivery::{AT, CLAIM};
 use saasauth_contract::record::{
-    ACTIVE, CREATED_AT, DELIVERIES, EMAIL, EMAIL_VERIFIED, EXTRA, OPERATOR, PENDING, PERMISSIONS, ROLE,
-    ROLE_FROM, STATUS,
+    ACTIVE, CREATED_AT, DELIVERIES, EMAIL, EMAIL_VERIFIED, EXTRA, OPERATOR, PENDING, PERMISSIONS,
+    ROLE, ROLE_FROM, STATUS,
 };
 
 use crate::event::UserAttributes;
@@ -76,10 +76,7 @@ impl User {
             return Err(DISABLED);
         }
         let extra = item.get(EXTRA).and_then(|map| map.as_m().ok());
-        let (known, address) = (
-            Address::of_record(item),
-            Address::of_cognito(attributes),
-        );
+        let (known, address) = (Address::of_record(item), Address::of_cognito(attributes));
         let is_owed = if address.is_verified && !known.is_verified {
             // What waited for the proof need wait no longer.
             let mut proved = item.clone();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::support::cloud::Cloud;
 use crate::support::server::{Reply, Server};
 use crate::support::*;
+use saasauth_contract::mail::{in_html, in_url};
 use saasauth_triggers::confirm_user;
 use saasauth_triggers::internal::TriggerError;
 use serde_json::{Value, json};
@@ -47,21 +48,74 @@ async fn the_welcome_mail_goes_out_once() {
     let template = &mail["Content"]["Template"];
     assert_eq!(template["TemplateName"], "acme-welcome");
     let data = template["TemplateData"].as_str().expect("it has data");
-    assert_eq!(
-        serde_json::from_str::<Value>(data).expect("it is JSON"),
-        json!({
-            "name": "Ada Lovelace",
-            "company": "Analytical Engines",
-            "marketing_opt_in": "true",
-            "plan": "",
-            "email": EMAIL,
-        })
-    );
+    let data: Value = serde_json::from_str(data).expect("it is JSON");
+    for (name, value, url) in [
+        ("name", "Ada Lovelace", "Ada%20Lovelace"),
+        ("company", "Analytical Engines", "Analytical%20Engines"),
+        ("marketing_opt_in", "true", "true"),
+        ("plan", "", ""),
+        ("email", EMAIL, "ada%40acme%2Ecom"),
+    ] {
+        let given = [name.to_owned(), in_html(name), in_url(name)];
+        assert_eq!(given.map(|name| data[name].clone()), [value, value, url]);
+    }
+    assert_eq!(data.as_object().map(serde_json::Map::len), Some(15));
     let user = cloud.user(SUB).expect("recorded");
     assert!(user.get("pending").is_none());
     assert_eq!(user["deliveries"]["M"], json!({}), "nothing is left of it");
 
     assert_eq!(deliver(&function).await, Ok(json!({})));
+    assert_eq!(cloud.mails().len(), 1);
+}
+
+/// What Cognito says of somebody who proved a phone number and named anybody's address.
+fn unproved() -> Value {
+    let mut event = event();
+    event["request"]["userAttributes"]["email_verified"] = json!("false");
+    event
+}
+
+#[tokio::test]
+async fn nobody_is_mailed_or_listed_by_an_address_not_proved() {
+    let server = Server::start(|_| Reply::text(200, "{}")).await;
+    let cloud = Cloud::start().await;
+    let platforms = json!({
+        "webhook": { "url": format!("{}/hook", server.url), "secret": "/acme/hook" },
+        "hubspot": { "token": "/acme/hook", "endpoint": server.url },
+    });
+    let settings = confirm_user::Settings {
+        welcome: with_welcome().welcome,
+        ..with_platforms(&platforms)
+    };
+    let function = function(cloud.url(), settings);
+    cloud.set_secret("/acme/hook", "s3cret-value");
+    invoke(&function, unproved()).await.expect("signed up");
+    let asked = json!({ "saasauth": "deliver", "sub": SUB, "asked": true });
+    // Nor when an operator asks; and Lambda isn't to run it again.
+    for payload in [None, Some(asked)] {
+        let answer = match payload {
+            None => deliver(&function).await,
+            Some(asked) => invoke(&function, asked).await,
+        };
+        let answer = answer.expect("nothing is to be tried again");
+        for name in ["welcome", "hubspot"] {
+            assert_eq!(answer[name], "unproved");
+        }
+    }
+    assert_eq!(cloud.mails(), [json!(null); 0]);
+    let [told] = &server.asked()[..] else {
+        panic!("the webhook alone, not {:?}", server.lines());
+    };
+    assert_eq!(told.json()["user"]["email_verified"], false);
+
+    // As a sign-in writes it once the address is proved.
+    let mut record = cloud.user(SUB).expect("recorded");
+    record["email_verified"] = json!({ "BOOL": true });
+    cloud.put("permissions", record);
+    let answer = deliver(&function).await.expect("all are made");
+    for name in ["welcome", "hubspot"] {
+        assert_eq!(answer[name], "delivered");
+    }
     assert_eq!(cloud.mails().len(), 1);
 }
 

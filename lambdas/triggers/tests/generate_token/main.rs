@@ -75,7 +75,11 @@ fn trigger_of<H: Hooks>(
     let aws = Aws::from_variables(&environment, false).expect("the environment is whole");
     // Whatever a test says of a domain or the address comes first.
     let (registered, followed) = (companies(None), followed(None));
-    let rules: Vec<&Rule> = rules.iter().copied().chain([&registered, &followed]).collect();
+    let rules: Vec<&Rule> = rules
+        .iter()
+        .copied()
+        .chain([&registered, &followed])
+        .collect();
     GenerateToken::new(
         mock_client!(aws_sdk_dynamodb, RuleMode::MatchAny, &rules),
         aws.signed,

@@ -198,11 +198,11 @@ fn mail(
     }
     let hint = "add `html: emails/welcome.html`, the file with the body";
     if report.required(html, "html", owner, hint) {
-        read(html, sign_in, report);
+        read(html, true, sign_in, report);
     }
     let mut size = subject.len() + html.contents.len();
     if let Some(text) = text {
-        read(text, sign_in, report);
+        read(text, false, sign_in, report);
         size += text.contents.len();
     }
     if size > MAX_TEMPLATE {
@@ -218,7 +218,7 @@ fn mail(
 }
 
 /// Reads a body and checks its variables, at their places in that file.
-fn read(body: &mut At<Body>, sign_in: &SignIn, report: &mut Report<'_>) {
+fn read(body: &mut At<Body>, is_html: bool, sign_in: &SignIn, report: &mut Report<'_>) {
     let span = body.span();
     let path = &body.path;
     let text = match files::read(report.directory, path, MAX_TEMPLATE as u64) {
@@ -233,7 +233,12 @@ fn read(body: &mut At<Body>, sign_in: &SignIn, report: &mut Report<'_>) {
     }
     let folder = report.source.path.parent().unwrap_or(Path::new(""));
     let source = Source::new(&folder.join(path), text);
-    for flaw in flaws(&source.text, sign_in) {
+    let mut found = flaws(&source.text, sign_in);
+    if is_html {
+        found.extend(template::for_html(&source.text).1);
+        found.sort_by_key(|flaw| flaw.span.start);
+    }
+    for flaw in found {
         report.add_in(&source, flaw.span, flaw.message, flaw.hint);
     }
     body.value.contents = source.text;

@@ -3,9 +3,13 @@
 //! SES drops an email it can't render, and tells nobody who waits for it; so whatever it can't render
 //! is found here.
 
+mod html;
+
 use std::collections::BTreeSet;
 
 use super::source::Span;
+
+pub(crate) use html::for_html;
 
 /// Blocks that make sense of an attribute, which is text or absent. `each` and `with` want lists and
 /// objects.
@@ -13,7 +17,7 @@ const BLOCKS: [&str; 2] = ["if", "unless"];
 
 /// What is wrong with a template, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Flaw {
+pub(crate) struct Flaw {
     pub(super) span: Span,
     pub(super) message: String,
     pub(super) hint: String,
@@ -24,10 +28,27 @@ pub(super) struct Flaw {
 pub(super) struct Template<'a> {
     /// Every variable it reads, as often as it does, with the tag that does.
     pub(super) variables: Vec<(Span, &'a str)>,
+    /// Its tags, in their order.
+    tags: Vec<(Span, Tag<'a>)>,
     /// What is wrong with it, in its order.
     pub(super) flaws: Vec<Flaw>,
     /// The blocks open at this point.
     open: Vec<(Span, &'a str)>,
+    /// How many blocks there were.
+    blocks: usize,
+    /// The numbers of the open ones.
+    numbers: Vec<usize>,
+}
+
+/// What a tag does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tag<'a> {
+    /// It stands for the value of this variable.
+    Value(&'a str),
+    /// It begins, parts or ends the block of this number.
+    Block(usize),
+    /// It says nothing.
+    Comment,
 }
 
 /// Every variable of a template, once, sorted.
@@ -61,7 +82,9 @@ pub(super) fn parse(text: &str) -> Template<'_> {
             end: at,
         };
         let is_comment = start.starts_with("{{!");
-        if !is_comment {
+        if is_comment {
+            template.tags.push((span, Tag::Comment));
+        } else {
             template.tag(span, text[inside..close].trim_matches(['~', ' ', '\t']));
         }
     }
@@ -110,7 +133,9 @@ impl<'a> Template<'a> {
         } else if first == "else" {
             self.otherwise(span, &rest);
         } else if rest.is_empty() && !first.starts_with(['>', '^', '*', '@']) {
-            self.variable(span, first.trim_start_matches('&'));
+            let name = first.trim_start_matches('&');
+            self.tags.push((span, Tag::Value(name)));
+            self.variable(span, name);
         } else {
             self.unknown(span, inside);
         }
@@ -118,6 +143,9 @@ impl<'a> Template<'a> {
 
     fn start(&mut self, span: Span, block: &'a str, arguments: &[&'a str]) {
         self.open.push((span, block));
+        self.numbers.push(self.blocks);
+        self.tags.push((span, Tag::Block(self.blocks)));
+        self.blocks += 1;
         match arguments {
             [name] if BLOCKS.contains(&block) => self.variable(span, name),
             _ if BLOCKS.contains(&block) => self.flaw(
@@ -130,6 +158,9 @@ impl<'a> Template<'a> {
     }
 
     fn end(&mut self, span: Span, block: &str) {
+        let number = self.numbers.pop();
+        self.tags
+            .extend(number.map(|number| (span, Tag::Block(number))));
         match self.open.pop() {
             Some((_, open)) if open == block => {}
             Some((_, open)) => self.flaw(
@@ -146,6 +177,9 @@ impl<'a> Template<'a> {
     }
 
     fn otherwise(&mut self, span: Span, rest: &[&'a str]) {
+        let number = self.numbers.last();
+        self.tags
+            .extend(number.map(|number| (span, Tag::Block(*number))));
         if self.open.is_empty() {
             self.flaw(
                 span,
