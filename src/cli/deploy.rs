@@ -84,7 +84,8 @@ pub(super) async fn prepare(context: &Context, options: &PlanOptions) -> Result<
     check_names(&permissions, &found)?;
     let observed = std::mem::take(&mut found.observed);
     found.observed.live.clone_from(&observed.live);
-    let plan = plan::plan(&found.topology, stage.engine, observed, &permissions)?;
+    let mut plan = plan::plan(&found.topology, stage.engine, observed, &permissions)?;
+    direct::say_whom_it_hits(&aws, &mut plan).await?;
     Ok(Prepared {
         stage,
         aws,

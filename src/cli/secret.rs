@@ -125,8 +125,13 @@ async fn read(context: &Context, stage: &Stage, name: &str) -> Result<String> {
     };
     drop(hidden);
     let value = answer?;
-    if value.is_empty() {
-        let error = Error::new(ErrorKind::Usage, format!("the value of `{name}` is empty"));
+    if value.trim().is_empty() {
+        let what = if value.is_empty() {
+            "empty"
+        } else {
+            "white space alone"
+        };
+        let error = Error::new(ErrorKind::Usage, format!("the value of `{name}` is {what}"));
         return Err(error.with_hint(hint));
     }
     if value.trim() != value {

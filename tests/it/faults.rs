@@ -314,7 +314,6 @@ impl Stage {
             let membership = json!({
                 "pk": { "S": format!("USER#{}", person.sub) },
                 "sk": { "S": format!("DOMAIN#{}", person.company) },
-                "role": { "S": "admin" },
             });
             let memberships = memberships.as_array().unwrap();
             assert!(memberships.contains(&membership), "{person:?}");

@@ -95,14 +95,33 @@ impl Source {
     }
 }
 
+/// What the names of keys end in whose values are secrets.
+const SECRETS: [&str; 4] = ["key", "token", "secret", "password"];
+
 /// Whether values of this key are secrets, going by its name.
 pub(super) fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     // The trigger's name ends like one, and holds a mapping.
-    key != "generate_token"
-        && ["key", "token", "secret", "password"]
-            .iter()
-            .any(|ending| key.ends_with(ending))
+    key != "generate_token" && SECRETS.iter().any(|ending| key.ends_with(ending))
+}
+
+/// Whether this may be such a key, misspelt: then its value is no less a secret. Too much is covered rather than too
+/// little.
+fn may_be_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    let is_slip = |secret: &str| {
+        // As much of the end as the word has letters, and one more or less.
+        let letters: Vec<char> = key.chars().collect();
+        let slips = if secret.len() > 4 { 2 } else { 1 };
+        (secret.len() - 1..=secret.len() + 1).any(|length| {
+            let Some(start) = letters.len().checked_sub(length) else {
+                return false;
+            };
+            let end: String = letters[start..].iter().collect();
+            strsim::osa_distance(&end, secret) <= slips
+        })
+    };
+    key != "generate_token" && (is_secret(&key) || SECRETS.into_iter().any(is_slip))
 }
 
 /// Whether a line only goes on with the value of a key before it, and that may hold a secret: a private key
@@ -130,7 +149,7 @@ fn continues_secret<'a>(before: impl DoubleEndedIterator<Item = &'a str>, line: 
         return false;
     }
     let owner = before.rev().find(|line| keys(line).next().is_some());
-    owner.is_some_and(|owner| keys(owner).last().is_some_and(is_secret))
+    owner.is_some_and(|owner| keys(owner).last().is_some_and(may_be_secret))
 }
 
 fn covered(line: &str) -> String {
@@ -138,7 +157,7 @@ fn covered(line: &str) -> String {
     line.chars().map(cover).collect()
 }
 
-/// Covers the value after every key that ends in `key`, `token`, `secret` or `password`, unless it is
+/// Covers the value after every key that ends in `key`, `token`, `secret` or `password`, or nearly so, unless it is
 /// a reference: whatever is wrong with a line, showing it must not show a secret that was put there.
 fn cover_secrets(line: &str) -> String {
     let mut covered: Vec<char> = line.chars().collect();
@@ -151,7 +170,7 @@ fn cover_secrets(line: &str) -> String {
             .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
             .collect();
         let word: String = word.chars().rev().collect();
-        if !is_secret(&word) {
+        if !may_be_secret(&word) {
             continue;
         }
         let Some(start) = (colon + 1..characters.len()).find(|&at| characters[at] != ' ') else {
@@ -195,6 +214,38 @@ fn after_quoted(characters: &[char], start: usize, quote: char) -> Option<usize>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_in_the_key_shows_nothing() {
+        for key in [
+            "api_kye",
+            "api_ky",
+            "apikeey",
+            "api-keys",
+            "tokn",
+            "tokens",
+            "client_secrt",
+            "clientSecert",
+            "pasword",
+            "passwrod",
+            "webhook_secrets",
+        ] {
+            for line in [
+                format!("{key}: s3cr3t"),
+                format!("  a: {{ {key}: 's3cr3t' }}"),
+            ] {
+                assert!(!cover_secrets(&line).contains("s3cr3t"), "{line}");
+            }
+        }
+        for line in [
+            "name: acme",
+            "generate_token: { path: x }",
+            "callback_urls: [x]",
+            "region: eu",
+        ] {
+            assert_eq!(cover_secrets(line), line);
+        }
+    }
 
     /// Whatever breaks the file below a secret, its lines are not shown.
     #[test]

@@ -41,12 +41,24 @@ pub(super) fn declare_sms(builder: &mut Builder<'_>) -> bool {
         return false;
     }
     let mut trust = PolicyDocument::trust("cognito-idp.amazonaws.com");
-    // Cognito sends this ID when it assumes the role; another account's pool can't know the pair.
-    let external_id = Expr::from(external_id(builder));
-    trust.statement[0].condition = Some(BTreeMap::from([(
-        "StringEquals".to_owned(),
-        BTreeMap::from([("sts:ExternalId".to_owned(), external_id)]),
-    )]));
+    // Cognito serves every account, and names the pool it serves when it assumes the role: one of this account and
+    // region. Which one can't be known yet, since the pool names the role. The external ID alone is a name that can be
+    // guessed. See "The confused deputy problem" in IAM's guide, and of Cognito's that on SMS settings.
+    let mut equal = BTreeMap::new();
+    equal.insert(
+        "sts:ExternalId".to_owned(),
+        Expr::from(external_id(builder)),
+    );
+    equal.insert(
+        "aws:SourceAccount".to_owned(),
+        Expr::reference("AWS::AccountId"),
+    );
+    let pools = Expr::arn("cognito-idp", "userpool/*");
+    let like = BTreeMap::from([("aws:SourceArn".to_owned(), pools)]);
+    trust.statement[0].condition = Some(BTreeMap::from([
+        ("ArnLike".to_owned(), like),
+        ("StringEquals".to_owned(), equal),
+    ]));
     let role = Role {
         role_name: builder.role_name("sms"),
         description: "Lets Cognito send text messages".to_owned(),

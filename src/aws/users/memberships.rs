@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Delete, Put, Select, TransactWriteItem};
 use saasauth_contract::keys::{
     BY_DOMAIN, DOMAIN_PREFIX, PARTITION_KEY, SORT_KEY, USER_PREFIX, domain_key, domain_of, user_key,
 };
@@ -11,7 +11,7 @@ use saasauth_contract::record::ROLE;
 use super::Tables;
 use super::items::{Item, sub, text, text_value};
 use crate::aws::classify::found;
-use crate::aws::{Aws, Result};
+use crate::aws::{Aws, Fault, Result};
 
 /// The domains a user joined, registered still or not, each with the role an operator gave in it. Without one, it is the
 /// domain's.
@@ -75,6 +75,29 @@ impl Aws {
             .try_collect()
             .await?;
         Ok(items.iter().filter_map(sub).map(str::to_owned).collect())
+    }
+
+    /// How many members a domain has; none when there is no such table.
+    pub async fn count_members(&self, table: &str, domain: &str) -> Result<usize> {
+        let mut pages = self
+            .dynamodb
+            .query()
+            .table_name(table)
+            .index_name(BY_DOMAIN)
+            .select(Select::Count)
+            .key_condition_expression("sk = :domain AND begins_with(pk, :user)")
+            .expression_attribute_values(":domain", text_value(&domain_key(domain)))
+            .expression_attribute_values(":user", text_value(USER_PREFIX))
+            .into_paginator()
+            .send();
+        let mut members = 0;
+        while let Some(page) = pages.next().await {
+            let Some(page) = found(page.map_err(Fault::from))? else {
+                return Ok(0);
+            };
+            members += usize::try_from(page.count).unwrap_or_default();
+        }
+        Ok(members)
     }
 
     /// Every membership there is, by `sub`.

@@ -6,6 +6,7 @@
 mod execute;
 mod keep;
 mod observe;
+mod reach;
 mod session;
 
 pub use execute::Execution;
@@ -13,4 +14,5 @@ pub use keep::kept;
 pub use observe::{
     Found, check_account, complete, domain_target, identify, observe, observe_owned, read_outputs,
 };
+pub use reach::say_whom_it_hits;
 pub use session::{Outcome, carry_out};

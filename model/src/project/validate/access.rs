@@ -122,6 +122,12 @@ fn check_domain(name: &At<String>, report: &mut Report<'_>) {
             format!("`{text}` is a public mail provider"),
             "anybody can have an address there and would join; list companies' own domains only",
         );
+    } else if hosts::is_domain(text) && hosts::is_public_suffix(text) {
+        report.add(
+            name.span(),
+            format!("under `{text}` anybody can register a domain"),
+            format!("name the company's own, such as `acme.{text}`"),
+        );
     } else if let Some((_, host)) = text.split_once('@') {
         report.add(
             name.span(),
