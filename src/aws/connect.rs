@@ -27,6 +27,16 @@ use super::trace::Calls;
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::resource::Owner;
 
+/// A text that is not shown.
+#[derive(Clone)]
+pub struct Hidden(pub String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}
+
 /// Which account, region and endpoint to talk to.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -38,6 +48,8 @@ pub struct Settings {
     pub endpoint_url: Option<String>,
     /// The access key ID to use with an emulator that takes any; it names the account there.
     pub emulated_account: Option<String>,
+    /// The key to sign with there.
+    pub emulated_secret: Option<Hidden>,
     /// Asks a person for the code of a second factor.
     pub ask_code: Option<AskCode>,
     /// Where every request sent is written down.
@@ -115,8 +127,10 @@ impl Connection {
             }
             (None, account) => {
                 let account = account.as_deref().unwrap_or_default();
+                let secret = settings.emulated_secret.as_ref();
+                let secret = secret.map_or("local", |secret| &secret.0);
                 let keys =
-                    aws_sdk_sts::config::Credentials::new(account, "local", None, None, "local");
+                    aws_sdk_sts::config::Credentials::new(account, secret, None, None, "local");
                 let keys = aws_sdk_sts::config::SharedCredentialsProvider::new(keys);
                 let config = config.into_builder().credentials_provider(keys).build();
                 (config, None)

@@ -1,7 +1,6 @@
 //! A create whose name is taken: what has it is taken over when it is this stage's, because a deploy was cut off
 //! or the answer to the create got lost.
 
-use super::wait::{LAG, lags};
 use super::{Aws, Class, Fault, Result, Waiting, Wanted, lifecycle};
 use saasauth_model::plan;
 use saasauth_model::resource::{Live, Resolved};
@@ -17,7 +16,7 @@ impl Aws {
     ) -> Result<Live> {
         match lifecycle::create(self, id, resource, waiting).await {
             Err(fault) if fault.class == Class::AlreadyExists => {
-                match self.look_for(id, resource, waiting).await? {
+                match self.look_for(id, resource).await? {
                     Some(live) => self.adopt(id, resource, live, fault, waiting).await,
                     None => Err(fault),
                 }
@@ -27,31 +26,15 @@ impl Aws {
     }
 
     /// What is there under the name that was to be made.
-    async fn look_for(
-        &self,
-        id: &str,
-        resource: &Resolved,
-        waiting: Waiting<'_>,
-    ) -> Result<Option<Live>> {
+    async fn look_for(&self, id: &str, resource: &Resolved) -> Result<Option<Live>> {
         let wanted = Wanted {
             id: id.to_owned(),
             kind: resource.kind(),
             physical_id: None,
             declared: resource.properties(),
         };
-        let lags = lags(wanted.kind);
-        let mut pauses = LAG.pauses();
-        loop {
-            let found = lifecycle::read(self, wanted.kind, &[&wanted]).await?;
-            if let Some((_, live)) = found.into_iter().next() {
-                return Ok(Some(live));
-            }
-            let Some(pause) = pauses.next().filter(|_| lags) else {
-                return Ok(None);
-            };
-            waiting("IAM to show what was made");
-            (self.sleep)(pause).await;
-        }
+        let mut found = self.read_afresh(&[wanted], |_| true).await?;
+        Ok(found.remove(id))
     }
 
     /// Takes what is there for what was to be made, if it is ours, and makes it what is declared.

@@ -186,18 +186,23 @@ impl Aws {
         Ok(found)
     }
 
-    /// The same, when what is wanted was changed a moment ago: what reads don't show yet is looked for again, unless
-    /// it never had a physical ID.
-    pub async fn read_afresh(&self, wanted: &[Wanted]) -> Result<BTreeMap<LogicalId, Live>> {
+    /// The same, when what is wanted was changed a moment ago: what reads don't show yet is looked for again, if it
+    /// `should_be_there`.
+    pub async fn read_afresh(
+        &self,
+        wanted: &[Wanted],
+        should_be_there: impl Fn(&Wanted) -> bool,
+    ) -> Result<BTreeMap<LogicalId, Live>> {
         let mut found = self.read(wanted).await?;
         for pause in wait::LAG.pauses() {
             let unseen = wanted.iter().filter(|one| {
-                wait::lags(one.kind) && one.physical_id.is_some() && !found.contains_key(&one.id)
+                wait::lags(one.kind) && should_be_there(one) && !found.contains_key(&one.id)
             });
             let unseen: Vec<Wanted> = unseen.cloned().collect();
             if unseen.is_empty() {
                 break;
             }
+            trace::tell("IAM to show what was made");
             (self.sleep)(pause).await;
             found.extend(self.read(&unseen).await?);
         }

@@ -33,6 +33,9 @@ pub(super) const READINESS: Patience = Patience::new(600, 2_000, 120);
 /// minutes. Three times the longest that others wait for it.
 pub(super) const DISTRIBUTION: Patience = Patience::new(2_000, 10_000, 900);
 
+/// Putting one up takes 15 to 20 minutes by what people report, and the guide speaks of up to an hour.
+pub(super) const CREATION: Patience = Patience::new(2_000, 15_000, 3_600);
+
 /// What was made a moment ago is missing from a list or a read for some seconds.
 pub(super) const LAG: Patience = Patience::new(500, 2_000, 15);
 
@@ -41,9 +44,6 @@ pub(super) const LAG: Patience = Patience::new(500, 2_000, 15);
 pub(super) fn lags(kind: Kind) -> bool {
     matches!(kind, Kind::Role | Kind::RolePolicy)
 }
-
-/// Putting one up takes 15 to 20 minutes by what people report, and the guide speaks of up to an hour.
-pub(super) const CREATION: Patience = Patience::new(2_000, 15_000, 3_600);
 
 impl Patience {
     pub(super) const fn new(first_millis: u64, longest_millis: u64, limit_seconds: u64) -> Self {

@@ -10,6 +10,7 @@ use futures::FutureExt;
 use super::Global;
 use crate::artifact::{self, Artifact, BuildEvent, BuildRequest};
 use crate::aws::connect::AskCode;
+use crate::aws::connect::Hidden;
 use crate::aws::trace::Calls;
 use crate::aws::{self, Aws, Package};
 use crate::engine::direct::{self, Found, Outcome};
@@ -25,7 +26,7 @@ use saasauth_model::topology;
 use tokio_util::sync::CancellationToken;
 
 /// The account the local cloud uses when the environment names none.
-const LOCAL_ACCOUNT: &str = "000000000000";
+pub(super) const LOCAL_ACCOUNT: &str = "000000000000";
 /// The stage of a command that names none: nothing happens in AWS unasked.
 const DEFAULT_STAGE: &str = "local";
 
@@ -138,17 +139,26 @@ impl Context {
         stage: &Stage,
         events: &Events<'_>,
     ) -> Result<Aws> {
+        let mut secret = None;
         let endpoint_url = match (self.endpoint_url(), *stage.target) {
             (Some(url), _) => Some(url),
             (None, Target::Local) => {
                 let say = |line| events(Event::Note(line));
-                local::start(&project.directory, local::Strictness::Kept, &say)
-                    .await?
-                    .endpoint_url
+                let started =
+                    local::start(&project.directory, local::Strictness::Kept, &say).await?;
+                secret = local::secret(&project.directory)?;
+                started.endpoint_url
             }
             (None, Target::Aws) => None,
         };
-        let settings = self.settings(stage, endpoint_url);
+        let mut settings = self.settings(stage, endpoint_url);
+        // Another emulator takes any key, and the project's own local cloud its own alone.
+        if *stage.target == Target::Local && settings.emulated_secret.is_none() {
+            secret = secret.or(local::secret(&project.directory)?);
+        }
+        if let Some(secret) = secret {
+            settings.emulated_secret = Some(Hidden(secret.expose().to_owned()));
+        }
         let owner = Owner {
             project: stage.project.clone(),
             stage: stage.name.clone(),
@@ -183,6 +193,7 @@ impl Context {
             emulated_account: endpoint_url
                 .as_ref()
                 .and_then(|_| self.emulated_account(stage)),
+            emulated_secret: emulated_secret(),
             endpoint_url,
             ask_code: Some(AskCode::new(ask)),
             calls: self.calls.clone(),
@@ -202,9 +213,7 @@ impl Context {
     /// credentials; another stage does, unless there are none.
     fn emulated_account(&self, stage: &Stage) -> Option<String> {
         let key = std::env::var("AWS_ACCESS_KEY_ID").ok();
-        let account = key
-            .clone()
-            .filter(|key| key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit()));
+        let account = key.clone().filter(|key| is_account(key));
         match *stage.target {
             Target::Local => Some(account.unwrap_or_else(|| LOCAL_ACCOUNT.to_owned())),
             Target::Aws => account,
@@ -328,6 +337,18 @@ pub(super) fn by_function(packages: Vec<(LogicalId, Artifact)>) -> BTreeMap<Logi
             )
         })
         .collect()
+}
+
+/// Whether an access key ID is one that emulators take for an account.
+fn is_account(key: &str) -> bool {
+    key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The environment's key, when it is an emulator's: a person's own is never sent to one.
+fn emulated_secret() -> Option<Hidden> {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let _account = set("AWS_ACCESS_KEY_ID").filter(|key| is_account(key))?;
+    set("AWS_SECRET_ACCESS_KEY").map(Hidden)
 }
 
 fn requests(project: &Project, stage: &Stage) -> Vec<(LogicalId, BuildRequest)> {

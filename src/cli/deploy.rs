@@ -159,6 +159,11 @@ pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode>
         if let Some(identity) = &found.topology.unverified_sender {
             show_verification(context, &aws, identity).await?;
         }
+        if stage.target == Target::Local && context.endpoint_url().is_none() {
+            context
+                .ui
+                .hint("the AWS CLI and SDKs get in with `saasauth local credentials`");
+        }
         context.ui.hint(&format!(
             "try it as a user would: `saasauth verify --stage {}`",
             stage.name

@@ -1,12 +1,12 @@
 //! `saasauth local`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::context::{Context, interruptible};
+use super::context::{Context, LOCAL_ACCOUNT, interruptible};
 use crate::engine::event::Event;
 use crate::local::{self, Status, Strictness};
 use saasauth_model::error::Result;
@@ -34,6 +34,12 @@ enum LocalCommand {
     Reset,
     /// Show the emails and text messages it sent
     Mail,
+    /// Show how to sign requests to it: for SDKs and the AWS CLI
+    Credentials {
+        /// For `credential_process` in an AWS profile, or for a shell
+        #[arg(long, value_enum, default_value_t)]
+        format: CredentialsFormat,
+    },
     /// Be the local cloud; what `start` runs in the background
     #[command(hide = true)]
     Serve {
@@ -42,6 +48,16 @@ enum LocalCommand {
         #[arg(long)]
         lenient: bool,
     },
+}
+
+/// How `local credentials` writes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum CredentialsFormat {
+    /// The JSON that `credential_process` of an AWS profile is to print
+    #[default]
+    Process,
+    /// `export` lines, with the endpoint
+    Env,
 }
 
 pub(super) async fn run(args: LocalArgs, context: &Context) -> Result<ExitCode> {
@@ -107,9 +123,29 @@ pub(super) async fn run(args: LocalArgs, context: &Context) -> Result<ExitCode> 
                 }
             }
         }
+        LocalCommand::Credentials { format } => credentials(context, directory, format).await?,
         LocalCommand::Serve { .. } => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the key, which is what this command is for; no other shows it.
+async fn credentials(context: &Context, directory: &Path, format: CredentialsFormat) -> Result<()> {
+    let (endpoint_url, secret) =
+        local::running(directory, "could not read the local cloud's credentials").await?;
+    match format {
+        // <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
+        CredentialsFormat::Process => context.ui.json(&json!({
+            "Version": 1,
+            "AccessKeyId": LOCAL_ACCOUNT,
+            "SecretAccessKey": secret.expose(),
+        })),
+        CredentialsFormat::Env => context.ui.data(&format!(
+            "export AWS_ACCESS_KEY_ID={LOCAL_ACCOUNT}\nexport AWS_SECRET_ACCESS_KEY={}\n\
+             export AWS_ENDPOINT_URL={endpoint_url}\n",
+            secret.expose(),
+        )),
+    }
 }
 
 fn show(context: &Context, status: &Status) -> Result<()> {
@@ -128,6 +164,10 @@ fn show(context: &Context, status: &Status) -> Result<()> {
                 ("endpoint".to_owned(), url.clone()),
                 ("process".to_owned(), pid.to_string()),
                 ("checks".to_owned(), checks.to_owned()),
+                (
+                    "credentials".to_owned(),
+                    "saasauth local credentials".to_owned(),
+                ),
             ])
         }
         _ => {

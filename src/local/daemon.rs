@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::emulator::Emulator;
 use super::front_door::{FrontDoor, Settings};
 use super::paths::{Paths, StateFile};
+use super::place::Place;
 use crate::tools;
 use saasauth_model::error::{Error, ErrorKind, Result};
 
@@ -57,18 +58,27 @@ pub async fn serve(project_directory: &Path, strict: bool) -> Result<()> {
 async fn supervise(paths: &Paths, strict: bool) -> Result<()> {
     let executable = tools::ensure(&tools::MINISTACK, &|_| {}).await?;
     let listener = listen(paths).await?;
-    // No emulator has port 0: until there is one, calls are answered with a 503.
+    let secret = paths.secret()?;
+    // A port would be open to every page and every user of the machine. A socket's path is short by need (108 bytes), and
+    // a project's folder may lie deep; so it has a folder of its own, which nobody else can look into.
+    let folder = tempfile::Builder::new()
+        .prefix("saasauth-")
+        .tempdir()
+        .map_err(|error| Error::io("could not make a folder for the emulator's socket", &error))?;
+    let place = Place::Socket(folder.path().join("emulator"));
     let settings = Settings {
         trace: Some(paths.trace()),
         strict,
+        secret: secret.clone(),
     };
-    let door = FrontDoor::open(listener, "http://127.0.0.1:0", settings)?;
+    let door = FrontDoor::open(listener, &place, settings)?;
     let endpoint_url = door.endpoint_url();
     let mut notice = None;
     loop {
-        let mut emulator = Emulator::start(&executable, paths, &endpoint_url).await?;
+        let mut emulator =
+            Emulator::start(&executable, paths, &endpoint_url, &place, &secret).await?;
         let started = Instant::now();
-        door.point_at(emulator.url());
+        door.begin_anew();
         paths.write_state(&StateFile {
             pid: std::process::id(),
             endpoint_url: endpoint_url.clone(),

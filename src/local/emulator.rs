@@ -1,23 +1,25 @@
-//! The emulator's process: MiniStack, on the loopback, in a process group of its own.
+//! The emulator's process: MiniStack, at a socket of ours, in a process group of its own.
 //!
 //! MiniStack runs functions as child processes in its own group and hands them its environment, so
 //! that environment is made here from nothing: none of a person's AWS settings reaches a function.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use super::front_door::UPSTREAM_HEALTH_PATH;
 use super::paths::Paths;
+use super::place::Place;
+use super::secret::Secret;
 use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// A cold Python on a slow disk needs several seconds; a start that has not answered by then will not.
@@ -25,20 +27,42 @@ const START_LIMIT: Duration = Duration::from_secs(25);
 const POLL: Duration = Duration::from_millis(50);
 /// How long the emulator may take to end by itself before it is ended.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
-/// Another process may take the port between our finding it free and the emulator binding it.
-const PORT_ATTEMPTS: usize = 3;
 
-/// What starts MiniStack on this port of the loopback, in a process group of its own and an environment
-/// made from nothing. It keeps its files in `scratch`, which must have a folder `tmp`; its functions look
-/// for AWS at `endpoint_url`.
+/// What starts MiniStack at this place, in a process group of its own and an environment made from nothing. It keeps its
+/// files in `scratch`, which must have a folder `tmp`; its functions look for AWS at `endpoint_url`.
 pub fn command(
     executable: &Path,
     scratch: &Path,
     endpoint_url: &str,
-    port: u16,
+    place: &Place,
 ) -> std::process::Command {
-    let mut command = std::process::Command::new(executable);
-    command.env_clear();
+    let mut command = match place {
+        Place::Port(port) => {
+            let mut command = std::process::Command::new(executable);
+            command.env_clear().env("GATEWAY_PORT", port.to_string());
+            command
+        }
+        // Its own command binds ports alone, and runs the same server this way.
+        Place::Socket(socket) => {
+            let mut bind = OsString::from("unix:");
+            bind.push(socket);
+            let mut command = std::process::Command::new(interpreter(executable));
+            command
+                .args([
+                    "-m",
+                    "hypercorn",
+                    "ministack.app:app",
+                    "--log-level",
+                    "WARNING",
+                    "--keep-alive",
+                    "75",
+                    "--bind",
+                ])
+                .arg(bind)
+                .env_clear();
+            command
+        }
+    };
     for name in [
         "PATH",
         "HOME",
@@ -54,7 +78,6 @@ pub fn command(
     }
     command
         .env("BIND_HOST", "127.0.0.1")
-        .env("GATEWAY_PORT", port.to_string())
         .env("LOG_LEVEL", "WARNING")
         .env("PYTHONUNBUFFERED", "1")
         .env("TMPDIR", scratch.join("tmp"))
@@ -79,44 +102,57 @@ pub fn command(
     command
 }
 
+/// The Python that runs this script: the one its first line names.
+fn interpreter(script: &Path) -> PathBuf {
+    let text = std::fs::read(script).unwrap_or_default();
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let named = std::str::from_utf8(line)
+        .ok()
+        .and_then(|line| line.strip_prefix("#!"));
+    match named
+        .map(str::trim)
+        .filter(|path| Path::new(path).is_file())
+    {
+        Some(path) => PathBuf::from(path),
+        // A long path, or one with blanks, stands in a shell's words instead; its environment has one beside it.
+        None => script.with_file_name("python"),
+    }
+}
+
 /// A running emulator. Its whole process group is killed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Emulator {
     child: Child,
     pid: Pid,
-    url: String,
+    place: Place,
 }
 
 impl Emulator {
-    /// Starts `executable` and waits until it answers. Functions will use `endpoint_url` for AWS.
+    /// Starts `executable` at this place and waits until it answers. Functions will use `endpoint_url` for AWS, and sign
+    /// with this secret.
     pub(super) async fn start(
         executable: &Path,
         paths: &Paths,
         endpoint_url: &str,
+        place: &Place,
+        secret: &Secret,
     ) -> Result<Self> {
-        let mut last = None;
-        for _ in 0..PORT_ATTEMPTS {
-            // Comes back in its health, and tells our emulator from another on the same port.
-            let mark = format!("saasauth-{:016x}", rand::random::<u64>());
-            let port = free_port().await?;
-            let mut emulator = Self::spawn(executable, paths, endpoint_url, port, &mark)?;
-            match emulator.wait_until_healthy(&mark).await {
-                Ok(()) => {
-                    check_signing(&emulator.url, executable).await?;
-                    return Ok(emulator);
-                }
-                Err(error) => last = Some(error),
-            }
+        // What an emulator before it left there.
+        if let Some(socket) = place.socket() {
+            let _ = std::fs::remove_file(socket);
         }
-        Err(last.unwrap_or_else(|| Error::new(ErrorKind::Local, "could not start the emulator")))
+        let mut emulator = Self::spawn(executable, paths, endpoint_url, place, secret)?;
+        emulator.wait_until_healthy().await?;
+        check_signing(place, executable).await?;
+        Ok(emulator)
     }
 
     fn spawn(
         executable: &Path,
         paths: &Paths,
         endpoint_url: &str,
-        port: u16,
-        mark: &str,
+        place: &Place,
+        secret: &Secret,
     ) -> Result<Self> {
         let doing = || format!("could not start the emulator `{}`", executable.display());
         let scratch = paths.scratch();
@@ -131,9 +167,9 @@ impl Emulator {
             .map_err(|error| Error::io(doing(), &error))?;
 
         // Functions call AWS through the front door, so that their mail and calls are seen.
-        let mut command = Command::from(command(executable, &scratch, endpoint_url, port));
+        let mut command = Command::from(command(executable, &scratch, endpoint_url, place));
         command
-            .env("MINISTACK_EDITION", mark)
+            .env("AWS_SECRET_ACCESS_KEY", secret.expose())
             .stdout(log)
             .stderr(errors);
         let child = command
@@ -143,12 +179,14 @@ impl Emulator {
             .id()
             .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
             .ok_or_else(|| Error::new(ErrorKind::Local, doing()).with_cause("it ended at once"))?;
-        let url = format!("http://127.0.0.1:{port}");
-        Ok(Self { child, pid, url })
+        let place = place.clone();
+        Ok(Self { child, pid, place })
     }
 
-    async fn wait_until_healthy(&mut self, mark: &str) -> Result<()> {
+    async fn wait_until_healthy(&mut self) -> Result<()> {
         let deadline = Instant::now() + START_LIMIT;
+        let client = quick(self.place.client());
+        let url = format!("{}{UPSTREAM_HEALTH_PATH}", self.place.url());
         while Instant::now() < deadline {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(
@@ -156,8 +194,7 @@ impl Emulator {
                         .with_cause(status.to_string()),
                 );
             }
-            let health = get_json(&format!("{}{UPSTREAM_HEALTH_PATH}", self.url)).await;
-            if health.is_some_and(|health| health["edition"] == mark) {
+            if json_of(client.get(&url)).await.is_some() {
                 return Ok(());
             }
             tokio::time::sleep(POLL).await;
@@ -167,10 +204,6 @@ impl Emulator {
             START_LIMIT.as_secs()
         );
         Err(Error::new(ErrorKind::Local, message))
-    }
-
-    pub(super) fn url(&self) -> &str {
-        &self.url
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -195,14 +228,15 @@ impl Drop for Emulator {
 
 /// Refuses an emulator that can't sign tokens. MiniStack leaves the signature to an optional Python
 /// package, and without it makes one up; every verifier would refuse every token, much later.
-async fn check_signing(url: &str, executable: &Path) -> Result<()> {
+async fn check_signing(place: &Place, executable: &Path) -> Result<()> {
     const ACCOUNT: &str = "999999999999";
+    let (client, url) = (quick(place.client()), place.url());
     let cognito = async |action: &str, input: Value| -> Option<Value> {
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={ACCOUNT}/20200101/us-east-1/cognito-idp/aws4_request, SignedHeaders=host, Signature=0"
         );
-        let request = client()
-            .post(url)
+        let request = client
+            .post(&url)
             .header("authorization", authorization)
             .header("content-type", "application/x-amz-json-1.1")
             .header(
@@ -224,7 +258,7 @@ async fn check_signing(url: &str, executable: &Path) -> Result<()> {
             "the emulator answers, but makes no user pool",
         ));
     };
-    let keys = get_json(&format!("{url}/{pool_id}/.well-known/jwks.json")).await;
+    let keys = json_of(client.get(format!("{url}/{pool_id}/.well-known/jwks.json"))).await;
     // A pool that can sign has a key for each kind of token; a made-up signature has one for show.
     let signs = keys.is_some_and(|keys| keys["keys"].as_array().is_some_and(|keys| keys.len() > 1));
     cognito("DeleteUserPool", json!({ "UserPoolId": pool_id })).await;
@@ -270,29 +304,28 @@ async fn is_emulator(pid: u32) -> bool {
     String::from_utf8_lossy(&command).contains("ministack")
 }
 
-async fn free_port() -> Result<u16> {
-    let found = async { TcpListener::bind(("127.0.0.1", 0)).await?.local_addr() }.await;
-    found
-        .map(|address| address.port())
-        .map_err(|error| Error::io("could not find a free port", &error))
-}
-
 /// The client for questions to our own processes: no proxy, quick to give up, and no connection kept,
 /// since the process at the other end comes and goes.
 pub(super) fn client() -> &'static reqwest::Client {
-    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
-        reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(5))
-            .pool_max_idle_per_host(0)
-            .build()
-            .unwrap_or_default()
-    });
+    static CLIENT: LazyLock<reqwest::Client> =
+        LazyLock::new(|| quick(reqwest::Client::builder().no_proxy()));
     &CLIENT
+}
+
+fn quick(client: reqwest::ClientBuilder) -> reqwest::Client {
+    client
+        .timeout(Duration::from_secs(5))
+        .pool_max_idle_per_host(0)
+        .build()
+        .unwrap_or_default()
 }
 
 /// What `url` answers with success, as JSON.
 pub(super) async fn get_json(url: &str) -> Option<Value> {
-    let response = client().get(url).send().await.ok()?;
+    json_of(client().get(url)).await
+}
+
+async fn json_of(request: reqwest::RequestBuilder) -> Option<Value> {
+    let response = request.send().await.ok()?;
     response.error_for_status().ok()?.json().await.ok()
 }

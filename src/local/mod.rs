@@ -9,6 +9,8 @@ mod emulator;
 pub mod front_door;
 mod mailbox;
 mod paths;
+mod place;
+mod secret;
 
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -26,6 +28,8 @@ pub use self::emulator::command as emulator_command;
 pub use self::mailbox::Mail;
 pub use self::paths::Paths;
 use self::paths::StateFile;
+pub use self::place::Place;
+pub use self::secret::Secret;
 use crate::tools;
 use saasauth_model::error::{Error, ErrorKind, Result};
 
@@ -149,10 +153,12 @@ pub async fn stop(project_directory: &Path) -> Result<bool> {
 
 /// Empties the local cloud: every account and the mailbox. It keeps running.
 pub async fn reset(project_directory: &Path) -> Result<()> {
-    let endpoint_url = running(project_directory, "could not reset the local cloud").await?;
+    let (endpoint_url, secret) =
+        running(project_directory, "could not reset the local cloud").await?;
     let url = format!("{endpoint_url}{}", front_door::RESET_PATH);
     let answer = emulator::client()
         .post(url)
+        .bearer_auth(secret.expose())
         .timeout(START_LIMIT)
         .send()
         .await;
@@ -167,11 +173,12 @@ pub async fn reset(project_directory: &Path) -> Result<()> {
 /// Everything the local cloud sent to people, newest last.
 pub async fn mail(project_directory: &Path) -> Result<Vec<Mail>> {
     let doing = "could not read the local mailbox";
-    let endpoint_url = running(project_directory, doing).await?;
+    let (endpoint_url, secret) = running(project_directory, doing).await?;
     let url = format!("{endpoint_url}{}", front_door::MAIL_PATH);
     let answer = async {
         emulator::client()
             .get(url)
+            .bearer_auth(secret.expose())
             .send()
             .await?
             .error_for_status()?
@@ -193,16 +200,22 @@ pub async fn open(link: &str) -> reqwest::Result<reqwest::Response> {
         .error_for_status()
 }
 
-/// The endpoint of the running local cloud, or an error that says how to get one.
-async fn running(project_directory: &Path, doing: &str) -> Result<String> {
-    status(project_directory)
-        .await?
-        .endpoint_url
-        .ok_or_else(|| {
-            Error::new(ErrorKind::Local, doing)
-                .with_cause("the local cloud is not running")
-                .with_hint("start it with `saasauth local start`")
-        })
+/// The key of the project's local cloud, if it ever ran.
+///
+/// # Errors
+/// When others could read it, or a link stands in its place.
+pub fn secret(project_directory: &Path) -> Result<Option<Secret>> {
+    Paths::new(project_directory).known_secret()
+}
+
+/// The endpoint and the key of the running local cloud, or an error that says how to get one.
+pub async fn running(project_directory: &Path, doing: &str) -> Result<(String, Secret)> {
+    let endpoint_url = status(project_directory).await?.endpoint_url;
+    endpoint_url.zip(secret(project_directory)?).ok_or_else(|| {
+        Error::new(ErrorKind::Local, doing)
+            .with_cause("the local cloud is not running")
+            .with_hint("start it with `saasauth local start`")
+    })
 }
 
 /// Waits for the served local cloud to answer, as long as it is served.

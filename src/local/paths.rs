@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use tokio::time::Instant;
 
+use super::secret::{self, Secret};
 use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// How often a lock held by another process is tried.
@@ -84,6 +85,20 @@ impl Paths {
         self.directory.join("emulator")
     }
 
+    /// The key of this local cloud, made if there is none.
+    pub(super) fn secret(&self) -> Result<Secret> {
+        Secret::of(&self.key())
+    }
+
+    /// The key of this local cloud, if there is one.
+    pub(super) fn known_secret(&self) -> Result<Option<Secret>> {
+        Secret::read(&self.key())
+    }
+
+    fn key(&self) -> PathBuf {
+        self.directory.join("secret-access-key")
+    }
+
     fn state(&self) -> PathBuf {
         self.directory.join("state.json")
     }
@@ -94,8 +109,17 @@ impl Paths {
 
     /// Makes the directory, out of version control's sight.
     pub(super) fn create(&self) -> Result<()> {
-        let made = std::fs::create_dir_all(&self.directory)
-            .and_then(|()| std::fs::write(self.directory.join(".gitignore"), "*\n"));
+        let ours = self.directory.parent().unwrap_or(Path::new("."));
+        let made = std::fs::create_dir_all(ours)
+            // Both may have been put there by whoever wrote the project: a link in a clone leads anywhere.
+            .and_then(|()| secret::own_folder(ours))
+            .and_then(|()| secret::private_folder(&self.directory))
+            .and_then(|()| {
+                let mut options = OpenOptions::new();
+                options.write(true).create(true).truncate(true);
+                let path = self.directory.join(".gitignore");
+                secret::opened(&path, &mut options)?.write_all(b"*\n")
+            });
         made.map_err(|error| {
             Error::io(
                 format!("could not create `{}`", self.directory.display()),
@@ -180,12 +204,10 @@ impl Paths {
     fn try_lock(&self, name: &str) -> Result<Option<FileLock>> {
         let path = self.directory.join(name);
         let doing = || format!("could not lock `{}`", path.display());
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|error| Error::io(doing(), &error))?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        let file =
+            secret::opened(&path, &mut options).map_err(|error| Error::io(doing(), &error))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(FileLock { _file: file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),

@@ -15,6 +15,7 @@ mod crash;
 mod delays;
 mod deliveries;
 mod doctor;
+mod door;
 mod faults;
 mod hooks;
 mod init;

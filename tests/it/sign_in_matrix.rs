@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
+use saasauth::aws::connect::Hidden;
 use saasauth::aws::{self, Aws, Package};
 use saasauth::engine::direct;
 use saasauth_model::plan::{self, Permissions, Plan};
@@ -18,7 +19,7 @@ use saasauth_model::project::{self, stage::Stage};
 use saasauth_model::resource::{LogicalId, Owner};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Cloud, Project, nothing_is_left, repository};
+use crate::support::{Cloud, KEY, Project, nothing_is_left, repository};
 use combinations::Combination;
 
 /// A setting before a change and one after it, each as its key and its value.
@@ -72,6 +73,7 @@ impl Bench {
             region: "eu-west-1".to_owned(),
             endpoint_url: Some(Cloud::shared().endpoint_url.clone()),
             emulated_account: Some(project.account.clone()),
+            emulated_secret: Some(Hidden(KEY.to_owned())),
             ..aws::Settings::default()
         };
         let owner = Owner {

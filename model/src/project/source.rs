@@ -193,7 +193,58 @@ fn cover_secrets(line: &str) -> String {
             }
         }
     }
+    cover_in_urls(&mut covered);
     covered.into_iter().collect()
+}
+
+/// Covers what a URL holds that is nobody's to read: who it logs in as, and parameters that are called like secrets.
+fn cover_in_urls(line: &mut [char]) {
+    let text: Vec<char> = line.to_vec();
+    let ends = |c: char| c.is_whitespace() || "\"',}<>".contains(c);
+    for start in (0..text.len()).filter(|&at| text[at..].starts_with(&[':', '/', '/'])) {
+        let rest = &text[start + 3..];
+        let whole = rest.iter().position(|c| ends(*c)).unwrap_or(rest.len());
+        let authority = rest[..whole]
+            .iter()
+            .position(|c| "/?#".contains(*c))
+            .unwrap_or(whole);
+        let user = rest[..authority]
+            .iter()
+            .rposition(|c| *c == '@')
+            .unwrap_or(0);
+        line[start + 3..start + 3 + user].fill('*');
+    }
+    for equals in (0..text.len()).filter(|&at| text[at] == '=') {
+        let is_name = |c: &&char| c.is_alphanumeric() || matches!(c, '_' | '-');
+        let name: String = text[..equals].iter().rev().take_while(is_name).collect();
+        let name: String = name.chars().rev().collect();
+        let before = equals
+            .checked_sub(name.chars().count() + 1)
+            .map(|at| text[at]);
+        if matches!(before, Some('?' | '&' | '#')) && is_secret_parameter(&name) {
+            let value = &text[equals + 1..];
+            let length = value
+                .iter()
+                .position(|c| ends(*c) || *c == '&')
+                .unwrap_or(value.len());
+            line[equals + 1..equals + 1 + length].fill('*');
+        }
+    }
+}
+
+/// Whether a parameter of a URL is called like a secret.
+pub(super) fn is_secret_parameter(name: &str) -> bool {
+    const MORE: [&str; 8] = [
+        "auth",
+        "code",
+        "credential",
+        "hmac",
+        "pass",
+        "sig",
+        "signature",
+        "sas",
+    ];
+    may_be_secret(name) || MORE.contains(&name.to_ascii_lowercase().as_str())
 }
 
 /// Where a quoted text that starts at `start` is over, as YAML closes quotes: `\"` and `''` stand inside.
@@ -244,6 +295,33 @@ mod tests {
             "region: eu",
         ] {
             assert_eq!(cover_secrets(line), line);
+        }
+    }
+
+    #[test]
+    fn what_a_url_holds_of_secrets_is_covered() {
+        for (line, shown) in [
+            (
+                "url: https://a.example/x?token=s3cr3t&v=1",
+                "url: https://a.example/x?token=******&v=1",
+            ),
+            (
+                "{ url: \"https://u:s3cr3t@a.example/\" }",
+                "{ url: \"********@a.example/\" }",
+            ),
+            (
+                "url: 'https://a.example/?v=1&sig=s3cr3t'",
+                "url: 'https://a.example/?v=1&sig=******'",
+            ),
+            (
+                "url: https://a.example/?v=1#a@b",
+                "url: https://a.example/?v=1#a@b",
+            ),
+        ] {
+            assert_eq!(
+                cover_secrets(line).replace("https://********@", "********@"),
+                shown
+            );
         }
     }
 

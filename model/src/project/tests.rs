@@ -369,6 +369,29 @@ fn a_role_beyond_the_budget_is_allowed_and_warned_of() {
 }
 
 #[test]
+fn an_attribute_that_users_could_promote_themselves_by_is_warned_of() {
+    let folder = Folder::new();
+    let with = |client: &str| {
+        let text = format!(
+            "version: 1\nproject: acme\nregion: eu-west-1\nsign_in: {{ attributes: {{ name: {{}}, plan: {{ type: string }} }} }}\nclients: {{ web: {{ kind: spa{client} }} }}\n"
+        );
+        folder.load(text).unwrap().warnings
+    };
+    let warnings = with("");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(
+        warnings[0].message,
+        "users of the client `web` can change their own `plan`"
+    );
+    assert_eq!(warnings[0].place.as_ref().unwrap().line, 4);
+    assert!(with(", write: [email, name]").is_empty());
+    assert!(
+        with(", write: [email, name, plan]").is_empty(),
+        "somebody said so"
+    );
+}
+
+#[test]
 fn marketing_is_written_out_as_the_function_reads_it() {
     let folder = Folder::new();
     let text = format!(

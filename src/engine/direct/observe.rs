@@ -432,7 +432,11 @@ async fn read_all(
             .filter_map(|one| Some((one.id, sender.live.take()?)));
         let known: Vec<(LogicalId, Live)> = known.collect();
         let read = match ledger.is_fresh() {
-            true => aws.read_afresh(&wanted).await?,
+            // What never had a physical ID need not be there.
+            true => {
+                let was_made = |one: &Wanted| one.physical_id.is_some();
+                aws.read_afresh(&wanted, was_made).await?
+            }
             false => aws.read(&wanted).await?,
         };
         for (id, found) in read.into_iter().chain(known) {

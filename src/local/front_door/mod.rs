@@ -1,6 +1,6 @@
 //! The front door: a reverse proxy before the emulator that adds what the emulator lacks of Cognito
 //! (codes, the PostConfirmation trigger, some of federated sign-in), refuses what AWS refuses unless it is lenient,
-//! keeps the mailbox, and traces every call.
+//! keeps the mailbox, traces every call, and lets in only who belongs ([`gate`]).
 //!
 //! It owns nothing of AWS's state: every pool, user and function is the emulator's.
 
@@ -9,6 +9,7 @@ mod cbor;
 mod codes;
 mod cognito;
 mod federation;
+mod gate;
 mod message;
 mod models;
 mod pools;
@@ -16,6 +17,7 @@ mod request;
 mod rules;
 mod scope;
 mod ses;
+pub mod signature;
 mod trace;
 mod trigger;
 mod unkept;
@@ -38,11 +40,14 @@ use tokio::task::JoinHandle;
 
 use self::call::{BODY_LIMIT, Call, Reply};
 use self::codes::Codes;
+use self::gate::{Caller, Gate};
 use self::scope::{Scope, Scopes};
 use self::trace::{Trace, TraceLine};
 use self::unkept::Unkept;
 use self::upstream::{COGNITO, Upstream};
 use super::mailbox::{Mail, Mailbox};
+use super::place::Place;
+use super::secret::Secret;
 use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// Whether the whole local cloud is up; answers with the process that serves it.
@@ -68,6 +73,8 @@ pub struct Settings {
     pub trace: Option<PathBuf>,
     /// Whether it refuses what AWS refuses, or only adds what the emulator lacks.
     pub strict: bool,
+    /// Who signs with it may do everything.
+    pub secret: Secret,
 }
 
 impl Default for Settings {
@@ -75,6 +82,7 @@ impl Default for Settings {
         Self {
             trace: None,
             strict: true,
+            secret: Secret::random(),
         }
     }
 }
@@ -90,6 +98,7 @@ pub struct FrontDoor {
 #[derive(Debug)]
 struct Door {
     address: SocketAddr,
+    gate: Gate,
     upstream: Upstream,
     scopes: Scopes,
     codes: Codes,
@@ -102,14 +111,16 @@ struct Door {
 }
 
 impl FrontDoor {
-    /// Opens a door on `listener` before the emulator at `emulator_url`, which need not be up yet.
-    pub fn open(listener: TcpListener, emulator_url: &str, settings: Settings) -> Result<Self> {
+    /// Opens a door on `listener` before the emulator at `place`, which need not be up yet: until it is, calls are answered
+    /// with a 503.
+    pub fn open(listener: TcpListener, place: &Place, settings: Settings) -> Result<Self> {
         let address = listener
             .local_addr()
             .map_err(|error| Error::io("could not open the local cloud's front door", &error))?;
         let door = Arc::new(Door {
             address,
-            upstream: Upstream::new(emulator_url)?,
+            gate: Gate::new(address, settings.secret),
+            upstream: Upstream::new(place)?,
             scopes: Scopes::default(),
             codes: Codes::default(),
             users: users::State::default(),
@@ -133,9 +144,8 @@ impl FrontDoor {
         format!("http://{}", self.door.address)
     }
 
-    /// Moves on to a new emulator, which knows nothing of the old one's users and mail.
-    pub fn point_at(&self, emulator_url: &str) {
-        self.door.upstream.point_at(emulator_url);
+    /// Says that a new emulator is in its place, which knows nothing of the old one's users and mail.
+    pub fn begin_anew(&self) {
         self.door.forget();
     }
 
@@ -198,8 +208,14 @@ async fn serve(State(door): State<Arc<Door>>, request: Request<Body>) -> Respons
         headers: parts.headers,
         body,
     };
+    let caller = match door.gate.admit(&call) {
+        Ok(caller) => caller,
+        Err(refused) => return refused.into_response(&method),
+    };
+    let headers = call.headers.clone();
     let scope = Scope::of(&call.headers).map(|(scope, _)| scope);
-    if let Some(scope) = &scope {
+    // A signature that nobody checked says nothing.
+    if let Some(scope) = scope.as_ref().filter(|_| caller == Caller::Owner) {
         door.scopes.saw(scope);
     }
     let (service, action) = call.label();
@@ -214,7 +230,10 @@ async fn serve(State(door): State<Arc<Door>>, request: Request<Body>) -> Respons
         };
         door.trace.record(&line, started.elapsed());
     }
-    reply.into_response(&method)
+    door.gate.learn(&service, &reply);
+    door.gate
+        .let_out(caller, &headers, reply)
+        .into_response(&method)
 }
 
 async fn route(door: &Door, call: Call) -> Reply {
@@ -294,8 +313,7 @@ mod tests {
     #[tokio::test]
     async fn links_are_encoded() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let front =
-            FrontDoor::open(listener, "http://127.0.0.1:0", Settings::default()).expect("opens");
+        let front = FrontDoor::open(listener, &Place::Port(0), Settings::default()).expect("opens");
         let link = front
             .door
             .link("/confirm", &[("user", "a+b@c.d e"), ("code", "1-_~é")]);

@@ -1,6 +1,5 @@
 //! Talking to the emulator behind the door, as the caller or on the caller's behalf.
 
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::call::{AWS_JSON, Call, Reply};
 use super::scope::Scope;
+use crate::local::place::Place;
 use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// The longest any call may take: Lambda's own limit for a synchronous invocation.
@@ -24,14 +24,15 @@ pub(super) const COGNITO: &str = "AWSCognitoIdentityProviderService";
 #[derive(Debug)]
 pub(super) struct Upstream {
     client: reqwest::Client,
-    /// Changes when the emulator is restarted.
-    url: RwLock<String>,
+    /// What requests are addressed to.
+    url: String,
 }
 
 impl Upstream {
-    pub(super) fn new(url: &str) -> Result<Self> {
-        let client = reqwest::Client::builder()
-            .no_proxy()
+    /// The one at this place, which need not be there yet.
+    pub(super) fn new(place: &Place) -> Result<Self> {
+        let client = place
+            .client()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(LONGEST)
             .pool_idle_timeout(IDLE)
@@ -45,13 +46,8 @@ impl Upstream {
             })?;
         Ok(Self {
             client,
-            url: RwLock::new(url.trim_end_matches('/').to_owned()),
+            url: place.url(),
         })
-    }
-
-    pub(super) fn point_at(&self, url: &str) {
-        let url = url.trim_end_matches('/').to_owned();
-        *self.url.write().unwrap_or_else(PoisonError::into_inner) = url;
     }
 
     /// Sends a call on as it is. An emulator that does not answer is a 503, which SDKs try again.
@@ -66,11 +62,7 @@ impl Upstream {
     }
 
     async fn send(&self, call: &Call) -> Result<Reply, reqwest::Error> {
-        let base = self
-            .url
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let base = &self.url;
         let target = call
             .uri
             .path_and_query()

@@ -11,9 +11,12 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
+use saasauth::local::front_door::signature::{Sent, resigned};
 use serde_json::{Map, Value};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+
+use super::cloud::KEY;
 
 /// What is done to requests and answers.
 pub(crate) trait Hook: Send + Sync + 'static {
@@ -69,6 +72,30 @@ struct Passing<H> {
     hook: Arc<H>,
 }
 
+impl<H> Passing<H> {
+    /// The headers of a request to who stands behind: another host, and so another signature.
+    fn addressed(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        mut headers: HeaderMap,
+        body: &[u8],
+    ) -> HeaderMap {
+        let host = self.upstream.trim_start_matches("http://");
+        headers.insert("host", host.parse().unwrap());
+        let sent = Sent {
+            method,
+            uri,
+            headers: &headers,
+            body,
+        };
+        if let Some(authorization) = resigned(sent, KEY) {
+            headers.insert("authorization", authorization.parse().unwrap());
+        }
+        headers
+    }
+}
+
 /// The connection breaks, on purpose.
 #[derive(Debug)]
 struct Lost;
@@ -99,10 +126,11 @@ async fn pass<H: Hook>(
     let answer = match passing.hook.before(&asked).await {
         Some(answer) => answer,
         None => {
+            let headers = passing.addressed(&parts.method, &parts.uri, parts.headers, &body);
             let answer = passing
                 .client
                 .request(parts.method, format!("{}{}", passing.upstream, parts.uri))
-                .headers(parts.headers)
+                .headers(headers)
                 .body(body)
                 .send()
                 .await

@@ -1,7 +1,8 @@
 //! The local cloud all tests share.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,6 +25,7 @@ impl Cloud {
             let directory = folder("cloud");
             // The local cloud belongs to a folder; what its project file says doesn't matter.
             fs::write(directory.join("saasauth.yaml"), "").unwrap();
+            give_key(&directory);
             let status = run(saasauth()
                 .args(["local", "start", "--json"])
                 .current_dir(&directory));
@@ -51,6 +53,18 @@ impl Cloud {
             .filter(|call| call["account"] == account)
             .collect()
     }
+}
+
+/// What the tests' clients sign with.
+pub(crate) const KEY: &str = "secret";
+
+/// Gives the local cloud of a folder the key that all tests know, before it makes its own.
+pub(crate) fn give_key(directory: &Path) {
+    let folder = directory.join(".saasauth/local");
+    fs::create_dir_all(&folder).unwrap();
+    let key = folder.join("secret-access-key");
+    fs::write(&key, KEY).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// The arguments of a script that needs no project but a cloud: its own, the shared cloud's endpoint, an

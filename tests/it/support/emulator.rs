@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Stdio};
 
 use reqwest::Method;
-use saasauth::local::emulator_command;
+use saasauth::local::{Place, emulator_command};
 use serde_json::Value;
 
 use super::folders::{folder, guard, until};
@@ -41,7 +41,8 @@ impl Emulator {
             .local_addr()
             .unwrap();
         fs::create_dir(scratch.join("tmp")).unwrap();
-        let process = emulator_command(&executable, &scratch, endpoint_url, address.port())
+        let place = Place::Port(address.port());
+        let process = emulator_command(&executable, &scratch, endpoint_url, &place)
             .env("AUTH", checks.to_string())
             // Lambda waits for one minute and then for two before it runs a failed event again. The emulator's own
             // one second and two are over before a slow machine has cleared a fault.

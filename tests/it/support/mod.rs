@@ -21,7 +21,7 @@ mod terminal;
 mod trouble;
 
 pub(crate) use between::{Answer, Between, Hook, Question};
-pub(crate) use cloud::{Cloud, mailed};
+pub(crate) use cloud::{Cloud, KEY, mailed};
 pub(crate) use command::{Output, Started, run, saasauth, signal, start};
 pub(crate) use delays::{DELAYS, Delay, Delayed};
 pub(crate) use emulator::Emulator;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 
-use super::cloud::Cloud;
+use super::cloud::{Cloud, give_key};
 use super::command::{Output, run, saasauth};
 use super::folders::{copy, folder, repository};
 use super::python::{client, python};
@@ -90,6 +90,7 @@ impl Project {
             &project.directory,
         );
         project.edit(LAMBDAS, &format!("{}/lambdas/", repository().display()));
+        give_key(&project.directory);
         // A prefix belongs to one user pool in the whole region, whatever the account.
         let text = fs::read_to_string(project.file()).unwrap();
         let own = format!(

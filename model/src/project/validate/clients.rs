@@ -115,6 +115,9 @@ fn for_users(
                 .into(),
         );
     }
+    if write.span().is_none() {
+        warn_of_entitlements(name, sign_in, report);
+    }
     for names in [&mut *read, &mut *write] {
         if names.span().is_some() {
             check_attributes(names, sign_in, report);
@@ -251,6 +254,48 @@ fn check_writable(write: &At<BTreeSet<At<String>>>, sign_in: &SignIn, report: &m
                 write.span(),
                 format!("the client can't write `{name}`, which sign-up requires"),
                 format!("add `{name}` to `write`"),
+            );
+        }
+    }
+}
+
+/// What attributes are called that say what their user may do or has paid for.
+const ENTITLEMENTS: [&str; 24] = [
+    "account_id",
+    "admin",
+    "balance",
+    "credits",
+    "entitlement",
+    "entitlements",
+    "is_admin",
+    "is_staff",
+    "org_id",
+    "organisation_id",
+    "organization_id",
+    "permission",
+    "permissions",
+    "plan",
+    "quota",
+    "role",
+    "roles",
+    "status",
+    "subscription",
+    "superuser",
+    "tenant",
+    "tenant_id",
+    "tier",
+    "verified",
+];
+
+/// A client that doesn't say what it writes writes everything, and so does whoever holds a token of its users.
+fn warn_of_entitlements(name: &str, sign_in: &SignIn, report: &mut Report<'_>) {
+    for attribute in sign_in.attributes.keys() {
+        let plain = attribute.to_ascii_lowercase();
+        if ENTITLEMENTS.contains(&plain.as_str()) {
+            report.warn(
+                attribute.span(),
+                format!("users of the client `{name}` can change their own `{attribute}`"),
+                format!("list what the client may `write`, without `{attribute}`; what a user may do belongs into `access.roles`"),
             );
         }
     }

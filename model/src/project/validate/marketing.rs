@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use saasauth_contract::environment::LONGEST_MARKETING;
 
 use super::{Report, hosts};
-use crate::project::source::Span;
+use crate::project::source::{Span, is_secret_parameter};
 use crate::project::stage::{
     AttributeType, Beehiiv, Client, ClientKind, Hubspot, Kit, Mailchimp, Marketing, Secret, SignIn,
     Webhook, is_standard_attribute,
@@ -226,7 +226,22 @@ fn check_secret(secret: &At<Secret>, key: &str, owner: Option<Span>, report: &mu
 
 /// Reports a URL that no request with somebody's data may go to.
 fn check_receiver(at: &At<String>, report: &mut Report<'_>) {
-    let fine = hosts::url(at).is_some_and(|url| {
+    let parts = hosts::url(at);
+    // The function's environment holds the URL, and whoever may look at the function sees it.
+    let query = at.split_once('?').map_or("", |(_, query)| query);
+    let names = query
+        .split(['&', '#'])
+        .filter_map(|pair| pair.split_once('='));
+    let is_secret = names.into_iter().any(|(name, _)| is_secret_parameter(name));
+    if is_secret || parts.as_ref().is_some_and(|url| url.has_user) {
+        report.add(
+            at.span(),
+            "the URL holds what looks like a secret",
+            "leave it out: requests are signed with `secret`, and the receiver checks the signature",
+        );
+        return;
+    }
+    let fine = parts.is_some_and(|url| {
         !url.host.is_empty() && (url.scheme == "https" || url.scheme == "http" && url.is_loopback())
     });
     if !fine {

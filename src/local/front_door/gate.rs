@@ -1,0 +1,584 @@
+//! Who gets in. The local cloud runs code, holds mails, codes and secrets, and listens where every web page that a
+//! developer opens, and every user of the machine, can send requests. So, of each request:
+//!
+//! - it has to be addressed to this machine by one of its names and our port: a page whose host name was bound to
+//!   127.0.0.1 meanwhile (DNS rebinding) says another;
+//! - from a web page of another origin, and unsigned, only what Cognito offers to everybody passes: its operations for
+//!   users, the sign-in pages, the keys. Those alone have CORS headers;
+//! - all else is signed with the local cloud's own key, or carries it as a bearer token for what is not AWS's.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
+    CONTENT_TYPE, HOST, ORIGIN,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use super::call::{Call, Reply};
+use super::request::{Refusal, Request};
+use super::signature::{self, Fault, Sent};
+use super::upstream::COGNITO;
+use super::{HEALTH_PATH, cognito};
+use crate::local::secret::Secret;
+
+/// The operations that Cognito takes unsigned, from whoever holds a client's ID or a user's token.
+///
+/// Source: those without authentication in the service's model (botocore 1.44.8, cognito-idp 2016-04-18).
+const PUBLIC: [&str; 34] = [
+    "AssociateSoftwareToken",
+    "ChangePassword",
+    "CompleteWebAuthnRegistration",
+    "ConfirmDevice",
+    "ConfirmForgotPassword",
+    "ConfirmSignUp",
+    "DeleteUser",
+    "DeleteUserAttributes",
+    "DeleteWebAuthnCredential",
+    "ForgetDevice",
+    "ForgotPassword",
+    "GetDevice",
+    "GetTokensFromRefreshToken",
+    "GetUser",
+    "GetUserAttributeVerificationCode",
+    "GetUserAuthFactors",
+    "GlobalSignOut",
+    "InitiateAuth",
+    "ListDevices",
+    "ListUserSessions",
+    "ListWebAuthnCredentials",
+    "ResendConfirmationCode",
+    "RespondToAuthChallenge",
+    "RevokeToken",
+    "RevokeUserSession",
+    "SetUserMFAPreference",
+    "SetUserSettings",
+    "SignUp",
+    "StartWebAuthnRegistration",
+    "UpdateAuthEventFeedback",
+    "UpdateDeviceStatus",
+    "UpdateUserAttributes",
+    "VerifySoftwareToken",
+    "VerifyUserAttribute",
+];
+
+/// The sign-in pages and what belongs to them.
+const PAGES: [&str; 9] = [
+    cognito::CONFIRM_PATH,
+    "/confirm",
+    "/confirmForgotPassword",
+    "/confirmUser",
+    "/forgotPassword",
+    "/login",
+    "/logout",
+    "/resendcode",
+    "/signup",
+];
+
+/// What stands before everything else of theirs.
+const PAGE_FOLDERS: [&str; 3] = ["/oauth2/", "/saml2/", "/passkeys/"];
+
+/// How many temporary keys are remembered.
+const SESSIONS: usize = 1000;
+
+/// Decides who gets in.
+#[derive(Debug)]
+pub(super) struct Gate {
+    address: SocketAddr,
+    secret: Secret,
+    /// Keys that STS gave to who had one: key ID and secret, newest last.
+    issued: Mutex<VecDeque<(String, Secret)>>,
+}
+
+/// Whom a request is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// Anybody, who asked for what is everybody's.
+    Anybody,
+    /// Who has the key.
+    Owner,
+}
+
+impl Gate {
+    pub(super) fn new(address: SocketAddr, secret: Secret) -> Self {
+        Self {
+            address,
+            secret,
+            issued: Mutex::default(),
+        }
+    }
+
+    /// Lets a request in, or says what it is answered instead.
+    pub(super) fn admit(&self, call: &Call) -> Result<Caller, Box<Reply>> {
+        if !self.is_ours(call) {
+            return Err(forbidden(
+                "this local cloud is addressed as 127.0.0.1, localhost or [::1], with its port",
+            ));
+        }
+        let is_foreign = self.is_foreign(&call.headers);
+        if call.method == Method::OPTIONS
+            && call.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+        {
+            return Err(preflight(call));
+        }
+        if is_public(call) {
+            return Ok(Caller::Anybody);
+        }
+        if is_foreign {
+            return Err(forbidden(
+                "a web page of another origin gets no further than Cognito's public operations",
+            ));
+        }
+        if call.method == Method::GET && call.uri.path() == HEALTH_PATH {
+            return Ok(Caller::Anybody);
+        }
+        self.check_key(call).map(|()| Caller::Owner)
+    }
+
+    /// The answer as it goes out: for a web page to read only when it is everybody's.
+    pub(super) fn let_out(&self, caller: Caller, call_was: &HeaderMap, mut reply: Reply) -> Reply {
+        let cross: Vec<HeaderName> = reply
+            .headers
+            .keys()
+            .filter(|name| name.as_str().starts_with("access-control-"))
+            .cloned()
+            .collect();
+        for name in cross {
+            reply.headers.remove(name);
+        }
+        if caller == Caller::Anybody && call_was.contains_key(ORIGIN) {
+            let all = HeaderValue::from_static("*");
+            reply
+                .headers
+                .insert(ACCESS_CONTROL_ALLOW_ORIGIN, all.clone());
+            reply.headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, all);
+        }
+        reply
+    }
+
+    /// Remembers the temporary keys in an answer of STS: who asked for them had a key.
+    pub(super) fn learn(&self, service: &str, reply: &Reply) {
+        if service != "sts" || !reply.is_success() {
+            return;
+        }
+        let text = String::from_utf8_lossy(&reply.body);
+        let field = |name: &str| {
+            let (_, rest) = text.split_once(&format!("<{name}>"))?;
+            Some(rest.split_once('<')?.0.to_owned())
+        };
+        if let (Some(id), Some(secret)) = (field("AccessKeyId"), field("SecretAccessKey")) {
+            let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+            issued.push_back((id, Secret::from(secret)));
+            if issued.len() > SESSIONS {
+                issued.pop_front();
+            }
+        }
+    }
+
+    fn is_ours(&self, call: &Call) -> bool {
+        let hosts: Vec<&str> = call
+            .headers
+            .get_all(HOST)
+            .iter()
+            .map(|host| host.to_str().unwrap_or_default())
+            .chain(call.uri.authority().map(|authority| authority.as_str()))
+            .collect();
+        !hosts.is_empty() && hosts.iter().all(|host| self.is_name(host))
+    }
+
+    /// Whether that is a name of this machine, with our port.
+    fn is_name(&self, authority: &str) -> bool {
+        let Some((host, port)) = authority.rsplit_once(':') else {
+            return false;
+        };
+        let is_here =
+            ["127.0.0.1", "[::1]"].contains(&host) || host.eq_ignore_ascii_case("localhost");
+        is_here && port == self.address.port().to_string()
+    }
+
+    /// Whether a browser says that a page of somewhere else is behind this.
+    fn is_foreign(&self, headers: &HeaderMap) -> bool {
+        let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+        let elsewhere = site.is_some_and(|site| site != b"same-origin" && site != b"none");
+        let origins = headers.get_all(ORIGIN).iter();
+        elsewhere
+            || origins.into_iter().any(|origin| {
+                let origin = origin.to_str().unwrap_or_default();
+                let ours = origin.strip_prefix("http://");
+                !ours.is_some_and(|authority| self.is_name(authority))
+            })
+    }
+
+    fn check_key(&self, call: &Call) -> Result<(), Box<Reply>> {
+        if call.uri.path().starts_with("/_") {
+            return match self.is_bearer(&call.headers) {
+                true => Ok(()),
+                false => Err(forbidden(
+                    "this is for who has the local cloud's key: `saasauth local credentials` shows it",
+                )),
+            };
+        }
+        let sent = Sent {
+            method: &call.method,
+            uri: &call.uri,
+            headers: &call.headers,
+            body: &call.body,
+        };
+        let issued = signature::access_key(sent).and_then(|id| self.issued(&id));
+        let secret = issued.as_ref().unwrap_or(&self.secret);
+        signature::verify(sent, secret.expose(), SystemTime::now())
+            .map_err(|fault| refused(call, fault))
+    }
+
+    fn issued(&self, id: &str) -> Option<Secret> {
+        let issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = issued.iter().rev();
+        newest
+            .find(|(known, _)| known == id)
+            .map(|(_, secret)| secret.clone())
+    }
+
+    fn is_bearer(&self, headers: &HeaderMap) -> bool {
+        let given = headers
+            .get("authorization")
+            .and_then(|value| value.to_str().ok());
+        let Some(given) = given.and_then(|value| value.strip_prefix("Bearer ")) else {
+            return false;
+        };
+        // Compared as digests, in constant time.
+        let digest = |text: &str| {
+            let mut mac =
+                <Hmac<Sha256> as Mac>::new_from_slice(b"saasauth").expect("a key of any length");
+            mac.update(text.as_bytes());
+            mac
+        };
+        let ours = digest(self.secret.expose()).finalize().into_bytes();
+        digest(given).verify(&ours).is_ok()
+    }
+}
+
+/// Whether that is for everybody.
+fn is_public(call: &Call) -> bool {
+    let path = call.uri.path();
+    if let Some(operation) = call.operation_of(COGNITO) {
+        return path == "/" && call.method == Method::POST && PUBLIC.contains(&operation);
+    }
+    if call.headers.contains_key("x-amz-target") {
+        return false;
+    }
+    let of_a_pool = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    let is_key = of_a_pool.is_some_and(|(pool, document)| {
+        pool.contains('_')
+            && !pool.starts_with('_')
+            && [".well-known/jwks.json", ".well-known/openid-configuration"].contains(&document)
+    });
+    let is_page =
+        PAGES.contains(&path) || PAGE_FOLDERS.iter().any(|folder| path.starts_with(folder));
+    (is_key && call.method == Method::GET) || is_page
+}
+
+/// What a browser asks before it sends what a page wants sent. It doesn't say which operation that is, so this much is
+/// answered alike; the request itself is looked at.
+fn preflight(call: &Call) -> Box<Reply> {
+    let path = call.uri.path();
+    let may_follow = path == "/" || {
+        let mut asked = call.clone();
+        asked.method = Method::GET;
+        is_public(&asked)
+    };
+    if !may_follow {
+        return forbidden("no web page of another origin may ask for this");
+    }
+    let mut reply = Reply::new(StatusCode::NO_CONTENT, "text/plain", "");
+    for (name, value) in [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+        // `*` does not stand for this one.
+        (ACCESS_CONTROL_ALLOW_HEADERS, "*, authorization"),
+        (ACCESS_CONTROL_MAX_AGE, "600"),
+    ] {
+        reply.headers.insert(name, HeaderValue::from_static(value));
+    }
+    Box::new(reply)
+}
+
+fn forbidden(message: &str) -> Box<Reply> {
+    let mut reply = Reply::aws_error(StatusCode::FORBIDDEN, "AccessDeniedException", message);
+    // A browser shows this, and would save the other.
+    let json = HeaderValue::from_static("application/json");
+    reply.headers.insert(CONTENT_TYPE, json);
+    reply.headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
+    reply.headers.remove(ACCESS_CONTROL_EXPOSE_HEADERS);
+    Box::new(reply)
+}
+
+/// What AWS answers to such a signature, with a word on how it is signed here.
+fn refused(call: &Call, fault: Fault) -> Box<Reply> {
+    const HOW: &str =
+        "the local cloud takes requests signed with its own key: see `saasauth local credentials`";
+    let (code, message) = match fault {
+        Fault::Missing => (
+            "MissingAuthenticationTokenException",
+            "Missing Authentication Token".to_owned(),
+        ),
+        Fault::Incomplete(what) => ("IncompleteSignatureException", what.to_owned()),
+        Fault::Expired => (
+            "InvalidSignatureException",
+            "Signature expired: it is more than 15 minutes from this machine's time".to_owned(),
+        ),
+        Fault::Mismatch => (
+            "InvalidSignatureException",
+            "The request signature we calculated does not match the signature you provided"
+                .to_owned(),
+        ),
+    };
+    let refusal = Refusal {
+        code: code.to_owned(),
+        message: format!("{message}; {HOW}"),
+        reason: "every request to AWS is signed (IAM User Guide, Signature Version 4)".to_owned(),
+    };
+    let mut reply = match Request::read(call) {
+        Some(request) => request.refused(&refusal),
+        None => Reply::aws_error(StatusCode::FORBIDDEN, code, &refusal.message),
+    };
+    reply.status = StatusCode::FORBIDDEN;
+    Box::new(reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: &str = "127.0.0.1:4599";
+
+    fn gate() -> Gate {
+        let address = ADDRESS.parse().expect("an address");
+        Gate::new(address, Secret::from("s3cret".to_owned()))
+    }
+
+    fn call(method: Method, uri: &str, headers: &[(&'static str, &str)]) -> Call {
+        let mut all = HeaderMap::new();
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            all.insert(HOST, HeaderValue::from_static(ADDRESS));
+        }
+        for (name, value) in headers {
+            all.append(
+                HeaderName::from_static(name),
+                value.parse().expect("a value"),
+            );
+        }
+        Call {
+            method,
+            uri: uri.parse().expect("a URI"),
+            headers: all,
+            body: axum::body::Bytes::new(),
+        }
+    }
+
+    const SIGN_UP: (&str, &str) = ("x-amz-target", "AWSCognitoIdentityProviderService.SignUp");
+
+    fn is_let_in(call: &Call) -> bool {
+        gate().admit(call).is_ok()
+    }
+
+    #[test]
+    fn only_this_machines_names_and_our_port_are_addressed() {
+        for (host, expected) in [
+            ("127.0.0.1:4599", true),
+            ("LocalHost:4599", true),
+            ("[::1]:4599", true),
+            ("127.0.0.1:4566", false),
+            ("127.0.0.1", false),
+            ("localhost", false),
+            ("rebound.example:4599", false),
+            ("localhost.example:4599", false),
+            ("127.0.0.1.example:4599", false),
+            ("x@localhost:4599", false),
+            ("localhost:4599@evil.example", false),
+            ("", false),
+        ] {
+            let call = call(Method::POST, "/", &[("host", host), SIGN_UP]);
+            assert_eq!(is_let_in(&call), expected, "{host}");
+        }
+        let twice = call(
+            Method::POST,
+            "/",
+            &[("host", ADDRESS), ("host", "evil.example:4599"), SIGN_UP],
+        );
+        assert!(!is_let_in(&twice));
+        let absolute = call(Method::POST, "http://evil.example:4599/", &[SIGN_UP]);
+        assert!(!is_let_in(&absolute));
+        let mut none = call(Method::POST, "/", &[SIGN_UP]);
+        none.headers.remove(HOST);
+        assert!(!is_let_in(&none));
+    }
+
+    #[test]
+    fn another_origin_reaches_what_is_everybodys_and_no_more() {
+        let foreign = [
+            ("origin", "https://evil.example"),
+            ("origin", "null"),
+            ("origin", "http://localhost:3000"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ];
+        for header in foreign {
+            for (call, expected) in [
+                (call(Method::POST, "/", &[SIGN_UP, header]), true),
+                (
+                    call(Method::GET, "/eu-west-1_a/.well-known/jwks.json", &[header]),
+                    true,
+                ),
+                (call(Method::GET, "/oauth2/authorize?x=y", &[header]), true),
+                (call(Method::POST, "/login", &[header]), true),
+                (
+                    call(
+                        Method::POST,
+                        "/2015-03-31/functions",
+                        &[header, ("content-type", "text/plain")],
+                    ),
+                    false,
+                ),
+                (
+                    call(
+                        Method::POST,
+                        "/",
+                        &[
+                            header,
+                            (
+                                "x-amz-target",
+                                "AWSCognitoIdentityProviderService.AdminConfirmSignUp",
+                            ),
+                        ],
+                    ),
+                    false,
+                ),
+                (
+                    call(
+                        Method::POST,
+                        "/",
+                        &[header, ("x-amz-target", "DynamoDB_20120810.Scan")],
+                    ),
+                    false,
+                ),
+                (
+                    call(
+                        Method::GET,
+                        "/_saasauth/mail",
+                        &[header, ("authorization", "Bearer s3cret")],
+                    ),
+                    false,
+                ),
+                (
+                    call(
+                        Method::POST,
+                        "/_ministack/reset",
+                        &[header, ("authorization", "Bearer s3cret")],
+                    ),
+                    false,
+                ),
+                (call(Method::GET, "/_saasauth/health", &[header]), false),
+            ] {
+                assert_eq!(
+                    is_let_in(&call),
+                    expected,
+                    "{header:?} {} {}",
+                    call.method,
+                    call.uri
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_everybodys_needs_the_key() {
+        for (uri, headers) in [
+            ("/_saasauth/mail", &[][..]),
+            ("/_saasauth/mail", &[("authorization", "Bearer ")]),
+            ("/_saasauth/mail", &[("authorization", "Bearer s3cre")]),
+            (
+                "/_saasauth/mail",
+                &[(
+                    "authorization",
+                    "AWS4-HMAC-SHA256 Credential=a/20200101/r/s/aws4_request, SignedHeaders=host, Signature=0",
+                )],
+            ),
+            ("/_ministack/reset", &[]),
+            ("/_ministack/ses/messages", &[]),
+            ("/2015-03-31/functions", &[]),
+            (
+                "/",
+                &[(
+                    "x-amz-target",
+                    "AWSCognitoIdentityProviderService.ListUsers",
+                )],
+            ),
+            // A target of another service beside a page's path, and the reverse.
+            ("/login", &[("x-amz-target", "DynamoDB_20120810.Scan")]),
+            ("/2015-03-31/functions", &[SIGN_UP]),
+            ("/_a/.well-known/jwks.json", &[]),
+        ] {
+            assert!(!is_let_in(&call(Method::POST, uri, headers)), "{uri}");
+        }
+        let owner = call(
+            Method::GET,
+            "/_saasauth/mail",
+            &[("authorization", "Bearer s3cret")],
+        );
+        assert_eq!(gate().admit(&owner).ok(), Some(Caller::Owner));
+        assert!(is_let_in(&call(Method::GET, HEALTH_PATH, &[])));
+    }
+
+    #[test]
+    fn a_refusal_tells_how_it_is_signed_and_lets_no_page_read_it() {
+        let refused = gate().admit(&call(
+            Method::POST,
+            "/",
+            &[("x-amz-target", "DynamoDB_20120810.Scan")],
+        ));
+        let refused = refused.expect_err("it is not signed");
+        assert_eq!(refused.status, 403);
+        let text = String::from_utf8_lossy(&refused.body).into_owned();
+        assert!(
+            text.contains("saasauth local credentials") && !text.contains("s3cret"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_browser_may_ask_ahead_for_what_is_everybodys() {
+        let ahead = |uri: &str| {
+            let headers = [
+                ("origin", "https://app.example"),
+                ("access-control-request-method", "POST"),
+            ];
+            let asked = call(Method::OPTIONS, uri, &headers);
+            gate().admit(&asked).expect_err("it is answered here")
+        };
+        for uri in ["/", "/oauth2/token"] {
+            assert_eq!(ahead(uri).status, 204);
+            assert_eq!(ahead(uri).headers[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+        }
+        for uri in ["/2015-03-31/functions", "/_saasauth/mail", "/bucket/key"] {
+            assert_eq!(ahead(uri).status, 403);
+            assert!(!ahead(uri).headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+        }
+    }
+
+    #[test]
+    fn only_what_is_everybodys_can_be_read_by_a_page() {
+        let mut from = HeaderMap::new();
+        from.insert(ORIGIN, HeaderValue::from_static("https://app.example"));
+        let reply = || Reply::new(StatusCode::OK, "application/json", "{}");
+        let open = gate().let_out(Caller::Anybody, &from, reply());
+        assert_eq!(open.headers[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+        let closed = gate().let_out(Caller::Owner, &from, reply());
+        assert!(!closed.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+    }
+}
