@@ -1,11 +1,16 @@
 //! The issuer's public keys, fetched when first needed and again when a token names one we don't have.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
+use reqwest::StatusCode;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -15,6 +20,12 @@ pub const REFETCH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// An issuer that takes longer than this is down.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// More than this is no key set: Cognito's has two keys, in less than 1 KB.
+const LARGEST_SET: usize = 256 * 1024;
+
+/// How long the modulus of a key may be. Shorter ones can be factored, longer ones cost a request dearly.
+const MODULUS_BITS: RangeInclusive<usize> = 2048..=4096;
 
 /// Why no key is at hand.
 #[derive(Debug, Clone)]
@@ -45,18 +56,33 @@ struct Attempt {
 
 #[derive(Deserialize)]
 struct KeySet {
-    keys: Vec<Key>,
+    keys: Vec<Value>,
 }
 
+/// A key that says everything we ask of one.
 #[derive(Deserialize)]
 struct Key {
-    kid: Option<String>,
+    kid: String,
     kty: String,
-    alg: Option<String>,
+    alg: String,
     #[serde(rename = "use")]
-    usage: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
+    usage: String,
+    n: String,
+    e: String,
+}
+
+/// Why a fetch brought no key set.
+#[derive(Debug, thiserror::Error)]
+enum FetchError {
+    #[error(transparent)]
+    Http(#[from] reqwest::Error),
+    /// A redirect as well: what is elsewhere is somebody else's.
+    #[error("the answer is {0}")]
+    Status(StatusCode),
+    #[error("the answer is larger than {LARGEST_SET} bytes")]
+    TooLarge,
+    #[error("the answer is no key set")]
+    NotAKeySet(#[source] serde_json::Error),
 }
 
 impl Keys {
@@ -125,29 +151,65 @@ impl Shared {
         }
     }
 
-    async fn fetch(&self) -> reqwest::Result<HashMap<String, Arc<DecodingKey>>> {
-        let response = self
+    async fn fetch(&self) -> Result<HashMap<String, Arc<DecodingKey>>, FetchError> {
+        let mut response = self
             .http
             .get(&self.uri)
             .timeout(FETCH_TIMEOUT)
             .send()
             .await?;
-        let set: KeySet = response.error_for_status()?.json().await?;
-        Ok(set.keys.into_iter().filter_map(Key::usable).collect())
+        if response.status() != StatusCode::OK {
+            return Err(FetchError::Status(response.status()));
+        }
+        // The length may be wrong or missing, so what comes is counted.
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if body.len() + chunk.len() > LARGEST_SET {
+                return Err(FetchError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        usable(&body).map_err(FetchError::NotAKeySet)
     }
 }
 
+/// The keys of a set that verify RS256 signatures, by name; others may stand beside them. Of two of one
+/// name the first counts.
+fn usable(set: &[u8]) -> serde_json::Result<HashMap<String, Arc<DecodingKey>>> {
+    let set: KeySet = serde_json::from_slice(set)?;
+    let mut keys = HashMap::new();
+    for key in set.keys {
+        if let Some((kid, key)) = Key::deserialize(key).ok().and_then(Key::usable) {
+            keys.entry(kid).or_insert(key);
+        }
+    }
+    Ok(keys)
+}
+
 impl Key {
-    /// The key, if it verifies RS256 signatures; others may stand beside it.
+    /// The key, if it says that it is for RS256 signatures and is as long as one should be. One that says
+    /// nothing might be meant for another algorithm, or for encryption.
     fn usable(self) -> Option<(String, Arc<DecodingKey>)> {
+        let modulus = URL_SAFE_NO_PAD.decode(&self.n).ok()?;
         let fits = self.kty == "RSA"
-            && self.alg.is_none_or(|alg| alg == "RS256")
-            && self.usage.is_none_or(|usage| usage == "sig");
+            && self.alg == "RS256"
+            && self.usage == "sig"
+            && !self.kid.is_empty()
+            && MODULUS_BITS.contains(&bits(&modulus));
         if !fits {
             return None;
         }
-        let key = DecodingKey::from_rsa_components(&self.n?, &self.e?).ok()?;
-        Some((self.kid?, Arc::new(key)))
+        let key = DecodingKey::from_rsa_components(&self.n, &self.e).ok()?;
+        Some((self.kid, Arc::new(key)))
+    }
+}
+
+/// How many bits a number has, the leading zeros left out.
+fn bits(big_endian: &[u8]) -> usize {
+    let zeros = big_endian.iter().take_while(|byte| **byte == 0).count();
+    match &big_endian[zeros..] {
+        [] => 0,
+        rest @ [first, ..] => rest.len() * 8 - first.leading_zeros() as usize,
     }
 }
 
@@ -160,4 +222,100 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A key with a modulus of so many bits, and some of its members changed; null removes one.
+    fn key(bits: usize, changes: Value) -> Value {
+        let mut modulus = vec![0xFF; bits.div_ceil(8)];
+        modulus[0] >>= bits.div_ceil(8) * 8 - bits;
+        let mut key = json!({
+            "kty": "RSA", "alg": "RS256", "use": "sig", "kid": "k", "e": "AQAB",
+            "n": URL_SAFE_NO_PAD.encode(modulus),
+        });
+        let members = key.as_object_mut().expect("it is an object");
+        for (name, value) in changes.as_object().expect("changes are an object") {
+            match value {
+                Value::Null => members.remove(name),
+                value => members.insert(name.clone(), value.clone()),
+            };
+        }
+        key
+    }
+
+    fn names(keys: Value) -> Vec<String> {
+        let set = json!({ "keys": keys }).to_string();
+        let mut names: Vec<_> = usable(set.as_bytes())
+            .expect("it is a key set")
+            .into_keys()
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_key_counts_when_it_says_what_it_is_for() {
+        assert_eq!(names(json!([key(2048, json!({}))])), ["k"]);
+        for changes in [
+            json!({ "alg": null }),
+            json!({ "alg": "RS384" }),
+            json!({ "alg": "PS256" }),
+            json!({ "use": null }),
+            json!({ "use": "enc" }),
+            json!({ "kid": null }),
+            json!({ "kid": "" }),
+            json!({ "kid": 1 }),
+            json!({ "kty": null }),
+            json!({ "kty": "EC" }),
+            json!({ "n": null }),
+            json!({ "n": "" }),
+            json!({ "n": "not base64!" }),
+            json!({ "e": null }),
+        ] {
+            let beside = key(2048, json!({ "kid": "beside" }));
+            let keys = json!([key(2048, changes.clone()), "no key", 1, beside]);
+            assert_eq!(names(keys), ["beside"], "{changes}");
+        }
+    }
+
+    #[test]
+    fn a_modulus_is_neither_short_nor_endless() {
+        for (bits, counts) in [
+            (512, false),
+            (1024, false),
+            (2047, false),
+            (2048, true),
+            (3072, true),
+            (4096, true),
+            (4097, false),
+            (8192, false),
+        ] {
+            let found = names(json!([key(bits, json!({}))]));
+            assert_eq!(!found.is_empty(), counts, "{bits}");
+        }
+        // Zeros in front make no number longer.
+        let mut padded = vec![0; 256];
+        padded.extend([0xFF; 128]);
+        let padded = json!({ "n": URL_SAFE_NO_PAD.encode(padded) });
+        assert!(names(json!([key(2048, padded)])).is_empty());
+    }
+
+    #[test]
+    fn what_is_no_key_set_is_an_error() {
+        for text in [
+            "",
+            "[]",
+            "{}",
+            r#"{"keys":{}}"#,
+            "<html>",
+            r#"{"keys":[]} x"#,
+        ] {
+            assert!(usable(text.as_bytes()).is_err(), "{text}");
+        }
+    }
 }

@@ -90,6 +90,17 @@ pub enum BuildError {
     /// Neither `client_id` nor `any_client` was said.
     #[error("no client is named: a token of any client of the pool would be accepted")]
     NoClient,
+    /// The issuer or the address of the keys is no URL.
+    #[error("the {0} is not a URL")]
+    NotAUrl(&'static str),
+    /// The issuer or the address of the keys could be answered by anybody on the way.
+    #[error(
+        "the {0} is not https: only a loopback host (127.0.0.0/8, ::1, localhost) does without"
+    )]
+    NotHttps(&'static str),
+    /// `http://localhost:x@evil.example` is a URL of `evil.example`, whatever it looks like.
+    #[error("the {0} has user info, which hides the host it leads to")]
+    UserInfo(&'static str),
     /// TLS could not be set up.
     #[error("the HTTP client could not be made")]
     Http(#[from] reqwest::Error),
@@ -154,6 +165,8 @@ impl Builder {
         let uri = self
             .jwks_uri
             .unwrap_or_else(|| format!("{issuer}/.well-known/jwks.json"));
+        trustworthy("issuer", &issuer)?;
+        let keys_url = trustworthy("address of the keys", &uri)?;
         // The only algorithm: a token must not choose how it is checked (RFC 8725, section 3.1).
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_required_spec_claims(&["exp", "iss"]);
@@ -162,9 +175,10 @@ impl Builder {
         validation.validate_nbf = true;
         // An access token has no `aud`; the client is checked below for both kinds.
         validation.validate_aud = false;
-        let http = reqwest::Client::builder();
+        // A redirect would let whoever answers name the host that is trusted.
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         // A proxy that the environment names can't reach this machine's loopback, where a local cloud is.
-        let http = match is_local(&uri) {
+        let http = match is_local(&keys_url) {
             true => http.no_proxy(),
             false => http,
         };
@@ -178,13 +192,26 @@ impl Builder {
     }
 }
 
+/// The URL, if what it answers can be believed: over TLS, or from this machine.
+fn trustworthy(what: &'static str, text: &str) -> Result<reqwest::Url, BuildError> {
+    let url = reqwest::Url::parse(text).map_err(|_| BuildError::NotAUrl(what))?;
+    // The parser drops user info that is empty, so the text is asked as well.
+    let authority = text.split_once("//").map_or("", |(_, rest)| {
+        rest.split(['/', '\\', '?', '#']).next().unwrap_or_default()
+    });
+    if !url.username().is_empty() || url.password().is_some() || authority.contains('@') {
+        return Err(BuildError::UserInfo(what));
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_local(&url) => Ok(url),
+        _ => Err(BuildError::NotHttps(what)),
+    }
+}
+
 /// Whether a URL leads to this machine.
-fn is_local(uri: &str) -> bool {
-    let url = reqwest::Url::parse(uri).ok();
-    let host = url
-        .as_ref()
-        .and_then(reqwest::Url::host_str)
-        .unwrap_or_default();
+fn is_local(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     match address.parse::<std::net::IpAddr>() {
         Ok(address) => address.is_loopback(),
@@ -261,23 +288,79 @@ impl std::fmt::Debug for Verifier {
 mod tests {
     use super::*;
 
+    fn build(issuer: &str, keys: Option<&str>) -> Result<Verifier, BuildError> {
+        let builder = Verifier::builder(issuer).any_client();
+        match keys {
+            Some(keys) => builder.jwks_uri(keys).build(),
+            None => builder.build(),
+        }
+    }
+
     #[test]
-    fn this_machine_is_told_from_others() {
+    fn without_tls_this_machine_alone_is_believed() {
         for here in [
             "http://127.0.0.1:4566/p",
+            "http://127.9.9.9/p",
             "http://localhost:1",
+            "http://LOCALHOST:1",
             "http://[::1]:2/",
             "http://a.localhost",
+            "https://keys.example",
         ] {
-            assert!(is_local(here), "{here}");
+            build(here, None).expect(here);
+            build("https://issuer.example", Some(here)).expect(here);
         }
         for elsewhere in [
-            "https://cognito-idp.eu-west-1.amazonaws.com/p",
+            "http://keys.example",
             "http://localhost.example.com",
-            "no URL",
+            "http://notlocalhost",
+            "http://128.0.0.1",
+            "http://0.0.0.0",
+            "http://[::2]",
+            "ftp://localhost",
+            "file:///etc/keys.json",
         ] {
-            assert!(!is_local(elsewhere), "{elsewhere}");
+            let as_issuer = build(elsewhere, None).map(drop);
+            assert!(
+                matches!(as_issuer, Err(BuildError::NotHttps("issuer"))),
+                "{elsewhere}: {as_issuer:?}"
+            );
+            let as_keys = build("https://issuer.example", Some(elsewhere)).map(drop);
+            assert!(
+                matches!(as_keys, Err(BuildError::NotHttps("address of the keys"))),
+                "{elsewhere}: {as_keys:?}"
+            );
         }
+        for nothing in ["", "no URL", "//host/path"] {
+            let built = build("https://issuer.example", Some(nothing)).map(drop);
+            assert!(
+                matches!(built, Err(BuildError::NotAUrl(_))),
+                "{nothing}: {built:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn user_info_hides_a_host() {
+        for hidden in [
+            "http://localhost:x@evil.example",
+            "https://cognito-idp.eu-west-1.amazonaws.com@evil.example/eu-west-1_A",
+            "https://@evil.example",
+            "https://:@evil.example",
+            "http://user@localhost/",
+        ] {
+            let built = build(hidden, None).map(drop);
+            assert!(
+                matches!(built, Err(BuildError::UserInfo("issuer"))),
+                "{hidden}: {built:?}"
+            );
+            let built = build("https://issuer.example", Some(hidden)).map(drop);
+            assert!(
+                matches!(built, Err(BuildError::UserInfo(_))),
+                "{hidden}: {built:?}"
+            );
+        }
+        build("https://issuer.example/a@b", None).expect("a path may hold one");
     }
 
     #[test]
@@ -306,8 +389,8 @@ mod tests {
         );
         let given = Verifier::builder("https://issuer")
             .any_client()
-            .jwks_uri("http://keys")
+            .jwks_uri("https://keys")
             .build();
-        assert_eq!(given.expect("it builds").jwks_uri(), "http://keys");
+        assert_eq!(given.expect("it builds").jwks_uri(), "https://keys");
     }
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ::axum::extract::State;
-use ::axum::http::StatusCode;
+use ::axum::http::{HeaderName, StatusCode};
+use ::axum::response::{IntoResponse, Response};
 use ::axum::routing::get;
 use ::axum::{Json, Router};
 use aws_lc_rs::rand::SystemRandom;
@@ -33,7 +34,11 @@ struct Published {
     keys: Mutex<Value>,
     fetches: AtomicUsize,
     failing: AtomicBool,
+    /// Instead of the keys.
+    answer: Mutex<Option<Answer>>,
 }
+
+type Answer = (StatusCode, Vec<(HeaderName, String)>, String);
 
 impl Issuer {
     pub(crate) async fn start(kid: &str) -> Self {
@@ -42,6 +47,7 @@ impl Issuer {
             keys: Mutex::new(key_set(kid, &pair)),
             fetches: AtomicUsize::new(0),
             failing: AtomicBool::new(false),
+            answer: Mutex::new(None),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
@@ -72,6 +78,20 @@ impl Issuer {
 
     pub(crate) fn fail(&self, failing: bool) {
         self.published.failing.store(failing, Ordering::SeqCst);
+    }
+
+    /// Answers this, whatever the keys are.
+    pub(crate) fn answer(&self, answer: Answer) {
+        *self.published.answer.lock().expect("no panic holds it") = Some(answer);
+    }
+
+    /// The keys as they are published.
+    pub(crate) fn keys(&self) -> Value {
+        self.published
+            .keys
+            .lock()
+            .expect("no panic holds it")
+            .clone()
     }
 
     /// A new key takes the place of the old.
@@ -143,12 +163,20 @@ fn key_set(kid: &str, pair: &KeyPair) -> Value {
     })
 }
 
-async fn publish(State(published): State<Arc<Published>>) -> Result<Json<Value>, StatusCode> {
+async fn publish(State(published): State<Arc<Published>>) -> Response {
     published.fetches.fetch_add(1, Ordering::SeqCst);
     if published.failing.load(Ordering::SeqCst) {
-        return Err(StatusCode::INTERNAL_SERVER_ERROR);
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
-    Ok(Json(
-        published.keys.lock().expect("no panic holds it").clone(),
-    ))
+    let answer = published.answer.lock().expect("no panic holds it").clone();
+    if let Some((status, headers, body)) = answer {
+        let mut response = (status, body).into_response();
+        for (name, value) in headers {
+            let value = value.parse().expect("it is a header");
+            response.headers_mut().insert(name, value);
+        }
+        return response;
+    }
+    let keys = published.keys.lock().expect("no panic holds it").clone();
+    Json(keys).into_response()
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ::axum::http::StatusCode;
+use ::axum::http::header::LOCATION;
 use saasauth_verifier::{Builder, REFETCH_INTERVAL, TokenKind, TokenUse, Verifier, VerifyError};
 use serde_json::{Value, json};
 
@@ -357,6 +359,35 @@ async fn a_caller_who_hangs_up_does_not_end_the_fetch() {
     assert!(hung_up.is_err(), "it was cut off");
     verifier.verify(&token).await.expect("the token is good");
     assert_eq!(issuer.fetches(), 1);
+}
+
+#[tokio::test]
+async fn only_a_plain_answer_of_the_issuer_brings_keys() {
+    let elsewhere = Issuer::start("k1").await;
+    let keys = elsewhere.keys().to_string();
+    let location = format!("{}/.well-known/jwks.json", elsewhere.url());
+    let to = |status| (status, vec![(LOCATION, location.clone())], String::new());
+    let padded = format!("{keys}{}", " ".repeat(256 * 1024));
+    for (what, answer) in [
+        ("moved", to(StatusCode::MOVED_PERMANENTLY)),
+        ("found", to(StatusCode::FOUND)),
+        ("307", to(StatusCode::TEMPORARY_REDIRECT)),
+        ("created", (StatusCode::CREATED, vec![], keys.clone())),
+        ("accepted", (StatusCode::ACCEPTED, vec![], keys.clone())),
+        ("large", (StatusCode::OK, vec![], padded)),
+        ("no JSON", (StatusCode::OK, vec![], "<html>".to_owned())),
+    ] {
+        let issuer = Issuer::start("k1").await;
+        let token = issuer.sign(&access(&issuer, json!({})));
+        issuer.answer(answer);
+        let error = refusal(&verifier(&issuer), &token).await;
+        assert!(
+            matches!(error, VerifyError::KeysUnavailable(_)),
+            "{what}: {error:?}"
+        );
+        assert_eq!(issuer.fetches(), 1, "{what}");
+    }
+    assert_eq!(elsewhere.fetches(), 0, "nobody was sent there");
 }
 
 /// Lets time pass without waiting for it.
