@@ -3,8 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::claims::{Claims, TokenUse};
 use crate::keys::{Keys, NoKey};
@@ -14,11 +17,31 @@ use crate::keys::{Keys, NoKey};
 pub struct Verifier(Arc<Inner>);
 
 struct Inner {
-    keys: Keys,
+    /// One; two for a pool of Cognito, whose tokens may name it in two ways.
+    issuers: Vec<Issuer>,
     kind: TokenKind,
     clients: Clients,
     validation: Validation,
 }
+
+/// Who makes the tokens.
+struct Issuer {
+    /// What `iss` is then.
+    name: String,
+    keys: Keys,
+}
+
+/// `iss` alone, of claims that nobody has verified yet.
+#[derive(Deserialize)]
+struct Unverified {
+    iss: Option<Value>,
+}
+
+/// A token larger than this is none of Cognito's: 10 KB of headers is what API Gateway takes.
+const LARGEST_TOKEN: usize = 16 * 1024;
+
+/// Clocks that differ by more are wrong.
+const LARGEST_LEEWAY: u64 = 300;
 
 enum Clients {
     Any,
@@ -51,6 +74,9 @@ impl TokenKind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
+    /// Longer than 16 KB; nothing of it was read.
+    #[error("the token is too long")]
+    TooLong,
     /// Not a signed token of ours in shape.
     #[error("the token is malformed")]
     Malformed,
@@ -101,6 +127,14 @@ pub enum BuildError {
     /// `http://localhost:x@evil.example` is a URL of `evil.example`, whatever it looks like.
     #[error("the {0} has user info, which hides the host it leads to")]
     UserInfo(&'static str),
+    /// A host of Cognito's, and no user pool of its region.
+    #[error(
+        "the issuer is not a user pool: https://cognito-idp.REGION.amazonaws.com/REGION_ID is one"
+    )]
+    NotAPool,
+    /// More than 300 seconds. That is no longer a difference of clocks, but a longer life for tokens.
+    #[error("a leeway of more than {LARGEST_LEEWAY} seconds keeps expired tokens alive")]
+    Leeway,
     /// TLS could not be set up.
     #[error("the HTTP client could not be made")]
     Http(#[from] reqwest::Error),
@@ -148,7 +182,7 @@ impl Builder {
         self
     }
 
-    /// By how many seconds this clock and the issuer's may differ. Default: 0.
+    /// By how many seconds this clock and the issuer's may differ: 300 at most. Default: 0.
     pub fn leeway(mut self, seconds: u64) -> Self {
         self.leeway = seconds;
         self
@@ -161,34 +195,110 @@ impl Builder {
             (false, false) => Clients::These(self.clients),
             (false, true) => return Err(BuildError::NoClient),
         };
+        if self.leeway > LARGEST_LEEWAY {
+            return Err(BuildError::Leeway);
+        }
         let issuer = self.issuer.trim_end_matches('/').to_owned();
-        let uri = self
-            .jwks_uri
-            .unwrap_or_else(|| format!("{issuer}/.well-known/jwks.json"));
-        trustworthy("issuer", &issuer)?;
-        let keys_url = trustworthy("address of the keys", &uri)?;
+        let names = match cognito(&trustworthy("issuer", &issuer)?) {
+            None => vec![issuer],
+            Some(host) => host.names(&issuer).ok_or(BuildError::NotAPool)?,
+        };
         // The only algorithm: a token must not choose how it is checked (RFC 8725, section 3.1).
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_required_spec_claims(&["exp", "iss"]);
-        validation.set_issuer(&[issuer]);
+        validation.set_issuer(&names);
         validation.leeway = self.leeway;
         validation.validate_nbf = true;
         // An access token has no `aud`; the client is checked below for both kinds.
         validation.validate_aud = false;
-        // A redirect would let whoever answers name the host that is trusted.
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        // A proxy that the environment names can't reach this machine's loopback, where a local cloud is.
-        let http = match is_local(&keys_url) {
-            true => http.no_proxy(),
-            false => http,
+        let issuers = match self.jwks_uri {
+            Some(uri) => {
+                let keys = keys(uri)?;
+                let named = |name| Issuer {
+                    name,
+                    keys: keys.clone(),
+                };
+                names.into_iter().map(named).collect()
+            }
+            // Each has its own keys, as aws-jwt-verify does: a pool that doesn't go by the other name
+            // answers nothing there.
+            None => names
+                .into_iter()
+                .map(|name| {
+                    let keys = keys(format!("{name}/.well-known/jwks.json"))?;
+                    Ok(Issuer { name, keys })
+                })
+                .collect::<Result<_, BuildError>>()?,
         };
-        let http = http.build()?;
         Ok(Verifier(Arc::new(Inner {
-            keys: Keys::new(http, uri),
+            issuers,
             kind: self.kind,
             clients,
             validation,
         })))
+    }
+}
+
+/// The keys at an address.
+fn keys(uri: String) -> Result<Keys, BuildError> {
+    let url = trustworthy("address of the keys", &uri)?;
+    // A redirect would let whoever answers name the host that is trusted.
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    // A proxy that the environment names can't reach this machine's loopback, where a local cloud is.
+    let http = match is_local(&url) {
+        true => http.no_proxy(),
+        false => http,
+    };
+    Ok(Keys::new(http.build()?, uri))
+}
+
+/// A host that makes tokens for the user pools of a region.
+struct CognitoHost {
+    region: String,
+    /// The domain of the partition: `amazonaws.com`, in China `amazonaws.com.cn`.
+    domain: &'static str,
+}
+
+/// The host of an issuer, if it is Cognito's.
+fn cognito(issuer: &reqwest::Url) -> Option<CognitoHost> {
+    let host = issuer.host_str()?;
+    let name = host
+        .strip_prefix("issuer-cognito-idp.")
+        .or_else(|| host.strip_prefix("cognito-idp."))?;
+    ["amazonaws.com", "amazonaws.com.cn"]
+        .into_iter()
+        .find_map(|domain| {
+            let region = name.strip_suffix(domain)?.strip_suffix('.')?;
+            let is_region = !region.is_empty() && !region.contains('.');
+            is_region.then(|| CognitoHost {
+                region: region.to_owned(),
+                domain,
+            })
+        })
+}
+
+impl CognitoHost {
+    /// What tokens of this user pool have in `iss`, the name that was given first; none if it is no user pool
+    /// of this region.
+    ///
+    /// A pool's IssuerConfiguration says which of two it is, and may change:
+    /// <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_IssuerConfigurationType.html>.
+    /// For China no second one is documented.
+    fn names(&self, issuer: &str) -> Option<Vec<String>> {
+        let Self { region, domain } = self;
+        let (_, pool) = issuer.rsplit_once('/')?;
+        let id = pool.strip_prefix(region.as_str())?.strip_prefix('_')?;
+        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return None;
+        }
+        let original = format!("https://cognito-idp.{region}.{domain}/{pool}");
+        let updated = format!("https://issuer-cognito-idp.{region}.{domain}/{pool}");
+        match *domain {
+            "amazonaws.com" if issuer == original => Some(vec![original, updated]),
+            "amazonaws.com" if issuer == updated => Some(vec![updated, original]),
+            _ if issuer == original => Some(vec![original]),
+            _ => None,
+        }
     }
 }
 
@@ -234,7 +344,7 @@ impl Verifier {
 
     /// Where the keys come from.
     pub fn jwks_uri(&self) -> &str {
-        self.0.keys.uri()
+        self.0.issuers[0].keys.uri()
     }
 
     /// The claims of a token, if everything about it is right.
@@ -242,6 +352,9 @@ impl Verifier {
     /// Must run inside a tokio runtime, since a missing key is fetched.
     pub async fn verify(&self, token: &str) -> Result<Claims, VerifyError> {
         let inner = &self.0;
+        if token.len() > LARGEST_TOKEN {
+            return Err(VerifyError::TooLong);
+        }
         let header = decode_header(token).map_err(|_| VerifyError::Malformed)?;
         if header.alg != Algorithm::RS256 {
             return Err(VerifyError::Algorithm);
@@ -251,7 +364,9 @@ impl Verifier {
             return Err(VerifyError::Malformed);
         }
         let kid = header.kid.ok_or(VerifyError::Malformed)?;
-        let key = inner.keys.get(&kid).await.map_err(|error| match error {
+        // Whose keys to take. The name is one of ours or the token ends here, so it leads nowhere else.
+        let issuer = inner.issuer(token)?;
+        let key = issuer.keys.get(&kid).await.map_err(|error| match error {
             NoKey::Unknown => VerifyError::UnknownKey,
             NoKey::Unavailable(reason) => VerifyError::KeysUnavailable(reason),
         })?;
@@ -265,6 +380,10 @@ impl Verifier {
                 _ => VerifyError::Malformed,
             })?
             .claims;
+        // One text. A list that has the issuer among others is somebody else's token.
+        if claims.raw.get("iss").and_then(Value::as_str) != Some(issuer.name.as_str()) {
+            return Err(VerifyError::Issuer);
+        }
         if !inner.kind.takes(claims.token_use) {
             return Err(VerifyError::TokenUse);
         }
@@ -275,10 +394,23 @@ impl Verifier {
     }
 }
 
+impl Inner {
+    /// The issuer that a token names, which says nothing yet about who made it.
+    fn issuer(&self, token: &str) -> Result<&Issuer, VerifyError> {
+        let unverified: Unverified =
+            insecure_decode_claims(token).map_err(|_| VerifyError::Malformed)?;
+        let iss = unverified.iss.ok_or(VerifyError::Malformed)?;
+        self.issuers
+            .iter()
+            .find(|issuer| iss == issuer.name)
+            .ok_or(VerifyError::Issuer)
+    }
+}
+
 impl std::fmt::Debug for Verifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Verifier")
-            .field("issuer", &self.0.validation.iss)
+            .field("issuer", &self.0.issuers[0].name)
             .field("jwks_uri", &self.jwks_uri())
             .finish_non_exhaustive()
     }
@@ -361,6 +493,89 @@ mod tests {
             );
         }
         build("https://issuer.example/a@b", None).expect("a path may hold one");
+    }
+
+    #[test]
+    fn a_pool_has_two_names_and_the_keys_of_each() {
+        let names = |issuer: &str| -> Vec<String> {
+            let built = build(issuer, None).expect(issuer);
+            let issuers = built.0.issuers.iter();
+            issuers
+                .inspect(|issuer| {
+                    let keys = format!("{}/.well-known/jwks.json", issuer.name);
+                    assert_eq!(issuer.keys.uri(), keys);
+                })
+                .map(|issuer| issuer.name.clone())
+                .collect()
+        };
+        let original = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Abc123";
+        let updated = "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Abc123";
+        assert_eq!(names(original), [original, updated]);
+        assert_eq!(names(updated), [updated, original]);
+        let china = "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_A";
+        assert_eq!(names(china), [china]);
+        let gov = "https://cognito-idp.us-gov-west-1.amazonaws.com/us-gov-west-1_A";
+        assert_eq!(names(gov)[0], gov);
+        let another = "https://id.example/eu-west-1_A";
+        assert_eq!(names(another), [another]);
+
+        // Where the keys are said to be elsewhere, both are.
+        let keys = "http://127.0.0.1:4566/keys";
+        let built = build(original, Some(keys)).expect("it builds");
+        let uris: Vec<_> = built.0.issuers.iter().map(|one| one.keys.uri()).collect();
+        assert_eq!(uris, [keys, keys]);
+    }
+
+    #[test]
+    fn an_issuer_at_cognito_is_a_pool_of_its_region() {
+        let at = "https://cognito-idp.eu-west-1.amazonaws.com";
+        for pool in [
+            "",
+            "pool",
+            "eu-west-1",
+            "eu-west-1_",
+            "eu-west-2_Abc",
+            "eu-west-1_A-b",
+            "eu-west-1_A b",
+            "eu-west-1_A/eu-west-1_B",
+            "eu-west-1_A?b",
+            "eu-west-1_A#b",
+            "EU-WEST-1_A",
+            "eu-west-1_%41",
+            "eu-west-1_é",
+        ] {
+            let built = build(&format!("{at}/{pool}"), None).map(drop);
+            assert!(
+                matches!(built, Err(BuildError::NotAPool)),
+                "{pool}: {built:?}"
+            );
+        }
+        for issuer in [
+            "https://cognito-idp.eu-west-1.amazonaws.com:8443/eu-west-1_A",
+            "https://COGNITO-IDP.eu-west-1.amazonaws.com/eu-west-1_A",
+            "https://issuer-cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_A",
+            "https://cognito-idp.cn-north-1.amazonaws.com.cn/eu-west-1_A",
+        ] {
+            let built = build(issuer, None).map(drop);
+            assert!(
+                matches!(built, Err(BuildError::NotAPool)),
+                "{issuer}: {built:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn leeway_is_for_clocks() {
+        let with = |leeway| {
+            Verifier::builder("https://issuer")
+                .any_client()
+                .leeway(leeway)
+                .build()
+        };
+        with(300).expect("clocks differ");
+        for leeway in [301, 3600, u64::MAX] {
+            assert!(matches!(with(leeway), Err(BuildError::Leeway)), "{leeway}");
+        }
     }
 
     #[test]

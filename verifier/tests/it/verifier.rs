@@ -362,6 +362,67 @@ async fn a_caller_who_hangs_up_does_not_end_the_fetch() {
 }
 
 #[tokio::test]
+async fn a_token_of_either_name_of_the_pool_is_taken() {
+    let issuer = Issuer::start("k1").await;
+    let keys = format!("{}/.well-known/jwks.json", issuer.url());
+    let original = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Abc";
+    let updated = "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Abc";
+    for configured in [original, updated] {
+        let verifier = Verifier::builder(configured)
+            .jwks_uri(&keys)
+            .client_id(CLIENT)
+            .build()
+            .expect("it builds");
+        for name in [original, updated] {
+            let token = issuer.sign(&access(&issuer, json!({ "iss": name })));
+            verifier.verify(&token).await.expect("both are the pool's");
+        }
+        for other in [
+            "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Abd",
+            "https://issuer-cognito-idp.eu-west-2.amazonaws.com/eu-west-1_Abc",
+            "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Abc/",
+        ] {
+            let token = issuer.sign(&access(&issuer, json!({ "iss": other })));
+            assert_eq!(refusal(&verifier, &token).await, VerifyError::Issuer);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_issuer_is_one_text() {
+    let issuer = Issuer::start("k1").await;
+    let verifier = verifier(&issuer);
+    for iss in [
+        json!([issuer.url()]),
+        json!([issuer.url(), "https://elsewhere"]),
+        json!({ "url": issuer.url() }),
+        json!(true),
+    ] {
+        let token = issuer.sign(&access(&issuer, json!({ "iss": iss })));
+        assert_eq!(
+            refusal(&verifier, &token).await,
+            VerifyError::Issuer,
+            "{iss}"
+        );
+    }
+    assert_eq!(issuer.fetches(), 0, "nothing was asked for them");
+}
+
+#[tokio::test]
+async fn a_token_without_end_is_not_read() {
+    let issuer = Issuer::start("k1").await;
+    let verifier = verifier(&issuer);
+    let base = issuer.sign(&access(&issuer, json!({ "pad": "" }))).len();
+    let token = |pad: usize| issuer.sign(&access(&issuer, json!({ "pad": "x".repeat(pad) })));
+    let room = (16 * 1024 - base) / 4 * 3 - 3;
+    verifier.verify(&token(room)).await.expect("it has room");
+    for long in [token(room + 8), "x".repeat(16 * 1024 + 1)] {
+        assert!(long.len() > 16 * 1024);
+        assert_eq!(refusal(&verifier, &long).await, VerifyError::TooLong);
+    }
+}
+
+#[tokio::test]
 async fn only_a_plain_answer_of_the_issuer_brings_keys() {
     let elsewhere = Issuer::start("k1").await;
     let keys = elsewhere.keys().to_string();
