@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// Anybody can send a token that names an unknown key. This is how often that may cost a request to the
-/// issuer, whether it succeeds or not.
+/// issuer, whether it is answered or not. A request that brought the key it was made for holds up nobody.
 pub const REFETCH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// An issuer that takes longer than this is down.
@@ -34,6 +34,8 @@ pub(crate) enum NoKey {
     Unknown,
     /// The issuer's keys could not be had; the reason.
     Unavailable(Arc<str>),
+    /// Nobody is there who has keys (403, as Cognito answers, 404 or 410); the reason.
+    Absent(Arc<str>),
 }
 
 /// A cache in front of one JWKS address. Clones share it.
@@ -45,13 +47,14 @@ struct Shared {
     uri: String,
     /// By `kid`.
     known: RwLock<HashMap<String, Arc<DecodingKey>>>,
-    /// The last fetch. Held while one runs, so that those who miss together fetch once.
-    last: Mutex<Option<Attempt>>,
+    /// The last fetch, if it was in vain. Held while one runs, so that those who miss together fetch once.
+    missed: Mutex<Option<Miss>>,
 }
 
-struct Attempt {
+/// A fetch that did not bring the key it was made for.
+struct Miss {
     started: Instant,
-    failure: Option<Arc<str>>,
+    why: NoKey,
 }
 
 #[derive(Deserialize)]
@@ -91,7 +94,7 @@ impl Keys {
             http,
             uri,
             known: RwLock::default(),
-            last: Mutex::default(),
+            missed: Mutex::default(),
         }))
     }
 
@@ -124,31 +127,39 @@ impl Shared {
 
     /// The key after a fetch, or after the one that somebody else made meanwhile.
     async fn fetched(&self, kid: &str) -> Result<Arc<DecodingKey>, NoKey> {
-        let mut last = self.last.lock().await;
+        let mut missed = self.missed.lock().await;
         if let Some(key) = self.known(kid) {
             return Ok(key);
         }
-        let recent = last
-            .as_ref()
-            .is_some_and(|attempt| attempt.started.elapsed() < REFETCH_INTERVAL);
-        if !recent {
-            let started = Instant::now();
-            let failure = match self.fetch().await {
-                Ok(keys) => {
-                    *self.known.write().unwrap_or_else(PoisonError::into_inner) = keys;
-                    None
+        if let Some(miss) = missed.as_ref()
+            && miss.started.elapsed() < REFETCH_INTERVAL
+        {
+            return Err(miss.why.clone());
+        }
+        let started = Instant::now();
+        let why = match self.fetch().await {
+            Ok(keys) => {
+                *self.known.write().unwrap_or_else(PoisonError::into_inner) = keys;
+                if let Some(key) = self.known(kid) {
+                    *missed = None;
+                    return Ok(key);
                 }
-                // The keys we have stay good: an issuer that is down signs nothing new.
-                Err(error) => Some(with_causes(&error).into()),
-            };
-            *last = Some(Attempt { started, failure });
-        }
-        let failure = last.as_ref().and_then(|attempt| attempt.failure.clone());
-        match (self.known(kid), failure) {
-            (Some(key), _) => Ok(key),
-            (None, Some(failure)) => Err(NoKey::Unavailable(failure)),
-            (None, None) => Err(NoKey::Unknown),
-        }
+                NoKey::Unknown
+            }
+            // The keys we have stay good: an issuer that is down signs nothing new.
+            Err(error) => {
+                let reason = with_causes(&error).into();
+                match error {
+                    FetchError::Status(
+                        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE,
+                    ) => NoKey::Absent(reason),
+                    _ => NoKey::Unavailable(reason),
+                }
+            }
+        };
+        let answer = Err(why.clone());
+        *missed = Some(Miss { started, why });
+        answer
     }
 
     async fn fetch(&self) -> Result<HashMap<String, Arc<DecodingKey>>, FetchError> {

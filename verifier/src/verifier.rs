@@ -29,6 +29,21 @@ struct Issuer {
     /// What `iss` is then.
     name: String,
     keys: Keys,
+    /// Whether the project named it. The other name of its pool, a pool need not go by.
+    configured: bool,
+}
+
+impl Issuer {
+    fn without_key(&self, none: NoKey) -> VerifyError {
+        match none {
+            NoKey::Unknown => VerifyError::UnknownKey,
+            // Or else anybody could have us say that we are out of order.
+            NoKey::Absent(_) if !self.configured => VerifyError::UnknownKey,
+            NoKey::Absent(reason) | NoKey::Unavailable(reason) => {
+                VerifyError::KeysUnavailable(reason)
+            }
+        }
+    }
 }
 
 /// `iss` alone, of claims that nobody has verified yet.
@@ -211,25 +226,24 @@ impl Builder {
         validation.validate_nbf = true;
         // An access token has no `aud`; the client is checked below for both kinds.
         validation.validate_aud = false;
-        let issuers = match self.jwks_uri {
-            Some(uri) => {
-                let keys = keys(uri)?;
-                let named = |name| Issuer {
-                    name,
-                    keys: keys.clone(),
+        let shared = self.jwks_uri.map(keys).transpose()?;
+        let issuers = names
+            .into_iter()
+            .enumerate()
+            .map(|(position, name)| {
+                let keys = match &shared {
+                    Some(keys) => keys.clone(),
+                    // Each has its own, as aws-jwt-verify does: Cognito answers 403 for the name that a
+                    // pool doesn't go by.
+                    None => keys(format!("{name}/.well-known/jwks.json"))?,
                 };
-                names.into_iter().map(named).collect()
-            }
-            // Each has its own keys, as aws-jwt-verify does: a pool that doesn't go by the other name
-            // answers nothing there.
-            None => names
-                .into_iter()
-                .map(|name| {
-                    let keys = keys(format!("{name}/.well-known/jwks.json"))?;
-                    Ok(Issuer { name, keys })
+                Ok(Issuer {
+                    name,
+                    keys,
+                    configured: position == 0,
                 })
-                .collect::<Result<_, BuildError>>()?,
-        };
+            })
+            .collect::<Result<_, BuildError>>()?;
         Ok(Verifier(Arc::new(Inner {
             issuers,
             kind: self.kind,
@@ -366,10 +380,11 @@ impl Verifier {
         let kid = header.kid.ok_or(VerifyError::Malformed)?;
         // Whose keys to take. The name is one of ours or the token ends here, so it leads nowhere else.
         let issuer = inner.issuer(token)?;
-        let key = issuer.keys.get(&kid).await.map_err(|error| match error {
-            NoKey::Unknown => VerifyError::UnknownKey,
-            NoKey::Unavailable(reason) => VerifyError::KeysUnavailable(reason),
-        })?;
+        let key = issuer
+            .keys
+            .get(&kid)
+            .await
+            .map_err(|none| issuer.without_key(none))?;
         let claims = decode::<Claims>(token, &key, &inner.validation)
             .map_err(|error| match error.kind() {
                 ErrorKind::InvalidSignature => VerifyError::Signature,
@@ -524,6 +539,28 @@ mod tests {
         let built = build(original, Some(keys)).expect("it builds");
         let uris: Vec<_> = built.0.issuers.iter().map(|one| one.keys.uri()).collect();
         assert_eq!(uris, [keys, keys]);
+    }
+
+    #[test]
+    fn a_name_that_a_pool_does_not_go_by_is_no_outage() {
+        let original = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Abc";
+        let built = build(original, None).expect("it builds");
+        let [configured, other] = &built.0.issuers[..] else {
+            panic!("a pool has two names");
+        };
+        let absent = || NoKey::Absent("the answer is 403".into());
+        let down = || NoKey::Unavailable("the answer is 500".into());
+        assert!(matches!(
+            configured.without_key(absent()),
+            VerifyError::KeysUnavailable(_)
+        ));
+        assert_eq!(other.without_key(absent()), VerifyError::UnknownKey);
+        for issuer in [configured, other] {
+            assert!(matches!(
+                issuer.without_key(down()),
+                VerifyError::KeysUnavailable(_)
+            ));
+        }
     }
 
     #[test]

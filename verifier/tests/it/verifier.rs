@@ -301,7 +301,11 @@ async fn unknown_keys_cost_one_fetch_in_ten_seconds() {
         let token = issuer.sign_under(&header, &access(&issuer, json!({})));
         assert_eq!(refusal(&verifier, &token).await, VerifyError::UnknownKey);
     }
-    assert_eq!(issuer.fetches(), 1);
+    assert_eq!(
+        issuer.fetches(),
+        2,
+        "one for the first, one for all of them"
+    );
 
     // The issuer changes its key: seen with the first fetch that is due.
     issuer.rotate("k2");
@@ -314,7 +318,50 @@ async fn unknown_keys_cost_one_fetch_in_ten_seconds() {
         VerifyError::UnknownKey,
         "the old one is gone"
     );
-    assert_eq!(issuer.fetches(), 2);
+    assert_eq!(issuer.fetches(), 4, "one for the new key, one for the old");
+}
+
+#[tokio::test]
+async fn a_fetch_that_brought_its_key_holds_up_no_other() {
+    let mut issuer = Issuer::start("k1").await;
+    let verifier = verifier(&issuer);
+    for kid in ["k1", "k2", "k3"] {
+        issuer.rotate(kid);
+        let token = issuer.sign(&access(&issuer, json!({})));
+        verifier.verify(&token).await.expect(kid);
+    }
+    assert_eq!(issuer.fetches(), 3);
+
+    // A miss does, and what it said stands until the next fetch.
+    let guess = |n: usize| {
+        let header = json!({ "alg": "RS256", "kid": format!("guess-{n}") });
+        issuer.sign_under(&header, &access(&issuer, json!({})))
+    };
+    for n in 0..5 {
+        assert_eq!(refusal(&verifier, &guess(n)).await, VerifyError::UnknownKey);
+    }
+    assert_eq!(issuer.fetches(), 4);
+    pass(REFETCH_INTERVAL).await;
+    for n in 0..5 {
+        assert_eq!(refusal(&verifier, &guess(n)).await, VerifyError::UnknownKey);
+    }
+    assert_eq!(issuer.fetches(), 5);
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_not_there_is_asked_once_in_ten_seconds() {
+    let issuer = Issuer::start("k1").await;
+    let verifier = verifier(&issuer);
+    let token = issuer.sign(&access(&issuer, json!({})));
+    issuer.answer((StatusCode::FORBIDDEN, vec![], String::new()));
+    for _ in 0..5 {
+        let error = refusal(&verifier, &token).await;
+        assert!(
+            matches!(&error, VerifyError::KeysUnavailable(why) if why.contains("403")),
+            "{error:?}"
+        );
+    }
+    assert_eq!(issuer.fetches(), 1);
 }
 
 #[tokio::test]
