@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Answers follow RFC 6750, section 3: 401 without an error code when no token came, 401 `invalid_token`,
-//! 400 `invalid_request`, 403 `insufficient_scope`. Keys that cannot be fetched are 503: the caller did
+//! 400 `invalid_request`, 403 `insufficient_scope` (for groups and scopes of the verifier as well). Keys that cannot be fetched are 503: the caller did
 //! nothing wrong, and should try again.
 
 use std::future::{Future, ready};
@@ -227,6 +227,12 @@ impl IntoResponse for Denied {
                     &description,
                 );
             }
+            // The token is good, and grants too little.
+            Self::InvalidToken(reason @ (VerifyError::Groups | VerifyError::Scopes(_))) => (
+                StatusCode::FORBIDDEN,
+                Some("insufficient_scope"),
+                reason.to_string(),
+            ),
             Self::InvalidToken(reason) => (
                 StatusCode::UNAUTHORIZED,
                 Some("invalid_token"),
@@ -251,20 +257,30 @@ impl IntoResponse for Denied {
         };
         let mut challenge = "Bearer".to_owned();
         if let Some(error) = error {
+            let description = quotable(&description);
             challenge.push_str(&format!(
                 " error=\"{error}\", error_description=\"{description}\""
             ));
         }
-        if let Self::InsufficientScope(permission) = &self {
-            challenge.push_str(&format!(", scope=\"{permission}\""));
+        if let Self::InsufficientScope(scope) | Self::InvalidToken(VerifyError::Scopes(scope)) =
+            &self
+        {
+            challenge.push_str(&format!(", scope=\"{}\"", quotable(scope)));
         }
         let mut response = answer(status, error.unwrap_or("unauthorized"), &description);
-        // A permission with characters a header cannot hold still has its challenge.
         let challenge =
             HeaderValue::from_str(&challenge).unwrap_or(HeaderValue::from_static("Bearer"));
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         response
     }
+}
+
+/// A text with what RFC 6750, section 3, allows between quotes alone; `?` stands for the rest.
+fn quotable(text: &str) -> String {
+    let allowed = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+    text.chars()
+        .map(|c| if allowed(c) { c } else { '?' })
+        .collect()
 }
 
 fn answer(status: StatusCode, error: &str, description: &str) -> Response {

@@ -70,9 +70,19 @@ impl Claims {
         self.raw.get("email").and_then(Value::as_str)
     }
 
+    /// Whether the user is in this group of the pool. A `cognito:groups` that is no list of texts names none.
+    pub fn in_group(&self, group: &str) -> bool {
+        self.raw
+            .get("cognito:groups")
+            .and_then(Value::as_array)
+            .is_some_and(|groups| {
+                groups.iter().all(Value::is_string) && groups.iter().any(|one| one == group)
+            })
+    }
+
     /// Whether the token was granted this OAuth scope.
     pub fn has_scope(&self, scope: &str) -> bool {
-        self.scope.split(' ').any(|granted| granted == scope)
+        !scope.is_empty() && self.scope.split(' ').any(|granted| granted == scope)
     }
 }
 

@@ -21,7 +21,22 @@ struct Inner {
     issuers: Vec<Issuer>,
     kind: TokenKind,
     clients: Clients,
+    /// Any of them; none where nothing was said.
+    groups: Vec<String>,
+    /// All of them.
+    scopes: Vec<String>,
+    checks: Vec<Check>,
     validation: Validation,
+}
+
+/// A check of the project's own.
+#[derive(Clone)]
+struct Check(Arc<dyn Fn(&Claims) -> Result<(), String> + Send + Sync>);
+
+impl std::fmt::Debug for Check {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Check")
+    }
 }
 
 /// Who makes the tokens.
@@ -85,7 +100,8 @@ impl TokenKind {
     }
 }
 
-/// Why a token was not accepted. The messages say nothing about the token's content.
+/// Why a token was not accepted. The messages say nothing about the token's content, but for what a
+/// [`check`](Builder::check) of the project's says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -122,6 +138,15 @@ pub enum VerifyError {
     /// Made for another client.
     #[error("the token is for another client")]
     Client,
+    /// The user is in none of the groups wanted.
+    #[error("the token's user is in none of the groups wanted")]
+    Groups,
+    /// It lacks one of these OAuth scopes, which are separated by spaces.
+    #[error("the token lacks a scope of: {0}")]
+    Scopes(Arc<str>),
+    /// A [`check`](Builder::check) of the project's refused it, for this reason.
+    #[error("the token was refused: {0}")]
+    Check(Arc<str>),
 }
 
 /// Why there is no verifier.
@@ -131,6 +156,12 @@ pub enum BuildError {
     /// Neither `client_id` nor `any_client` was said.
     #[error("no client is named: a token of any client of the pool would be accepted")]
     NoClient,
+    /// `groups` was said, and names none.
+    #[error("no group is named: nobody could be in any of them")]
+    NoGroup,
+    /// `scopes` was said, and names none.
+    #[error("no scope is named: every token has all of them")]
+    NoScope,
     /// The issuer or the address of the keys is no URL.
     #[error("the {0} is not a URL")]
     NotAUrl(&'static str),
@@ -164,6 +195,9 @@ pub struct Builder {
     any_client: bool,
     kind: TokenKind,
     leeway: u64,
+    groups: Option<Vec<String>>,
+    scopes: Option<Vec<String>>,
+    checks: Vec<Check>,
 }
 
 impl Builder {
@@ -197,6 +231,32 @@ impl Builder {
         self
     }
 
+    /// Accepts tokens of users who are in any of these groups of the pool (`cognito:groups`); said again, in any
+    /// of those as well.
+    pub fn groups(mut self, groups: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let named = self.groups.get_or_insert_default();
+        named.extend(groups.into_iter().map(Into::into));
+        self
+    }
+
+    /// Accepts tokens that were granted all of these OAuth scopes; said again, those as well. An ID token has
+    /// none.
+    pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let named = self.scopes.get_or_insert_default();
+        named.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Accepts tokens that this lets pass, after everything else about them was found right. The reason it
+    /// gives is told to the caller. May be said more than once: each must let the token pass.
+    pub fn check(
+        mut self,
+        check: impl Fn(&Claims) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.checks.push(Check(Arc::new(check)));
+        self
+    }
+
     /// By how many seconds this clock and the issuer's may differ: 300 at most. Default: 0.
     pub fn leeway(mut self, seconds: u64) -> Self {
         self.leeway = seconds;
@@ -210,6 +270,14 @@ impl Builder {
             (false, false) => Clients::These(self.clients),
             (false, true) => return Err(BuildError::NoClient),
         };
+        // A list that is empty, as one read from the environment may be, must not say the contrary of what it
+        // was meant to.
+        if self.groups.as_ref().is_some_and(Vec::is_empty) {
+            return Err(BuildError::NoGroup);
+        }
+        if self.scopes.as_ref().is_some_and(Vec::is_empty) {
+            return Err(BuildError::NoScope);
+        }
         if self.leeway > LARGEST_LEEWAY {
             return Err(BuildError::Leeway);
         }
@@ -248,6 +316,9 @@ impl Builder {
             issuers,
             kind: self.kind,
             clients,
+            groups: self.groups.unwrap_or_default(),
+            scopes: self.scopes.unwrap_or_default(),
+            checks: self.checks,
             validation,
         })))
     }
@@ -353,6 +424,9 @@ impl Verifier {
             any_client: false,
             kind: TokenKind::default(),
             leeway: 0,
+            groups: None,
+            scopes: None,
+            checks: Vec::new(),
         }
     }
 
@@ -403,13 +477,31 @@ impl Verifier {
             return Err(VerifyError::TokenUse);
         }
         match &inner.clients {
-            Clients::These(ids) if !ids.contains(&claims.client_id) => Err(VerifyError::Client),
-            _ => Ok(claims),
+            Clients::These(ids) if !ids.contains(&claims.client_id) => {
+                return Err(VerifyError::Client);
+            }
+            _ => {}
         }
+        inner.wanted(&claims)?;
+        Ok(claims)
     }
 }
 
 impl Inner {
+    /// What the project asks for beyond what makes a token good.
+    fn wanted(&self, claims: &Claims) -> Result<(), VerifyError> {
+        let is_in = |group: &String| claims.in_group(group);
+        if !self.groups.is_empty() && !self.groups.iter().any(is_in) {
+            return Err(VerifyError::Groups);
+        }
+        if !self.scopes.iter().all(|scope| claims.has_scope(scope)) {
+            return Err(VerifyError::Scopes(self.scopes.join(" ").into()));
+        }
+        self.checks.iter().try_for_each(|Check(check)| {
+            check(claims).map_err(|reason| VerifyError::Check(reason.into()))
+        })
+    }
+
     /// The issuer that a token names, which says nothing yet about who made it.
     fn issuer(&self, token: &str) -> Result<&Issuer, VerifyError> {
         let unverified: Unverified =
@@ -613,6 +705,22 @@ mod tests {
         for leeway in [301, 3600, u64::MAX] {
             assert!(matches!(with(leeway), Err(BuildError::Leeway)), "{leeway}");
         }
+    }
+
+    #[test]
+    fn an_empty_list_is_no_wish() {
+        let builder = || Verifier::builder("https://issuer").any_client();
+        let none = || Vec::<String>::new();
+        assert!(matches!(
+            builder().groups(none()).build(),
+            Err(BuildError::NoGroup)
+        ));
+        assert!(matches!(
+            builder().scopes(none()).build(),
+            Err(BuildError::NoScope)
+        ));
+        let named = builder().groups(none()).groups(["a"]).scopes(["s"]).build();
+        named.expect("both are named");
     }
 
     #[test]

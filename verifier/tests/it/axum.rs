@@ -92,6 +92,38 @@ async fn a_missing_permission_is_named() {
 }
 
 #[tokio::test]
+async fn what_a_verifier_wants_beyond_is_told_apart() {
+    let issuer = Issuer::start("k1").await;
+    let bearer = format!("Bearer {}", token(&issuer, &["*"]));
+    let builder = || Verifier::builder(issuer.url()).client_id("client");
+    for (builder, status, expected) in [
+        (
+            builder().groups(["staff"]),
+            StatusCode::FORBIDDEN,
+            r#"Bearer error="insufficient_scope", error_description="the token's user is in none of the groups wanted""#,
+        ),
+        (
+            builder().scopes(["api/read", "api/write"]),
+            StatusCode::FORBIDDEN,
+            r#"Bearer error="insufficient_scope", error_description="the token lacks a scope of: api/read api/write", scope="api/read api/write""#,
+        ),
+        (
+            builder().check(|_| Err("no\n\"x\", scope=\"é".to_owned())),
+            StatusCode::UNAUTHORIZED,
+            r#"Bearer error="invalid_token", error_description="the token was refused: no??x?, scope=??""#,
+        ),
+    ] {
+        let verifier = builder.build().expect("the settings are whole");
+        let app = Router::new()
+            .route("/", get(async || "in"))
+            .layer(authenticate(verifier));
+        let response = ask(app, "/", &[&bearer]).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(challenge(&response), expected);
+    }
+}
+
+#[tokio::test]
 async fn a_malformed_header_is_a_bad_request() {
     let issuer = Issuer::start("k1").await;
     for authorization in [

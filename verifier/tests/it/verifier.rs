@@ -470,6 +470,92 @@ async fn a_token_without_end_is_not_read() {
 }
 
 #[tokio::test]
+async fn any_of_the_groups_will_do() {
+    let issuer = Issuer::start("k1").await;
+    let verifier = builder(&issuer)
+        .groups(["staff", "owners"])
+        .build()
+        .expect("it builds");
+    for (groups, taken) in [
+        (json!(["owners"]), true),
+        (json!(["a", "staff"]), true),
+        (json!([]), false),
+        (json!(["staf", "STAFF"]), false),
+        (json!("staff"), false),
+        (json!(["staff", 1]), false),
+        (json!({ "staff": true }), false),
+        (Value::Null, false),
+    ] {
+        let token = issuer.sign(&access(&issuer, json!({ "cognito:groups": groups })));
+        let expected = if taken {
+            Ok(())
+        } else {
+            Err(VerifyError::Groups)
+        };
+        assert_eq!(
+            verifier.verify(&token).await.map(drop),
+            expected,
+            "{groups}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn all_of_the_scopes_are_wanted() {
+    let issuer = Issuer::start("k1").await;
+    let verifier = builder(&issuer)
+        .token_use(TokenKind::Either)
+        .scopes(["api/read"])
+        .scopes(["api/write"])
+        .build()
+        .expect("it builds");
+    let refused = VerifyError::Scopes("api/read api/write".into());
+    for (scope, taken) in [
+        ("api/write openid api/read", true),
+        ("api/read", false),
+        ("api/readapi/write", false),
+        ("api/read,api/write", false),
+        ("", false),
+    ] {
+        let token = issuer.sign(&access(&issuer, json!({ "scope": scope })));
+        let expected = if taken { Ok(()) } else { Err(refused.clone()) };
+        assert_eq!(verifier.verify(&token).await.map(drop), expected, "{scope}");
+    }
+    let token = issuer.sign(&id(&issuer, json!({})));
+    assert_eq!(refusal(&verifier, &token).await, refused);
+}
+
+#[tokio::test]
+async fn a_check_of_the_projects_own_has_the_last_word() {
+    let issuer = Issuer::start("k1").await;
+    let verifier = builder(&issuer)
+        .check(|_| Ok(()))
+        .check(|claims| match claims.raw.get("tenant") {
+            Some(tenant) if tenant == "acme" => Ok(()),
+            _ => Err("it is of another tenant".to_owned()),
+        })
+        .build()
+        .expect("it builds");
+    let token = |tenant: &str| issuer.sign(&access(&issuer, json!({ "tenant": tenant })));
+    verifier.verify(&token("acme")).await.expect("it is ours");
+    let refused = VerifyError::Check("it is of another tenant".into());
+    assert_eq!(refusal(&verifier, &token("evil")).await, refused);
+
+    // It sees no token that isn't good.
+    let verifier = builder(&issuer)
+        .check(|_| panic!("nothing is to be checked"))
+        .build()
+        .expect("it builds");
+    for (changes, expected) in [
+        (json!({ "exp": 1 }), VerifyError::Expired),
+        (json!({ "client_id": "another" }), VerifyError::Client),
+    ] {
+        let token = issuer.sign(&access(&issuer, changes));
+        assert_eq!(refusal(&verifier, &token).await, expected);
+    }
+}
+
+#[tokio::test]
 async fn only_a_plain_answer_of_the_issuer_brings_keys() {
     let elsewhere = Issuer::start("k1").await;
     let keys = elsewhere.keys().to_string();
