@@ -1,5 +1,7 @@
 //! What a verified token says.
 
+use std::collections::BTreeMap;
+
 use saasauth_contract::{claims, permission::covers};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -41,6 +43,12 @@ pub struct Claims {
     /// There when the user belongs to more domains than a token carries: the key (`pk`) of the user's
     /// memberships in the Domains table.
     pub domains_ref: Option<String>,
+    /// The role in each of the domains, where the project's tokens say so; for
+    /// [`role_in`](Self::role_in) to look up.
+    pub domain_roles: BTreeMap<String, String>,
+    /// What each role of [`domain_roles`](Self::domain_roles) permits; for
+    /// [`allows_in`](Self::allows_in) to look up.
+    pub role_permissions: BTreeMap<String, Vec<String>>,
     /// OAuth scopes, separated by spaces as they came; empty in an ID token.
     pub scope: String,
     /// Which kind of token this is.
@@ -63,6 +71,32 @@ impl Claims {
     /// must know asks the table by the reference; nothing here does.
     pub fn allows(&self, permission: &str) -> bool {
         self.permissions.iter().any(|held| covers(held, permission))
+    }
+
+    /// The user's role in a domain, upper and lower case alike. None where the token doesn't say: the user is no
+    /// member, or the domain was cut ([`domains_ref`](Self::domains_ref)), or the project's tokens carry no
+    /// roles of domains.
+    pub fn role_in(&self, domain: &str) -> Option<&str> {
+        let mut roles = self
+            .domain_roles
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case(domain))
+            .map(|(_, role)| role.as_str());
+        let role = roles.next()?;
+        // One domain in two spellings, with two roles: which is right is anybody's guess.
+        roles.all(|other| other == role).then_some(role)
+    }
+
+    /// Whether the token shows that its user may do this in a domain: what the role *there* permits, and
+    /// nothing else.
+    ///
+    /// [`permissions`](Self::permissions) don't count. They are of the user's one role and of no domain, so
+    /// that `allows(p) && domains.contains(d)` grants an owner of one company everything in each other
+    /// company, where the user is a guest. It fails closed, as [`allows`](Self::allows) does.
+    pub fn allows_in(&self, domain: &str, permission: &str) -> bool {
+        self.role_in(domain)
+            .and_then(|role| self.role_permissions.get(role))
+            .is_some_and(|held| held.iter().any(|held| covers(held, permission)))
     }
 
     /// The address as it came, proved or not: to show to the user, never to decide by. Whoever signs up can name anybody's.
@@ -143,6 +177,8 @@ impl<'de> Deserialize<'de> for Claims {
             permissions_ref: added(&raw, claims::PERMISSIONS_REF).map_err(D::Error::custom)?,
             domains: added(&raw, claims::DOMAINS).map_err(D::Error::custom)?,
             domains_ref: added(&raw, claims::DOMAINS_REF).map_err(D::Error::custom)?,
+            domain_roles: added(&raw, claims::DOMAIN_ROLES).map_err(D::Error::custom)?,
+            role_permissions: added(&raw, claims::ROLE_PERMISSIONS).map_err(D::Error::custom)?,
             scope: wire.scope,
             token_use: wire.token_use,
             client_id: client_id.ok_or_else(|| D::Error::custom("it names no client"))?,
@@ -258,5 +294,79 @@ mod tests {
     #[test]
     fn a_reference_of_the_wrong_shape_is_no_claim() {
         assert!(access(json!({ "permissions": ["*"], "permissions_ref": true })).is_err());
+    }
+
+    #[test]
+    fn a_role_holds_in_its_domain_alone() {
+        let claims = access(json!({
+            "role": "owner",
+            "permissions": ["*"],
+            "domains": ["acme.com", "acme.org", "acme.net", "acme.io"],
+            "domain_roles": { "acme.com": "owner", "acme.org": "member", "acme.net": "guest" },
+            "role_permissions": { "owner": ["projects:*", "*:read"], "member": ["projects:read"] },
+        }))
+        .expect("it is a token");
+        for (domain, role) in [
+            ("acme.com", Some("owner")),
+            ("ACME.com", Some("owner")),
+            ("acme.org", Some("member")),
+            ("acme.net", Some("guest")),
+            ("acme.io", None),
+            ("evil.com", None),
+            ("acme.com.", None),
+            ("", None),
+        ] {
+            assert_eq!(claims.role_in(domain), role, "{domain}");
+        }
+        for (domain, permission, allowed) in [
+            ("acme.com", "projects:write", true),
+            ("Acme.Com", "billing:read", true),
+            ("acme.com", "billing:write", false),
+            ("acme.org", "projects:read", true),
+            ("acme.org", "projects:write", false),
+            ("acme.net", "projects:read", false),
+            ("acme.io", "projects:read", false),
+            ("evil.com", "projects:read", false),
+        ] {
+            assert_eq!(
+                claims.allows_in(domain, permission),
+                allowed,
+                "{domain} {permission}"
+            );
+            assert!(claims.allows(permission), "the user's own cover everything");
+        }
+    }
+
+    #[test]
+    fn without_roles_of_domains_nothing_is_allowed_in_one() {
+        for token in [
+            json!({}),
+            json!({ "permissions": ["*"], "domains": ["acme.com"] }),
+            json!({ "permissions": ["*"], "domain_roles": { "acme.com": "owner" } }),
+            json!({ "permissions": ["*"], "role_permissions": { "owner": ["*"] } }),
+        ] {
+            let claims = access(token.clone()).expect("it is a token");
+            assert!(!claims.allows_in("acme.com", "projects:read"), "{token}");
+        }
+        let twice = access(json!({
+            "domain_roles": { "acme.com": "member", "ACME.com": "owner" },
+            "role_permissions": { "owner": ["*"], "member": ["*"] },
+        }))
+        .expect("it is a token");
+        assert_eq!(twice.role_in("acme.com"), None);
+        assert!(!twice.allows_in("acme.com", "projects:read"));
+    }
+
+    #[test]
+    fn roles_of_domains_of_the_wrong_shape_are_no_claims() {
+        for token in [
+            json!({ "domain_roles": ["acme.com"] }),
+            json!({ "domain_roles": { "acme.com": ["owner"] } }),
+            json!({ "domain_roles": "owner" }),
+            json!({ "role_permissions": { "owner": "*" } }),
+            json!({ "role_permissions": ["*"] }),
+        ] {
+            assert!(access(token.clone()).is_err(), "{token}");
+        }
     }
 }
