@@ -136,8 +136,29 @@ struct Wire {
     scope: String,
     token_use: TokenUse,
     client_id: Option<String>,
-    aud: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    aud: Option<Audience>,
     exp: u64,
+    /// Read for their shape alone: a token in which they have another isn't one (RFC 7519, section 4.1).
+    #[serde(default, deserialize_with = "present", rename = "iat")]
+    _iat: Option<f64>,
+    #[serde(default, deserialize_with = "present", rename = "jti")]
+    _jti: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    #[expect(dead_code, reason = "read for its shape alone")]
+    Several(Vec<String>),
+}
+
+/// A claim that may be missing, but not null.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// One of the claims saasauth adds; the default when the token has none. Of another shape than it should
@@ -162,7 +183,10 @@ impl<'de> Deserialize<'de> for Claims {
             // Cognito names one client; an array would be somebody else's token.
             TokenUse::Id => (
                 wire.cognito_username,
-                wire.aud.and_then(|aud| aud.as_str().map(str::to_owned)),
+                wire.aud.and_then(|aud| match aud {
+                    Audience::One(client) => Some(client),
+                    Audience::Several(_) => None,
+                }),
             ),
         };
         let email_verified = wire.email.is_some()
@@ -294,6 +318,29 @@ mod tests {
     #[test]
     fn a_reference_of_the_wrong_shape_is_no_claim() {
         assert!(access(json!({ "permissions": ["*"], "permissions_ref": true })).is_err());
+    }
+
+    #[test]
+    fn registered_claims_have_their_shapes() {
+        for claims in [
+            json!({ "iat": 1 }),
+            json!({ "iat": 1.5, "jti": "j", "aud": "a" }),
+            json!({ "aud": ["a", "b"] }),
+        ] {
+            assert!(access(claims.clone()).is_ok(), "{claims}");
+        }
+        for claims in [
+            json!({ "iat": "1" }),
+            json!({ "iat": null }),
+            json!({ "jti": 1 }),
+            json!({ "jti": null }),
+            json!({ "aud": 1 }),
+            json!({ "aud": ["a", 1] }),
+            json!({ "aud": null }),
+            json!({ "scope": null }),
+        ] {
+            assert!(access(claims.clone()).is_err(), "{claims}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::ErrorKind;
@@ -387,6 +388,20 @@ impl CognitoHost {
     }
 }
 
+/// Whether a token is valid at this moment, to the fraction of a second: jsonwebtoken counts whole ones, and lets
+/// the one of `exp` pass, on which a token must not be accepted any more (RFC 7519, section 4.1.4).
+fn timely(claims: &Claims, now: f64, leeway: f64) -> Result<(), VerifyError> {
+    if claims.exp as f64 + leeway <= now {
+        return Err(VerifyError::Expired);
+    }
+    match claims.raw.get("nbf").map(Value::as_f64) {
+        None => Ok(()),
+        Some(None) => Err(VerifyError::Malformed),
+        Some(Some(nbf)) if nbf - leeway > now => Err(VerifyError::NotYetValid),
+        Some(Some(_)) => Ok(()),
+    }
+}
+
 /// The URL, if what it answers can be believed: over TLS, or from this machine.
 fn trustworthy(what: &'static str, text: &str) -> Result<reqwest::Url, BuildError> {
     let url = reqwest::Url::parse(text).map_err(|_| BuildError::NotAUrl(what))?;
@@ -473,6 +488,10 @@ impl Verifier {
         if claims.raw.get("iss").and_then(Value::as_str) != Some(issuer.name.as_str()) {
             return Err(VerifyError::Issuer);
         }
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(f64::INFINITY, |time| time.as_secs_f64());
+        timely(&claims, now, inner.validation.leeway as f64)?;
         if !inner.kind.takes(claims.token_use) {
             return Err(VerifyError::TokenUse);
         }
@@ -525,6 +544,8 @@ impl std::fmt::Debug for Verifier {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn build(issuer: &str, keys: Option<&str>) -> Result<Verifier, BuildError> {
@@ -705,6 +726,39 @@ mod tests {
         for leeway in [301, 3600, u64::MAX] {
             assert!(matches!(with(leeway), Err(BuildError::Leeway)), "{leeway}");
         }
+    }
+
+    #[test]
+    fn a_token_ends_with_the_second_it_names() {
+        let claims = |changes: Value| {
+            let mut claims = json!({ "sub": "s", "client_id": "c", "token_use": "access" });
+            let members = claims.as_object_mut().expect("it is an object");
+            members.extend(changes.as_object().expect("it is an object").clone());
+            serde_json::from_value::<Claims>(claims).expect("these are claims")
+        };
+        let until = claims(json!({ "exp": 1000 }));
+        for (now, leeway, expected) in [
+            (999.9, 0.0, Ok(())),
+            (1000.0, 0.0, Err(VerifyError::Expired)),
+            (1000.4, 0.0, Err(VerifyError::Expired)),
+            (1029.9, 30.0, Ok(())),
+            (1030.0, 30.0, Err(VerifyError::Expired)),
+        ] {
+            assert_eq!(timely(&until, now, leeway), expected, "{now}");
+        }
+        let from = claims(json!({ "exp": 2000, "nbf": 1000.4 }));
+        for (now, leeway, expected) in [
+            (1000.0, 0.0, Err(VerifyError::NotYetValid)),
+            (1000.4, 0.0, Ok(())),
+            (970.0, 30.0, Err(VerifyError::NotYetValid)),
+            (971.0, 30.0, Ok(())),
+        ] {
+            assert_eq!(timely(&from, now, leeway), expected, "{now}");
+        }
+        let endless = claims(json!({ "exp": u64::MAX }));
+        assert_eq!(timely(&endless, 1000.0, 0.0), Ok(()));
+        let odd = claims(json!({ "exp": 2000, "nbf": "1" }));
+        assert_eq!(timely(&odd, 1000.0, 0.0), Err(VerifyError::Malformed));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use ::axum::routing::get;
 use ::axum::{Json, Router};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaEncoding};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -110,24 +110,44 @@ impl Issuer {
 
     /// An RS256 signature under whatever the header says.
     pub(crate) fn sign_under(&self, header: &Value, claims: &Value) -> String {
-        let message = format!("{}.{}", encode(header), encode(claims));
-        let mut signature = vec![0; self.pair.public_modulus_len()];
-        self.pair
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &SystemRandom::new(),
-                message.as_bytes(),
-                &mut signature,
-            )
-            .expect("it signs");
+        self.signed(&format!("{}.{}", encode(header), encode(claims)))
+    }
+
+    /// A message with its RS256 signature behind it.
+    pub(crate) fn signed(&self, message: &str) -> String {
+        let signature = self.signature(&RSA_PKCS1_SHA256, message);
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
+    pub(crate) fn signature(&self, by: &'static dyn RsaEncoding, message: &str) -> Vec<u8> {
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        self.pair
+            .sign(by, &SystemRandom::new(), message.as_bytes(), &mut signature)
+            .expect("it signs");
+        signature
+    }
+
+    /// The public half, as text.
+    pub(crate) fn modulus_and_exponent(&self) -> [String; 2] {
+        let public = self.pair.public_key();
+        [
+            public.modulus().big_endian_without_leading_zero(),
+            public.exponent().big_endian_without_leading_zero(),
+        ]
+        .map(|part| URL_SAFE_NO_PAD.encode(part))
+    }
+
     pub(crate) fn sign_with_public_key_as_secret(&self, claims: &Value) -> String {
+        self.sign_with_public_key_under(
+            &json!({ "alg": "HS256", "typ": "JWT", "kid": self.kid }),
+            claims,
+        )
+    }
+
+    pub(crate) fn sign_with_public_key_under(&self, header: &Value, claims: &Value) -> String {
         use aws_lc_rs::hmac;
 
-        let header = json!({ "alg": "HS256", "typ": "JWT", "kid": self.kid });
-        let message = format!("{}.{}", encode(&header), encode(claims));
+        let message = format!("{}.{}", encode(header), encode(claims));
         let secret = hmac::Key::new(hmac::HMAC_SHA256, self.pair.public_key().as_ref());
         let signature = hmac::sign(&secret, message.as_bytes());
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
