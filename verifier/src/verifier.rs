@@ -32,7 +32,11 @@ struct Inner {
 
 /// A check of the project's own.
 #[derive(Clone)]
-struct Check(Arc<dyn Fn(&Claims) -> Result<(), String> + Send + Sync>);
+struct Check(Arc<dyn CheckFn>);
+
+trait CheckFn: Fn(&Claims) -> Result<(), String> + Send + Sync {}
+
+impl<F: Fn(&Claims) -> Result<(), String> + Send + Sync> CheckFn for F {}
 
 impl std::fmt::Debug for Check {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
