@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Answers follow RFC 6750, section 3: 401 without an error code when no token came, 401 `invalid_token`,
-//! 400 `invalid_request`, 403 `insufficient_scope`. Keys that cannot be fetched are 503: the caller did
+//! 400 `invalid_request`, 403 `insufficient_scope` (for groups and scopes of the verifier as well). Keys that cannot be fetched are 503: the caller did
 //! nothing wrong, and should try again.
 
 use std::future::{Future, ready};
@@ -45,6 +45,38 @@ pub fn require(permission: &str) -> Require {
     }
 }
 
+/// Lets a request in when the role that the token's user has in the request's domain covers `permission`
+/// ([`Claims::allows_in`]). Goes inside [`authenticate`].
+///
+/// `domain` says which domain a request is about, from its path or a header; the caller may name whatever
+/// they like, for it is the token that says where they may. A request about none is refused.
+///
+/// ```no_run
+/// # use axum::{Router, http::request::Parts, routing::get};
+/// # use saasauth_verifier::{Verifier, axum::{authenticate, require_in}};
+/// # fn example(verifier: Verifier) -> Router {
+/// fn company(parts: &Parts) -> Option<String> {
+///     let path = parts.uri.path().strip_prefix("/companies/")?;
+///     path.split('/').next().map(str::to_owned)
+/// }
+///
+/// Router::new()
+///     .route("/companies/{company}/projects", get(list))
+///     .route_layer(require_in("projects:read", company))
+///     .layer(authenticate(verifier))
+/// # }
+/// # async fn list() {}
+/// ```
+pub fn require_in(
+    permission: &str,
+    domain: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static,
+) -> RequireIn {
+    RequireIn {
+        permission: permission.into(),
+        domain: Arc::new(domain),
+    }
+}
+
 /// See [`authenticate`].
 #[derive(Debug, Clone)]
 pub struct Authenticate {
@@ -56,6 +88,15 @@ pub struct Authenticate {
 pub struct Require {
     permission: Arc<str>,
 }
+
+/// See [`require_in`].
+#[derive(Clone)]
+pub struct RequireIn {
+    permission: Arc<str>,
+    domain: DomainOf,
+}
+
+type DomainOf = Arc<dyn Fn(&Parts) -> Option<String> + Send + Sync>;
 
 /// A service behind [`Authenticate`].
 #[derive(Debug, Clone)]
@@ -69,6 +110,30 @@ pub struct Authenticated<S> {
 pub struct Required<S> {
     inner: S,
     permission: Arc<str>,
+}
+
+/// A service behind [`RequireIn`].
+#[derive(Clone)]
+pub struct RequiredIn<S> {
+    inner: S,
+    layer: RequireIn,
+}
+
+impl std::fmt::Debug for RequireIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RequireIn")
+            .field("permission", &self.permission)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: std::fmt::Debug> std::fmt::Debug for RequiredIn<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RequiredIn")
+            .field("inner", &self.inner)
+            .field("layer", &self.layer)
+            .finish()
+    }
 }
 
 impl<S> Layer<S> for Authenticate {
@@ -89,6 +154,17 @@ impl<S> Layer<S> for Require {
         Required {
             inner,
             permission: Arc::clone(&self.permission),
+        }
+    }
+}
+
+impl<S> Layer<S> for RequireIn {
+    type Service = RequiredIn<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RequiredIn {
+            inner,
+            layer: self.clone(),
         }
     }
 }
@@ -145,6 +221,36 @@ where
                 return Box::pin(self.inner.call(request));
             }
             Some(_) => Denied::InsufficientScope(Arc::clone(&self.permission)),
+            None => Denied::NotAuthenticated,
+        };
+        Box::pin(ready(Ok(denied.into_response())))
+    }
+}
+
+impl<S> Service<Request> for RequiredIn<S>
+where
+    S: Service<Request, Response = Response>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Answer<S::Error>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let RequireIn { permission, domain } = &self.layer;
+        let (parts, body) = request.into_parts();
+        let denied = match parts.extensions.get::<Claims>() {
+            Some(claims) => {
+                if domain(&parts).is_some_and(|domain| claims.allows_in(&domain, permission)) {
+                    return Box::pin(self.inner.call(Request::from_parts(parts, body)));
+                }
+                Denied::InsufficientScope(Arc::clone(permission))
+            }
             None => Denied::NotAuthenticated,
         };
         Box::pin(ready(Ok(denied.into_response())))
@@ -227,6 +333,12 @@ impl IntoResponse for Denied {
                     &description,
                 );
             }
+            // The token is good, and grants too little.
+            Self::InvalidToken(reason @ (VerifyError::Groups | VerifyError::Scopes(_))) => (
+                StatusCode::FORBIDDEN,
+                Some("insufficient_scope"),
+                reason.to_string(),
+            ),
             Self::InvalidToken(reason) => (
                 StatusCode::UNAUTHORIZED,
                 Some("invalid_token"),
@@ -251,20 +363,30 @@ impl IntoResponse for Denied {
         };
         let mut challenge = "Bearer".to_owned();
         if let Some(error) = error {
+            let description = quotable(&description);
             challenge.push_str(&format!(
                 " error=\"{error}\", error_description=\"{description}\""
             ));
         }
-        if let Self::InsufficientScope(permission) = &self {
-            challenge.push_str(&format!(", scope=\"{permission}\""));
+        if let Self::InsufficientScope(scope) | Self::InvalidToken(VerifyError::Scopes(scope)) =
+            &self
+        {
+            challenge.push_str(&format!(", scope=\"{}\"", quotable(scope)));
         }
         let mut response = answer(status, error.unwrap_or("unauthorized"), &description);
-        // A permission with characters a header cannot hold still has its challenge.
         let challenge =
             HeaderValue::from_str(&challenge).unwrap_or(HeaderValue::from_static("Bearer"));
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         response
     }
+}
+
+/// A text with what RFC 6750, section 3, allows between quotes alone; `?` stands for the rest.
+fn quotable(text: &str) -> String {
+    let allowed = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+    text.chars()
+        .map(|c| if allowed(c) { c } else { '?' })
+        .collect()
 }
 
 fn answer(status: StatusCode, error: &str, description: &str) -> Response {

@@ -1,5 +1,7 @@
 //! What a verified token says.
 
+use std::collections::BTreeMap;
+
 use saasauth_contract::{claims, permission::covers};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -41,6 +43,12 @@ pub struct Claims {
     /// There when the user belongs to more domains than a token carries: the key (`pk`) of the user's
     /// memberships in the Domains table.
     pub domains_ref: Option<String>,
+    /// The role in each of the domains, where the project's tokens say so; for
+    /// [`role_in`](Self::role_in) to look up.
+    pub domain_roles: BTreeMap<String, String>,
+    /// What each role of [`domain_roles`](Self::domain_roles) permits; for
+    /// [`allows_in`](Self::allows_in) to look up.
+    pub role_permissions: BTreeMap<String, Vec<String>>,
     /// OAuth scopes, separated by spaces as they came; empty in an ID token.
     pub scope: String,
     /// Which kind of token this is.
@@ -65,14 +73,50 @@ impl Claims {
         self.permissions.iter().any(|held| covers(held, permission))
     }
 
+    /// The user's role in a domain, upper and lower case alike. None where the token doesn't say: the user is no
+    /// member, or the domain was cut ([`domains_ref`](Self::domains_ref)), or the project's tokens carry no
+    /// roles of domains.
+    pub fn role_in(&self, domain: &str) -> Option<&str> {
+        let mut roles = self
+            .domain_roles
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case(domain))
+            .map(|(_, role)| role.as_str());
+        let role = roles.next()?;
+        // One domain in two spellings, with two roles: which is right is anybody's guess.
+        roles.all(|other| other == role).then_some(role)
+    }
+
+    /// Whether the token shows that its user may do this in a domain: what the role *there* permits, and
+    /// nothing else.
+    ///
+    /// [`permissions`](Self::permissions) don't count. They are of the user's one role and of no domain, so
+    /// that `allows(p) && domains.contains(d)` grants an owner of one company everything in each other
+    /// company, where the user is a guest. It fails closed, as [`allows`](Self::allows) does.
+    pub fn allows_in(&self, domain: &str, permission: &str) -> bool {
+        self.role_in(domain)
+            .and_then(|role| self.role_permissions.get(role))
+            .is_some_and(|held| held.iter().any(|held| covers(held, permission)))
+    }
+
     /// The address as it came, proved or not: to show to the user, never to decide by. Whoever signs up can name anybody's.
     pub fn unverified_email(&self) -> Option<&str> {
         self.raw.get("email").and_then(Value::as_str)
     }
 
+    /// Whether the user is in this group of the pool. A `cognito:groups` that is no list of texts names none.
+    pub fn in_group(&self, group: &str) -> bool {
+        self.raw
+            .get("cognito:groups")
+            .and_then(Value::as_array)
+            .is_some_and(|groups| {
+                groups.iter().all(Value::is_string) && groups.iter().any(|one| one == group)
+            })
+    }
+
     /// Whether the token was granted this OAuth scope.
     pub fn has_scope(&self, scope: &str) -> bool {
-        self.scope.split(' ').any(|granted| granted == scope)
+        !scope.is_empty() && self.scope.split(' ').any(|granted| granted == scope)
     }
 }
 
@@ -92,8 +136,29 @@ struct Wire {
     scope: String,
     token_use: TokenUse,
     client_id: Option<String>,
-    aud: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    aud: Option<Audience>,
     exp: u64,
+    /// Read for their shape alone: a token in which they have another isn't one (RFC 7519, section 4.1).
+    #[serde(default, deserialize_with = "present", rename = "iat")]
+    _iat: Option<f64>,
+    #[serde(default, deserialize_with = "present", rename = "jti")]
+    _jti: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    #[expect(dead_code, reason = "read for its shape alone")]
+    Several(Vec<String>),
+}
+
+/// A claim that may be missing, but not null.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// One of the claims saasauth adds; the default when the token has none. Of another shape than it should
@@ -118,7 +183,10 @@ impl<'de> Deserialize<'de> for Claims {
             // Cognito names one client; an array would be somebody else's token.
             TokenUse::Id => (
                 wire.cognito_username,
-                wire.aud.and_then(|aud| aud.as_str().map(str::to_owned)),
+                wire.aud.and_then(|aud| match aud {
+                    Audience::One(client) => Some(client),
+                    Audience::Several(_) => None,
+                }),
             ),
         };
         let email_verified = wire.email.is_some()
@@ -133,6 +201,8 @@ impl<'de> Deserialize<'de> for Claims {
             permissions_ref: added(&raw, claims::PERMISSIONS_REF).map_err(D::Error::custom)?,
             domains: added(&raw, claims::DOMAINS).map_err(D::Error::custom)?,
             domains_ref: added(&raw, claims::DOMAINS_REF).map_err(D::Error::custom)?,
+            domain_roles: added(&raw, claims::DOMAIN_ROLES).map_err(D::Error::custom)?,
+            role_permissions: added(&raw, claims::ROLE_PERMISSIONS).map_err(D::Error::custom)?,
             scope: wire.scope,
             token_use: wire.token_use,
             client_id: client_id.ok_or_else(|| D::Error::custom("it names no client"))?,
@@ -248,5 +318,102 @@ mod tests {
     #[test]
     fn a_reference_of_the_wrong_shape_is_no_claim() {
         assert!(access(json!({ "permissions": ["*"], "permissions_ref": true })).is_err());
+    }
+
+    #[test]
+    fn registered_claims_have_their_shapes() {
+        for claims in [
+            json!({ "iat": 1 }),
+            json!({ "iat": 1.5, "jti": "j", "aud": "a" }),
+            json!({ "aud": ["a", "b"] }),
+        ] {
+            assert!(access(claims.clone()).is_ok(), "{claims}");
+        }
+        for claims in [
+            json!({ "iat": "1" }),
+            json!({ "iat": null }),
+            json!({ "jti": 1 }),
+            json!({ "jti": null }),
+            json!({ "aud": 1 }),
+            json!({ "aud": ["a", 1] }),
+            json!({ "aud": null }),
+            json!({ "scope": null }),
+        ] {
+            assert!(access(claims.clone()).is_err(), "{claims}");
+        }
+    }
+
+    #[test]
+    fn a_role_holds_in_its_domain_alone() {
+        let claims = access(json!({
+            "role": "owner",
+            "permissions": ["*"],
+            "domains": ["acme.com", "acme.org", "acme.net", "acme.io"],
+            "domain_roles": { "acme.com": "owner", "acme.org": "member", "acme.net": "guest" },
+            "role_permissions": { "owner": ["projects:*", "*:read"], "member": ["projects:read"] },
+        }))
+        .expect("it is a token");
+        for (domain, role) in [
+            ("acme.com", Some("owner")),
+            ("ACME.com", Some("owner")),
+            ("acme.org", Some("member")),
+            ("acme.net", Some("guest")),
+            ("acme.io", None),
+            ("evil.com", None),
+            ("acme.com.", None),
+            ("", None),
+        ] {
+            assert_eq!(claims.role_in(domain), role, "{domain}");
+        }
+        for (domain, permission, allowed) in [
+            ("acme.com", "projects:write", true),
+            ("Acme.Com", "billing:read", true),
+            ("acme.com", "billing:write", false),
+            ("acme.org", "projects:read", true),
+            ("acme.org", "projects:write", false),
+            ("acme.net", "projects:read", false),
+            ("acme.io", "projects:read", false),
+            ("evil.com", "projects:read", false),
+        ] {
+            assert_eq!(
+                claims.allows_in(domain, permission),
+                allowed,
+                "{domain} {permission}"
+            );
+            assert!(claims.allows(permission), "the user's own cover everything");
+        }
+    }
+
+    #[test]
+    fn without_roles_of_domains_nothing_is_allowed_in_one() {
+        for token in [
+            json!({}),
+            json!({ "permissions": ["*"], "domains": ["acme.com"] }),
+            json!({ "permissions": ["*"], "domain_roles": { "acme.com": "owner" } }),
+            json!({ "permissions": ["*"], "role_permissions": { "owner": ["*"] } }),
+        ] {
+            let claims = access(token.clone()).expect("it is a token");
+            assert!(!claims.allows_in("acme.com", "projects:read"), "{token}");
+        }
+        let twice = access(json!({
+            "domain_roles": { "acme.com": "member", "ACME.com": "owner" },
+            "role_permissions": { "owner": ["*"], "member": ["*"] },
+        }))
+        .expect("it is a token");
+        assert_eq!(twice.role_in("acme.com"), None);
+        assert!(!twice.allows_in("acme.com", "projects:read"));
+    }
+
+    #[test]
+    fn roles_of_domains_of_the_wrong_shape_are_no_claims() {
+        for token in [
+            json!({ "domain_roles": ["acme.com"] }),
+            json!({ "domain_roles": { "acme.com": ["owner"] } }),
+            json!({ "domain_roles": "owner" }),
+            json!({ "role_permissions": { "owner": "*" } }),
+            json!({ "role_permissions": ["*"] }),
+        ] {
+            assert!(access(token.clone()).is_err(), "{token}");
+        }
     }
 }

@@ -18,7 +18,10 @@
 //!
 //! What is checked, after <https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html>:
 //! the signature (RS256 and nothing else) by a key of the issuer, `iss`, `exp`, `nbf`, `token_use`, and
-//! `client_id` of an access token or `aud` of an ID token.
+//! `client_id` of an access token or `aud` of an ID token. [`Builder::groups`], [`Builder::scopes`] and
+//! [`Builder::check`] ask for more.
+//!
+//! An API of many tenants asks [`Claims::allows_in`], which knows the role in each domain.
 //!
 //! With the feature `axum`, the module `axum` has layers that answer 401 and 403 as RFC 6750 says.
 

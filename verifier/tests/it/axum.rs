@@ -3,11 +3,12 @@
 use ::axum::Router;
 use ::axum::body::Body;
 use ::axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use ::axum::http::request::Parts;
 use ::axum::http::{Request, Response, StatusCode};
 use ::axum::routing::get;
-use saasauth_verifier::axum::{authenticate, require};
+use saasauth_verifier::axum::{authenticate, require, require_in};
 use saasauth_verifier::{Claims, Verifier};
-use serde_json::json;
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::issuer::{self, Issuer};
@@ -92,6 +93,38 @@ async fn a_missing_permission_is_named() {
 }
 
 #[tokio::test]
+async fn what_a_verifier_wants_beyond_is_told_apart() {
+    let issuer = Issuer::start("k1").await;
+    let bearer = format!("Bearer {}", token(&issuer, &["*"]));
+    let builder = || Verifier::builder(issuer.url()).client_id("client");
+    for (builder, status, expected) in [
+        (
+            builder().groups(["staff"]),
+            StatusCode::FORBIDDEN,
+            r#"Bearer error="insufficient_scope", error_description="the token's user is in none of the groups wanted""#,
+        ),
+        (
+            builder().scopes(["api/read", "api/write"]),
+            StatusCode::FORBIDDEN,
+            r#"Bearer error="insufficient_scope", error_description="the token lacks a scope of: api/read api/write", scope="api/read api/write""#,
+        ),
+        (
+            builder().check(|_| Err("no\n\"x\", scope=\"é".to_owned())),
+            StatusCode::UNAUTHORIZED,
+            r#"Bearer error="invalid_token", error_description="the token was refused: no??x?, scope=??""#,
+        ),
+    ] {
+        let verifier = builder.build().expect("the settings are whole");
+        let app = Router::new()
+            .route("/", get(async || "in"))
+            .layer(authenticate(verifier));
+        let response = ask(app, "/", &[&bearer]).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(challenge(&response), expected);
+    }
+}
+
+#[tokio::test]
 async fn a_malformed_header_is_a_bad_request() {
     let issuer = Issuer::start("k1").await;
     for authorization in [
@@ -119,6 +152,81 @@ async fn a_guard_that_nobody_authenticates_for_lets_nobody_in() {
     let lonely = Router::new().route(
         "/",
         get(async || "in").route_layer(require("projects:read")),
+    );
+    assert_eq!(
+        ask(lonely, "/", &[]).await.status(),
+        StatusCode::INTERNAL_SERVER_ERROR
+    );
+}
+
+#[tokio::test]
+async fn a_role_of_one_company_opens_no_other() {
+    let issuer = Issuer::start("k1").await;
+    let app = || {
+        let verifier = Verifier::builder(issuer.url())
+            .client_id("client")
+            .build()
+            .expect("the settings are whole");
+        let company = |parts: &Parts| {
+            let path = parts.uri.path().strip_prefix("/companies/")?;
+            path.split_once('/').map(|(company, _)| company.to_owned())
+        };
+        Router::new()
+            .route("/companies/{company}/projects", get(async || "listed"))
+            .route("/projects", get(async || "listed"))
+            .route_layer(require_in("projects:write", company))
+            .layer(authenticate(verifier))
+    };
+    let token = |claims: Value| {
+        let mut token = json!({
+            "sub": "s-1", "iss": issuer.url(), "client_id": "client", "token_use": "access",
+            "exp": issuer::now() + 300, "permissions": ["*"], "domains": ["acme.com", "acme.org"],
+        });
+        let claims = claims.as_object().expect("claims are an object").clone();
+        token
+            .as_object_mut()
+            .expect("a token is an object")
+            .extend(claims);
+        format!("Bearer {}", issuer.sign(&token))
+    };
+    let roles = token(json!({
+        "domain_roles": { "acme.com": "owner", "acme.org": "member" },
+        "role_permissions": { "owner": ["*"], "member": ["projects:read"] },
+    }));
+    let without = token(json!({}));
+    for (path, bearer, status) in [
+        ("/companies/acme.com/projects", &roles, StatusCode::OK),
+        ("/companies/Acme.COM/projects", &roles, StatusCode::OK),
+        (
+            "/companies/acme.org/projects",
+            &roles,
+            StatusCode::FORBIDDEN,
+        ),
+        (
+            "/companies/evil.com/projects",
+            &roles,
+            StatusCode::FORBIDDEN,
+        ),
+        ("/projects", &roles, StatusCode::FORBIDDEN),
+        (
+            "/companies/acme.com/projects",
+            &without,
+            StatusCode::FORBIDDEN,
+        ),
+    ] {
+        let response = ask(app(), path, &[bearer]).await;
+        assert_eq!(response.status(), status, "{path}");
+        if status == StatusCode::FORBIDDEN {
+            assert_eq!(
+                challenge(&response),
+                r#"Bearer error="insufficient_scope", error_description="the token lacks the permission projects:write", scope="projects:write""#
+            );
+        }
+    }
+
+    let lonely = Router::new().route(
+        "/",
+        get(async || "in").route_layer(require_in("projects:read", |_| Some("acme.com".into()))),
     );
     assert_eq!(
         ask(lonely, "/", &[]).await.status(),

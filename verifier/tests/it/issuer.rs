@@ -5,12 +5,13 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ::axum::extract::State;
-use ::axum::http::StatusCode;
+use ::axum::http::{HeaderName, StatusCode};
+use ::axum::response::{IntoResponse, Response};
 use ::axum::routing::get;
 use ::axum::{Json, Router};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaEncoding};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -33,7 +34,11 @@ struct Published {
     keys: Mutex<Value>,
     fetches: AtomicUsize,
     failing: AtomicBool,
+    /// Instead of the keys.
+    answer: Mutex<Option<Answer>>,
 }
+
+type Answer = (StatusCode, Vec<(HeaderName, String)>, String);
 
 impl Issuer {
     pub(crate) async fn start(kid: &str) -> Self {
@@ -42,6 +47,7 @@ impl Issuer {
             keys: Mutex::new(key_set(kid, &pair)),
             fetches: AtomicUsize::new(0),
             failing: AtomicBool::new(false),
+            answer: Mutex::new(None),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
@@ -74,6 +80,20 @@ impl Issuer {
         self.published.failing.store(failing, Ordering::SeqCst);
     }
 
+    /// Answers this, whatever the keys are.
+    pub(crate) fn answer(&self, answer: Answer) {
+        *self.published.answer.lock().expect("no panic holds it") = Some(answer);
+    }
+
+    /// The keys as they are published.
+    pub(crate) fn keys(&self) -> Value {
+        self.published
+            .keys
+            .lock()
+            .expect("no panic holds it")
+            .clone()
+    }
+
     /// A new key takes the place of the old.
     pub(crate) fn rotate(&mut self, kid: &str) {
         self.pair = generate();
@@ -90,24 +110,44 @@ impl Issuer {
 
     /// An RS256 signature under whatever the header says.
     pub(crate) fn sign_under(&self, header: &Value, claims: &Value) -> String {
-        let message = format!("{}.{}", encode(header), encode(claims));
-        let mut signature = vec![0; self.pair.public_modulus_len()];
-        self.pair
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &SystemRandom::new(),
-                message.as_bytes(),
-                &mut signature,
-            )
-            .expect("it signs");
+        self.signed(&format!("{}.{}", encode(header), encode(claims)))
+    }
+
+    /// A message with its RS256 signature behind it.
+    pub(crate) fn signed(&self, message: &str) -> String {
+        let signature = self.signature(&RSA_PKCS1_SHA256, message);
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
+    pub(crate) fn signature(&self, by: &'static dyn RsaEncoding, message: &str) -> Vec<u8> {
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        self.pair
+            .sign(by, &SystemRandom::new(), message.as_bytes(), &mut signature)
+            .expect("it signs");
+        signature
+    }
+
+    /// The public half, as text.
+    pub(crate) fn modulus_and_exponent(&self) -> [String; 2] {
+        let public = self.pair.public_key();
+        [
+            public.modulus().big_endian_without_leading_zero(),
+            public.exponent().big_endian_without_leading_zero(),
+        ]
+        .map(|part| URL_SAFE_NO_PAD.encode(part))
+    }
+
     pub(crate) fn sign_with_public_key_as_secret(&self, claims: &Value) -> String {
+        self.sign_with_public_key_under(
+            &json!({ "alg": "HS256", "typ": "JWT", "kid": self.kid }),
+            claims,
+        )
+    }
+
+    pub(crate) fn sign_with_public_key_under(&self, header: &Value, claims: &Value) -> String {
         use aws_lc_rs::hmac;
 
-        let header = json!({ "alg": "HS256", "typ": "JWT", "kid": self.kid });
-        let message = format!("{}.{}", encode(&header), encode(claims));
+        let message = format!("{}.{}", encode(header), encode(claims));
         let secret = hmac::Key::new(hmac::HMAC_SHA256, self.pair.public_key().as_ref());
         let signature = hmac::sign(&secret, message.as_bytes());
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
@@ -143,12 +183,20 @@ fn key_set(kid: &str, pair: &KeyPair) -> Value {
     })
 }
 
-async fn publish(State(published): State<Arc<Published>>) -> Result<Json<Value>, StatusCode> {
+async fn publish(State(published): State<Arc<Published>>) -> Response {
     published.fetches.fetch_add(1, Ordering::SeqCst);
     if published.failing.load(Ordering::SeqCst) {
-        return Err(StatusCode::INTERNAL_SERVER_ERROR);
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
-    Ok(Json(
-        published.keys.lock().expect("no panic holds it").clone(),
-    ))
+    let answer = published.answer.lock().expect("no panic holds it").clone();
+    if let Some((status, headers, body)) = answer {
+        let mut response = (status, body).into_response();
+        for (name, value) in headers {
+            let value = value.parse().expect("it is a header");
+            response.headers_mut().insert(name, value);
+        }
+        return response;
+    }
+    let keys = published.keys.lock().expect("no panic holds it").clone();
+    Json(keys).into_response()
 }

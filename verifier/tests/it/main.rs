@@ -3,4 +3,5 @@
 #[cfg(feature = "axum")]
 mod axum;
 mod issuer;
+mod vectors;
 mod verifier;

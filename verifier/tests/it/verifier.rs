@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ::axum::http::StatusCode;
+use ::axum::http::header::LOCATION;
 use saasauth_verifier::{Builder, REFETCH_INTERVAL, TokenKind, TokenUse, Verifier, VerifyError};
 use serde_json::{Value, json};
 
@@ -299,7 +301,11 @@ async fn unknown_keys_cost_one_fetch_in_ten_seconds() {
         let token = issuer.sign_under(&header, &access(&issuer, json!({})));
         assert_eq!(refusal(&verifier, &token).await, VerifyError::UnknownKey);
     }
-    assert_eq!(issuer.fetches(), 1);
+    assert_eq!(
+        issuer.fetches(),
+        2,
+        "one for the first, one for all of them"
+    );
 
     // The issuer changes its key: seen with the first fetch that is due.
     issuer.rotate("k2");
@@ -312,7 +318,50 @@ async fn unknown_keys_cost_one_fetch_in_ten_seconds() {
         VerifyError::UnknownKey,
         "the old one is gone"
     );
-    assert_eq!(issuer.fetches(), 2);
+    assert_eq!(issuer.fetches(), 4, "one for the new key, one for the old");
+}
+
+#[tokio::test]
+async fn a_fetch_that_brought_its_key_holds_up_no_other() {
+    let mut issuer = Issuer::start("k1").await;
+    let verifier = verifier(&issuer);
+    for kid in ["k1", "k2", "k3"] {
+        issuer.rotate(kid);
+        let token = issuer.sign(&access(&issuer, json!({})));
+        verifier.verify(&token).await.expect(kid);
+    }
+    assert_eq!(issuer.fetches(), 3);
+
+    // A miss does, and what it said stands until the next fetch.
+    let guess = |n: usize| {
+        let header = json!({ "alg": "RS256", "kid": format!("guess-{n}") });
+        issuer.sign_under(&header, &access(&issuer, json!({})))
+    };
+    for n in 0..5 {
+        assert_eq!(refusal(&verifier, &guess(n)).await, VerifyError::UnknownKey);
+    }
+    assert_eq!(issuer.fetches(), 4);
+    pass(REFETCH_INTERVAL).await;
+    for n in 0..5 {
+        assert_eq!(refusal(&verifier, &guess(n)).await, VerifyError::UnknownKey);
+    }
+    assert_eq!(issuer.fetches(), 5);
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_not_there_is_asked_once_in_ten_seconds() {
+    let issuer = Issuer::start("k1").await;
+    let verifier = verifier(&issuer);
+    let token = issuer.sign(&access(&issuer, json!({})));
+    issuer.answer((StatusCode::FORBIDDEN, vec![], String::new()));
+    for _ in 0..5 {
+        let error = refusal(&verifier, &token).await;
+        assert!(
+            matches!(&error, VerifyError::KeysUnavailable(why) if why.contains("403")),
+            "{error:?}"
+        );
+    }
+    assert_eq!(issuer.fetches(), 1);
 }
 
 #[tokio::test]
@@ -357,6 +406,182 @@ async fn a_caller_who_hangs_up_does_not_end_the_fetch() {
     assert!(hung_up.is_err(), "it was cut off");
     verifier.verify(&token).await.expect("the token is good");
     assert_eq!(issuer.fetches(), 1);
+}
+
+#[tokio::test]
+async fn a_token_of_either_name_of_the_pool_is_taken() {
+    let issuer = Issuer::start("k1").await;
+    let keys = format!("{}/.well-known/jwks.json", issuer.url());
+    let original = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Abc";
+    let updated = "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Abc";
+    for configured in [original, updated] {
+        let verifier = Verifier::builder(configured)
+            .jwks_uri(&keys)
+            .client_id(CLIENT)
+            .build()
+            .expect("it builds");
+        for name in [original, updated] {
+            let token = issuer.sign(&access(&issuer, json!({ "iss": name })));
+            verifier.verify(&token).await.expect("both are the pool's");
+        }
+        for other in [
+            "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Abd",
+            "https://issuer-cognito-idp.eu-west-2.amazonaws.com/eu-west-1_Abc",
+            "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Abc/",
+        ] {
+            let token = issuer.sign(&access(&issuer, json!({ "iss": other })));
+            assert_eq!(refusal(&verifier, &token).await, VerifyError::Issuer);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_issuer_is_one_text() {
+    let issuer = Issuer::start("k1").await;
+    let verifier = verifier(&issuer);
+    for iss in [
+        json!([issuer.url()]),
+        json!([issuer.url(), "https://elsewhere"]),
+        json!({ "url": issuer.url() }),
+        json!(true),
+    ] {
+        let token = issuer.sign(&access(&issuer, json!({ "iss": iss })));
+        assert_eq!(
+            refusal(&verifier, &token).await,
+            VerifyError::Issuer,
+            "{iss}"
+        );
+    }
+    assert_eq!(issuer.fetches(), 0, "nothing was asked for them");
+}
+
+#[tokio::test]
+async fn a_token_without_end_is_not_read() {
+    let issuer = Issuer::start("k1").await;
+    let verifier = verifier(&issuer);
+    let base = issuer.sign(&access(&issuer, json!({ "pad": "" }))).len();
+    let token = |pad: usize| issuer.sign(&access(&issuer, json!({ "pad": "x".repeat(pad) })));
+    let room = (16 * 1024 - base) / 4 * 3 - 3;
+    verifier.verify(&token(room)).await.expect("it has room");
+    for long in [token(room + 8), "x".repeat(16 * 1024 + 1)] {
+        assert!(long.len() > 16 * 1024);
+        assert_eq!(refusal(&verifier, &long).await, VerifyError::TooLong);
+    }
+}
+
+#[tokio::test]
+async fn any_of_the_groups_will_do() {
+    let issuer = Issuer::start("k1").await;
+    let verifier = builder(&issuer)
+        .groups(["staff", "owners"])
+        .build()
+        .expect("it builds");
+    for (groups, taken) in [
+        (json!(["owners"]), true),
+        (json!(["a", "staff"]), true),
+        (json!([]), false),
+        (json!(["staf", "STAFF"]), false),
+        (json!("staff"), false),
+        (json!(["staff", 1]), false),
+        (json!({ "staff": true }), false),
+        (Value::Null, false),
+    ] {
+        let token = issuer.sign(&access(&issuer, json!({ "cognito:groups": groups })));
+        let expected = if taken {
+            Ok(())
+        } else {
+            Err(VerifyError::Groups)
+        };
+        assert_eq!(
+            verifier.verify(&token).await.map(drop),
+            expected,
+            "{groups}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn all_of_the_scopes_are_wanted() {
+    let issuer = Issuer::start("k1").await;
+    let verifier = builder(&issuer)
+        .token_use(TokenKind::Either)
+        .scopes(["api/read"])
+        .scopes(["api/write"])
+        .build()
+        .expect("it builds");
+    let refused = VerifyError::Scopes("api/read api/write".into());
+    for (scope, taken) in [
+        ("api/write openid api/read", true),
+        ("api/read", false),
+        ("api/readapi/write", false),
+        ("api/read,api/write", false),
+        ("", false),
+    ] {
+        let token = issuer.sign(&access(&issuer, json!({ "scope": scope })));
+        let expected = if taken { Ok(()) } else { Err(refused.clone()) };
+        assert_eq!(verifier.verify(&token).await.map(drop), expected, "{scope}");
+    }
+    let token = issuer.sign(&id(&issuer, json!({})));
+    assert_eq!(refusal(&verifier, &token).await, refused);
+}
+
+#[tokio::test]
+async fn a_check_of_the_projects_own_has_the_last_word() {
+    let issuer = Issuer::start("k1").await;
+    let verifier = builder(&issuer)
+        .check(|_| Ok(()))
+        .check(|claims| match claims.raw.get("tenant") {
+            Some(tenant) if tenant == "acme" => Ok(()),
+            _ => Err("it is of another tenant".to_owned()),
+        })
+        .build()
+        .expect("it builds");
+    let token = |tenant: &str| issuer.sign(&access(&issuer, json!({ "tenant": tenant })));
+    verifier.verify(&token("acme")).await.expect("it is ours");
+    let refused = VerifyError::Check("it is of another tenant".into());
+    assert_eq!(refusal(&verifier, &token("evil")).await, refused);
+
+    // It sees no token that isn't good.
+    let verifier = builder(&issuer)
+        .check(|_| panic!("nothing is to be checked"))
+        .build()
+        .expect("it builds");
+    for (changes, expected) in [
+        (json!({ "exp": 1 }), VerifyError::Expired),
+        (json!({ "client_id": "another" }), VerifyError::Client),
+    ] {
+        let token = issuer.sign(&access(&issuer, changes));
+        assert_eq!(refusal(&verifier, &token).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn only_a_plain_answer_of_the_issuer_brings_keys() {
+    let elsewhere = Issuer::start("k1").await;
+    let keys = elsewhere.keys().to_string();
+    let location = format!("{}/.well-known/jwks.json", elsewhere.url());
+    let to = |status| (status, vec![(LOCATION, location.clone())], String::new());
+    let padded = format!("{keys}{}", " ".repeat(256 * 1024));
+    for (what, answer) in [
+        ("moved", to(StatusCode::MOVED_PERMANENTLY)),
+        ("found", to(StatusCode::FOUND)),
+        ("307", to(StatusCode::TEMPORARY_REDIRECT)),
+        ("created", (StatusCode::CREATED, vec![], keys.clone())),
+        ("accepted", (StatusCode::ACCEPTED, vec![], keys.clone())),
+        ("large", (StatusCode::OK, vec![], padded)),
+        ("no JSON", (StatusCode::OK, vec![], "<html>".to_owned())),
+    ] {
+        let issuer = Issuer::start("k1").await;
+        let token = issuer.sign(&access(&issuer, json!({})));
+        issuer.answer(answer);
+        let error = refusal(&verifier(&issuer), &token).await;
+        assert!(
+            matches!(error, VerifyError::KeysUnavailable(_)),
+            "{what}: {error:?}"
+        );
+        assert_eq!(issuer.fetches(), 1, "{what}");
+    }
+    assert_eq!(elsewhere.fetches(), 0, "nobody was sent there");
 }
 
 /// Lets time pass without waiting for it.
