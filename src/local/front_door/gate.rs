@@ -19,6 +19,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use hmac::{Hmac, Mac};
+use percent_encoding::percent_decode_str;
 use sha2::Sha256;
 
 use super::call::{Call, Reply};
@@ -68,21 +69,22 @@ const PUBLIC: [&str; 34] = [
     "VerifyUserAttribute",
 ];
 
-/// The sign-in pages and what belongs to them.
-const PAGES: [&str; 9] = [
-    cognito::CONFIRM_PATH,
-    "/confirm",
-    "/confirmForgotPassword",
-    "/confirmUser",
-    "/forgotPassword",
-    "/login",
-    "/logout",
-    "/resendcode",
-    "/signup",
+/// The sign-in pages and what belongs to them, by method and path: these, and no others below them. What the emulator does
+/// not know as a page it takes for a request to some service, by headers and parameters.
+const PAGES: [(&Method, &str); 12] = [
+    (&Method::GET, cognito::CONFIRM_PATH),
+    (&Method::GET, "/login"),
+    (&Method::GET, "/logout"),
+    (&Method::GET, "/oauth2/authorize"),
+    (&Method::GET, "/oauth2/idpresponse"),
+    (&Method::GET, "/oauth2/userInfo"),
+    (&Method::POST, "/login"),
+    (&Method::POST, "/oauth2/idpresponse"),
+    (&Method::POST, "/oauth2/login"),
+    (&Method::POST, "/oauth2/token"),
+    (&Method::POST, "/oauth2/userInfo"),
+    (&Method::POST, "/saml2/idpresponse"),
 ];
-
-/// What stands before everything else of theirs.
-const PAGE_FOLDERS: [&str; 3] = ["/oauth2/", "/saml2/", "/passkeys/"];
 
 /// How many temporary keys are remembered.
 const SESSIONS: usize = 1000;
@@ -115,7 +117,7 @@ impl Gate {
     }
 
     /// Lets a request in, or says what it is answered instead.
-    pub(super) fn admit(&self, call: &Call) -> Result<Caller, Box<Reply>> {
+    pub(super) fn admit(&self, call: &mut Call) -> Result<Caller, Box<Reply>> {
         if !self.is_ours(call) {
             return Err(forbidden(
                 "this local cloud is addressed as 127.0.0.1, localhost or [::1], with its port",
@@ -128,6 +130,9 @@ impl Gate {
             return Err(preflight(call));
         }
         if is_public(call) {
+            if is_page(call) {
+                as_page(call);
+            }
             return Ok(Caller::Anybody);
         }
         if is_foreign {
@@ -266,32 +271,83 @@ impl Gate {
 /// Whether that is for everybody.
 fn is_public(call: &Call) -> bool {
     let path = call.uri.path();
-    if let Some(operation) = call.operation_of(COGNITO) {
-        return path == "/" && call.method == Method::POST && PUBLIC.contains(&operation);
+    let mut targets = call.headers.get_all("x-amz-target").iter();
+    if targets.next().is_some() {
+        // Of two, the emulator might take the other.
+        let is_one = targets.next().is_none();
+        let operation = call.operation_of(COGNITO);
+        return is_one
+            && path == "/"
+            && call.uri.query().is_none()
+            && call.method == Method::POST
+            && operation.is_some_and(|operation| PUBLIC.contains(&operation));
     }
-    if call.headers.contains_key("x-amz-target") {
-        return false;
-    }
+    is_page(call)
+}
+
+/// Whether that is one of the sign-in pages, or a pool's keys.
+fn is_page(call: &Call) -> bool {
+    let path = call.uri.path();
     let of_a_pool = path.strip_prefix('/').and_then(|path| path.split_once('/'));
     let is_key = of_a_pool.is_some_and(|(pool, document)| {
+        let is_id = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
         pool.contains('_')
             && !pool.starts_with('_')
+            && pool.bytes().all(is_id)
             && [".well-known/jwks.json", ".well-known/openid-configuration"].contains(&document)
     });
-    let is_page =
-        PAGES.contains(&path) || PAGE_FOLDERS.iter().any(|folder| path.starts_with(folder));
-    (is_key && call.method == Method::GET) || is_page
+    ((is_key && call.method == Method::GET) || PAGES.contains(&(&call.method, path)))
+        && !names_a_service(call)
+}
+
+/// Whether a parameter says which operation of which service is meant, as the query protocol and presigned URLs do. No
+/// page has such.
+fn names_a_service(call: &Call) -> bool {
+    let body = String::from_utf8_lossy(&call.body);
+    let pairs = call
+        .uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .chain(body.split('&'));
+    pairs.into_iter().any(|pair| {
+        let name = pair.split('=').next().unwrap_or_default();
+        let name = percent_decode_str(name)
+            .decode_utf8_lossy()
+            .to_ascii_lowercase();
+        let name = name.trim_matches(|c: char| c == '+' || c.is_whitespace());
+        name == "action" || name.starts_with("x-amz-")
+    })
+}
+
+/// Takes out of a request to a page what would make it one to a service of AWS.
+fn as_page(call: &mut Call) {
+    let of_a_service: Vec<HeaderName> = call
+        .headers
+        .keys()
+        .filter(|name| name.as_str().starts_with("x-amz-") || *name == "smithy-protocol")
+        .cloned()
+        .collect();
+    for name in of_a_service {
+        call.headers.remove(name);
+    }
+    let authorizations = call.headers.get_all("authorization").iter();
+    let is_signed = |value: &HeaderValue| value.as_bytes().to_ascii_uppercase().starts_with(b"AWS");
+    if authorizations.into_iter().any(is_signed) {
+        call.headers.remove("authorization");
+    }
 }
 
 /// What a browser asks before it sends what a page wants sent. It doesn't say which operation that is, so this much is
 /// answered alike; the request itself is looked at.
 fn preflight(call: &Call) -> Box<Reply> {
     let path = call.uri.path();
-    let may_follow = path == "/" || {
-        let mut asked = call.clone();
-        asked.method = Method::GET;
-        is_public(&asked)
-    };
+    let may_follow = path == "/"
+        || [Method::GET, Method::POST].into_iter().any(|method| {
+            let mut asked = call.clone();
+            asked.method = method;
+            is_page(&asked)
+        });
     if !may_follow {
         return forbidden("no web page of another origin may ask for this");
     }
@@ -384,7 +440,7 @@ mod tests {
     const SIGN_UP: (&str, &str) = ("x-amz-target", "AWSCognitoIdentityProviderService.SignUp");
 
     fn is_let_in(call: &Call) -> bool {
-        gate().admit(call).is_ok()
+        gate().admit(&mut call.clone()).is_ok()
     }
 
     #[test]
@@ -531,13 +587,65 @@ mod tests {
             "/_saasauth/mail",
             &[("authorization", "Bearer s3cret")],
         );
-        assert_eq!(gate().admit(&owner).ok(), Some(Caller::Owner));
+        assert_eq!(gate().admit(&mut owner.clone()).ok(), Some(Caller::Owner));
         assert!(is_let_in(&call(Method::GET, HEALTH_PATH, &[])));
     }
 
     #[test]
+    fn a_page_is_no_way_around() {
+        let scan = ("x-amz-target", "DynamoDB_20120810.Scan");
+        let signed = (
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=0/20200101/r/iam/aws4_request, SignedHeaders=host, Signature=0",
+        );
+        for refused in [
+            call(Method::POST, "/", &[SIGN_UP, scan]),
+            call(Method::POST, "/", &[scan, SIGN_UP]),
+            call(Method::POST, "/?Action=CreateUser", &[SIGN_UP]),
+            call(Method::PUT, "/login", &[signed]),
+            call(Method::POST, "/oauth2/other", &[signed]),
+            call(Method::POST, "/oauth2/token/", &[signed]),
+            call(Method::POST, "//login", &[signed]),
+            call(Method::POST, "/saml2/x", &[signed]),
+            call(Method::GET, "/a_b/../.well-known/jwks.json", &[]),
+            call(Method::GET, "/a_%2e/.well-known/jwks.json", &[]),
+            call(Method::GET, "/bucket_a/x/.well-known/jwks.json", &[]),
+            call(Method::POST, "/saml2/idpresponse?Action=ListUsers", &[]),
+            call(Method::POST, "/saml2/idpresponse?%41ction=ListUsers", &[]),
+            call(Method::GET, "/oauth2/idpresponse?a=b&action=ListUsers", &[]),
+            call(
+                Method::GET,
+                "/login?X-Amz-Credential=0/20200101/r/lambda/aws4_request",
+                &[],
+            ),
+            Call {
+                body: "a=b&Action=ListUsers".into(),
+                ..call(Method::POST, "/saml2/idpresponse", &[])
+            },
+        ] {
+            assert!(!is_let_in(&refused), "{} {}", refused.method, refused.uri);
+        }
+        let mut page = call(
+            Method::POST,
+            "/login?client_id=1",
+            &[
+                signed,
+                ("x-amz-date", "20200101T000000Z"),
+                ("smithy-protocol", "rpc-v2-cbor"),
+                ("cookie", "a=b"),
+            ],
+        );
+        assert_eq!(gate().admit(&mut page).ok(), Some(Caller::Anybody));
+        let left: Vec<&str> = page.headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["host", "cookie"], "nothing of a service is left");
+        let basic = ("authorization", "Basic eA==");
+        let mut token = call(Method::POST, "/oauth2/token", &[basic]);
+        assert!(gate().admit(&mut token).is_ok() && token.headers.contains_key("authorization"));
+    }
+
+    #[test]
     fn a_refusal_tells_how_it_is_signed_and_lets_no_page_read_it() {
-        let refused = gate().admit(&call(
+        let refused = gate().admit(&mut call(
             Method::POST,
             "/",
             &[("x-amz-target", "DynamoDB_20120810.Scan")],
@@ -559,7 +667,9 @@ mod tests {
                 ("access-control-request-method", "POST"),
             ];
             let asked = call(Method::OPTIONS, uri, &headers);
-            gate().admit(&asked).expect_err("it is answered here")
+            gate()
+                .admit(&mut asked.clone())
+                .expect_err("it is answered here")
         };
         for uri in ["/", "/oauth2/token"] {
             assert_eq!(ahead(uri).status, 204);

@@ -202,13 +202,13 @@ async fn serve(State(door): State<Arc<Door>>, request: Request<Body>) -> Respons
         );
         return reply.into_response(&method);
     };
-    let call = Call {
+    let mut call = Call {
         method: parts.method,
         uri: parts.uri,
         headers: parts.headers,
         body,
     };
-    let caller = match door.gate.admit(&call) {
+    let caller = match door.gate.admit(&mut call) {
         Ok(caller) => caller,
         Err(refused) => return refused.into_response(&method),
     };

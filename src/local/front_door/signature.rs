@@ -298,7 +298,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn decoded(hex: &str) -> Option<Vec<u8>> {
-    if !hex.is_ascii() || hex.len() % 2 != 0 {
+    if !hex.is_ascii() || !hex.len().is_multiple_of(2) {
         return None;
     }
     let digits = (0..hex.len()).step_by(2);
@@ -351,7 +351,7 @@ mod tests {
     const VANILLA: &str = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \
         SignedHeaders=host;x-amz-date, Signature=b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500";
 
-    fn vanilla<'a>(authorization: &'a str) -> [(&'static str, &'a str); 3] {
+    fn vanilla(authorization: &str) -> [(&'static str, &str); 3] {
         [
             ("host", "example.amazonaws.com"),
             ("x-amz-date", "20150830T123600Z"),
