@@ -15,6 +15,7 @@ mod crash;
 mod delays;
 mod deliveries;
 mod doctor;
+mod domains;
 mod door;
 mod faults;
 mod hooks;
