@@ -50,12 +50,12 @@ mod tests {
         for (binary, cause, hint) in [
             (
                 with(CONTRACT_VERSION + 1),
-                "its contract is 2, and that of this saasauth is 1",
+                "its contract is 3, and that of this saasauth is 2",
                 "install the saasauth",
             ),
             (
                 with(CONTRACT_VERSION - 1),
-                "its contract is 0, and that of this saasauth is 1",
+                "its contract is 1, and that of this saasauth is 2",
                 "`saasauth upgrade`",
             ),
             (

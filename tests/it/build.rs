@@ -48,7 +48,7 @@ fn digests(folder: &Path) -> Vec<Value> {
 #[test]
 fn the_same_source_gives_the_same_bytes_wherever_it_lies() {
     const SOURCE: &str =
-        r#"fn main() { panic!("saasauth-contract:1; {}", std::env::args().count()) }"#;
+        r#"fn main() { panic!("saasauth-contract:2; {}", std::env::args().count()) }"#;
     let here = small(SOURCE);
     let first = digests(&here);
     let package = fs::read(here.join(PACKAGE)).unwrap();
@@ -60,7 +60,7 @@ fn the_same_source_gives_the_same_bytes_wherever_it_lies() {
     assert_eq!(digests(&small(SOURCE)), first, "in another folder");
     assert_eq!(fs::read(here.join(PACKAGE)).unwrap(), package);
 
-    let other = "fn main() { panic!(\"saasauth-contract:1;\") }";
+    let other = "fn main() { panic!(\"saasauth-contract:2;\") }";
     fs::write(here.join("two/src/main.rs"), other).unwrap();
     let changed = digests(&here);
     assert_eq!(changed[0], first[0], "an untouched trigger stays as it is");
@@ -89,7 +89,7 @@ fn a_compiler_error_is_shown_whole() {
 
 #[test]
 fn a_trigger_of_another_contract_is_refused_when_built_and_when_it_was_built_before() {
-    let folder = small("fn main() { panic!(\"saasauth-contract:1;\") }");
+    let folder = small("fn main() { panic!(\"saasauth-contract:2;\") }");
     digests(&folder);
     let before = packages(&folder);
 

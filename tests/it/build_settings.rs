@@ -25,7 +25,7 @@ fn main() {
     if cfg!(own) {
         println!("as the workspace wants it: {sum}");
     }
-    println!("saasauth-contract:1; {sum} {}", said[0] as i32 + i32::MAX);
+    println!("saasauth-contract:2; {sum} {}", said[0] as i32 + i32::MAX);
 }
 "#;
 

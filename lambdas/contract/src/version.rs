@@ -1,13 +1,13 @@
 //! Which contract a package was built by.
 
 /// Raised with each change that a tool or a trigger of another version would misread.
-pub const CONTRACT_VERSION: u32 = 1;
+pub const CONTRACT_VERSION: u32 = 2;
 
 /// What stands before the version in [`MARKER`].
 const MARK: &str = "saasauth-contract:";
 
 /// The text by which a built trigger tells its contract's version: the library puts it into every binary.
-pub const MARKER: &str = "saasauth-contract:1;";
+pub const MARKER: &str = "saasauth-contract:2;";
 
 /// The version of the contract that a trigger's binary was built by; `None` for one without a marker,
 /// which is older than the contract or made of something else.

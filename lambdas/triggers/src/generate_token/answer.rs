@@ -3,8 +3,8 @@
 //! Relied on, all of <https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-token-generation.html>:
 //! - both tokens take claims of any JSON shape, each from a section of its own;
 //! - `groupOverrideDetails` replaces the user's groups, and an empty or null one takes them away. To keep
-//!   them, `groupConfiguration` of the request is to be copied there. So it is copied when the user has
-//!   groups, and left out when there is nothing to keep;
+//!   them, `groupConfiguration` of the request is to be copied there. The project's roles have groups of their names,
+//!   which nobody joins: the token names the one of the user's role, whatever Cognito has, and others stay;
 //! - `scopesToAdd` joins the scopes the token has; no scope may hold a blank;
 //! - a machine (client credentials, V3_0 alone) gets an access token and no ID token.
 
@@ -14,7 +14,7 @@ use super::claims::Claims;
 use crate::event::Event;
 
 /// Puts the claims of a user into both tokens.
-pub(crate) fn give_user(event: &mut Event, claims: Claims) {
+pub(crate) fn give_user(event: &mut Event, claims: Claims, role: &str, roles: &[String]) {
     let mut access = json!({ "claimsToAddOrOverride": merged(&claims.map, claims.access) });
     if !claims.scopes.is_empty() {
         access["scopesToAdd"] = json!(claims.scopes);
@@ -23,10 +23,15 @@ pub(crate) fn give_user(event: &mut Event, claims: Claims) {
         "idTokenGeneration": { "claimsToAddOrOverride": merged(&claims.map, claims.id) },
         "accessTokenGeneration": access,
     });
-    let groups = event.request.rest.get("groupConfiguration");
-    if let Some(groups) = groups.filter(|groups| says_something(groups)) {
-        details["groupOverrideDetails"] = groups.clone();
-    }
+    let mut groups = match event.request.rest.get("groupConfiguration") {
+        Some(Value::Object(given)) => given.clone(),
+        _ => Map::new(),
+    };
+    groups.insert(
+        "groupsToOverride".to_owned(),
+        json!(with_role(&groups, role, roles)),
+    );
+    details["groupOverrideDetails"] = Value::Object(groups);
     event.response = json!({ "claimsAndScopeOverrideDetails": details });
 }
 
@@ -46,12 +51,10 @@ fn merged(both: &Map<String, Value>, own: Map<String, Value>) -> Map<String, Val
     claims
 }
 
-fn says_something(groups: &Value) -> bool {
-    groups.as_object().is_some_and(|groups| {
-        groups.values().any(|value| match value {
-            Value::Array(names) => !names.is_empty(),
-            Value::String(role) => !role.is_empty(),
-            _ => false,
-        })
-    })
+/// The user's groups, but for those of roles: of these the one of the role held.
+fn with_role<'a>(given: &'a Map<String, Value>, role: &'a str, roles: &[String]) -> Vec<&'a str> {
+    let given = given.get("groupsToOverride").and_then(Value::as_array);
+    let given = given.into_iter().flatten().filter_map(Value::as_str);
+    let others = given.filter(|group| *group != role && !roles.iter().any(|one| one == group));
+    others.chain([role]).collect()
 }

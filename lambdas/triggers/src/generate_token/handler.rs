@@ -172,7 +172,7 @@ impl<H: Hooks> GenerateToken<H> {
         let (held, belonging) = (permissions.len(), domains.len());
         let grants = Grants {
             sub: sub.to_owned(),
-            role,
+            role: role.clone(),
             permissions,
             domains,
             in_domains: self.settings.domain_roles.then(|| InDomains {
@@ -211,7 +211,7 @@ impl<H: Hooks> GenerateToken<H> {
                 "bytes": claims.bytes,
             }),
         );
-        answer::give_user(&mut event, claims);
+        answer::give_user(&mut event, claims, &role, &self.settings.roles);
         Ok(event)
     }
 

@@ -471,28 +471,37 @@ async fn a_machines_scopes_become_permissions_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn groups_are_copied_when_there_are_any_and_left_out_otherwise() {
-    let admin = item(SUB_KEY, Some("member"), &[]);
-    let member = roles(&[("member", &[])]);
-    let trigger = trigger(&[&admin, &member, &domains(&[])]);
-    let groups = event().request.rest["groupConfiguration"].clone();
-    assert_eq!(
-        answer(&trigger, event()).await["groupOverrideDetails"],
-        groups
-    );
-
-    let empty = json!({ "groupsToOverride": [], "iamRolesToOverride": [], "preferredRole": null });
-    for nothing in [Some(empty), Some(Value::Null), None] {
+async fn the_group_of_the_role_is_the_users_and_others_stay() {
+    let member = item(SUB_KEY, Some("member"), &[]);
+    let roles = roles(&[("member", &[])]);
+    let settings = Settings {
+        roles: vec!["member".to_owned(), "admin".to_owned()],
+        ..settings()
+    };
+    let rules = [&member, &roles, &domains(&[])];
+    let trigger = trigger_with(&rules, settings, "http://127.0.0.1:9");
+    for (given, groups) in [
+        // Of a role the user doesn't hold, whoever put them there.
+        (
+            json!({ "groupsToOverride": ["admin"], "preferredRole": "arn" }),
+            json!(["member"]),
+        ),
+        (
+            json!({ "groupsToOverride": ["beta", "admin", "member"] }),
+            json!(["beta", "member"]),
+        ),
+        (
+            json!({ "groupsToOverride": [], "iamRolesToOverride": [] }),
+            json!(["member"]),
+        ),
+        (Value::Null, json!(["member"])),
+    ] {
         let mut event = event();
-        event.request.rest.remove("groupConfiguration");
-        if let Some(nothing) = nothing {
-            event
-                .request
-                .rest
-                .insert("groupConfiguration".to_owned(), nothing);
-        }
-        let details = answer(&trigger, event).await;
-        assert_eq!(details.get("groupOverrideDetails"), None);
+        let rest = &mut event.request.rest;
+        rest.insert("groupConfiguration".to_owned(), given.clone());
+        let details = answer(&trigger, event).await["groupOverrideDetails"].clone();
+        assert_eq!(details["groupsToOverride"], groups);
+        assert_eq!(details["preferredRole"], given["preferredRole"]);
     }
 }
 
