@@ -60,7 +60,7 @@ mod tests {
             ),
             (
                 b"\x7fELF".to_vec(),
-                "its contract is none, and that of this saasauth is 1",
+                "its contract is none, and that of this saasauth is 2",
                 "`saasauth upgrade`",
             ),
         ] {

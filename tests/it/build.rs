@@ -97,7 +97,7 @@ fn a_trigger_of_another_contract_is_refused_when_built_and_when_it_was_built_bef
     for (source, hint) in [
         ("fn main() {}", "saasauth upgrade"),
         (
-            "fn main() { panic!(\"saasauth-contract:2;\") }",
+            "fn main() { panic!(\"saasauth-contract:3;\") }",
             "install the saasauth",
         ),
     ] {

@@ -167,9 +167,10 @@ impl Gate {
         reply
     }
 
-    /// Remembers the temporary keys in an answer of STS: who asked for them had a key.
-    pub(super) fn learn(&self, service: &str, reply: &Reply) {
-        if service != "sts" || !reply.is_success() {
+    /// Remembers the temporary keys in an answer of STS to who had a key. What anybody is answered holds what anybody
+    /// wrote: a user's name may look like a key.
+    pub(super) fn learn(&self, caller: Caller, service: &str, reply: &Reply) {
+        if caller != Caller::Owner || service != "sts" || !reply.is_success() {
             return;
         }
         let text = String::from_utf8_lossy(&reply.body);
@@ -641,6 +642,23 @@ mod tests {
         let basic = ("authorization", "Basic eA==");
         let mut token = call(Method::POST, "/oauth2/token", &[basic]);
         assert!(gate().admit(&mut token).is_ok() && token.headers.contains_key("authorization"));
+    }
+
+    #[test]
+    fn keys_are_learned_from_sts_and_from_nobodys_name() {
+        const KEYS: &str =
+            "<AccessKeyId>ASIA1</AccessKeyId><SecretAccessKey>made</SecretAccessKey>";
+        let learned = |caller, service: &str, status| {
+            let gate = gate();
+            gate.learn(caller, service, &Reply::new(status, "text/xml", KEYS));
+            gate.issued("ASIA1")
+                .map(|secret| secret.expose().to_owned())
+        };
+        let ok = StatusCode::OK;
+        assert_eq!(learned(Caller::Owner, "sts", ok).as_deref(), Some("made"));
+        assert_eq!(learned(Caller::Anybody, "sts", ok), None);
+        assert_eq!(learned(Caller::Owner, "cognito-idp", ok), None);
+        assert_eq!(learned(Caller::Owner, "sts", StatusCode::FORBIDDEN), None);
     }
 
     #[test]

@@ -230,7 +230,7 @@ async fn serve(State(door): State<Arc<Door>>, request: Request<Body>) -> Respons
         };
         door.trace.record(&line, started.elapsed());
     }
-    door.gate.learn(&service, &reply);
+    door.gate.learn(caller, &service, &reply);
     door.gate
         .let_out(caller, &headers, reply)
         .into_response(&method)

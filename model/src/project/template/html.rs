@@ -34,16 +34,23 @@ const RAW: [&str; 8] = [
 ];
 
 /// Attributes that hold the address of something, and are followed or fetched.
-const URLS: [&str; 14] = [
+const URLS: [&str; 21] = [
     "action",
+    "archive",
     "background",
     "cite",
     "classid",
     "codebase",
     "data",
+    "dynsrc",
     "formaction",
     "href",
+    "icon",
+    "imagesrcset",
     "longdesc",
+    "lowsrc",
+    "manifest",
+    "ping",
     "poster",
     "profile",
     "src",
@@ -135,7 +142,8 @@ impl Place {
                 before,
                 ..
             } => {
-                if attribute.starts_with("on") || ["style", "srcdoc"].contains(&attribute.as_str())
+                if attribute.starts_with("on")
+                    || ["style", "srcdoc", "content"].contains(&attribute.as_str())
                 {
                     Err((
                         format!("stands in `{attribute}`, where nothing can be escaped"),
@@ -361,6 +369,7 @@ mod tests {
             r#"<p {{name}}="a">"#,
             r#"<p style="color: {{name}}">"#,
             r#"<p onclick="go('{{name}}')">"#,
+            r#"<meta http-equiv="refresh" content="0;url={{name}}">"#,
             r#"<a href="{{name}}">"#,
             r#"<a href=" {{name}}">"#,
             r#"<a href="https://{{name}}/">"#,
