@@ -58,11 +58,23 @@ fn zip(binary: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
     Ok(writer.finish()?.into_inner())
 }
 
+/// The part of a folder of ours that is a link: in a clone of somebody's project it could lead anywhere.
+fn link_to(directory: &Path) -> Option<&Path> {
+    let is_ours = |part: &&Path| part.file_name().is_some_and(|name| name == ".saasauth");
+    let ours = directory.ancestors().find(is_ours)?;
+    let mut parts = directory.ancestors().filter(|part| part.starts_with(ours));
+    parts.find(|part| fs::symlink_metadata(part).is_ok_and(|found| found.is_symlink()))
+}
+
 /// Writes a zip so that a reader sees the old file or the new one, never half of it.
 pub(super) fn write(path: &Path, zip: &[u8]) -> Result<()> {
     let failed =
         |error: &std::io::Error| Error::io(format!("could not write `{}`", path.display()), error);
     let directory = path.parent().unwrap_or(Path::new(""));
+    if let Some(link) = link_to(directory) {
+        let cause = format!("`{}` is a link, which is not followed", link.display());
+        return Err(failed(&std::io::Error::other(cause)));
+    }
     fs::create_dir_all(directory).map_err(|error| failed(&error))?;
     let written = tempfile::Builder::new()
         .permissions(Permissions::from_mode(READABLE))
@@ -145,6 +157,22 @@ mod tests {
         damaged[60] ^= 0xFF;
         let error = reopen("a", damaged).expect_err("damaged");
         assert_eq!(error.message, "the package of `a` is damaged");
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let root = tempfile::tempdir().expect("a folder");
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        for link in [".saasauth", ".saasauth/build", ".saasauth/build/local"] {
+            let project = root.path().join(link.replace('/', "-"));
+            let link = project.join(link);
+            fs::create_dir_all(link.parent().expect("a parent")).expect("made");
+            std::os::unix::fs::symlink(elsewhere.path(), &link).expect("linked");
+            let error = write(&project.join(".saasauth/build/local/a.zip"), b"zip");
+            let error = error.expect_err("it is a link");
+            assert!(error.causes.concat().contains("not followed"), "{error:?}");
+        }
+        assert_eq!(fs::read_dir(elsewhere.path()).expect("lists").count(), 0);
     }
 
     #[test]

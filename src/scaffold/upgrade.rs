@@ -548,14 +548,24 @@ fn covers(member: &str, name: &str) -> bool {
 fn workflow(project: &Project) -> Option<String> {
     const PATH: &str = ".github/workflows/deploy.yml";
     const KEY: &str = "SAASAUTH_VERSION:";
+    // Of earlier versions: the package of this name is nobody's, and pull requests ran with the right to deploy.
+    const ANYBODYS: &str = "cargo install --locked \"saasauth@";
     let text = fs::read_to_string(project.directory.join(PATH)).ok()?;
+    if text.contains(ANYBODYS) {
+        return Some(format!(
+            "replace `{PATH}` by the one that `saasauth init` writes into an empty folder: this one installs whatever is \
+             registered as `saasauth`, and gives a pull request's code the right to deploy"
+        ));
+    }
     let pinned = text
         .lines()
         .find_map(|line| line.trim().strip_prefix(KEY))?;
     let pinned = pinned.split('#').next()?.trim().trim_matches(['"', '\'']);
     let ours = library::version().to_string();
     (pinned != ours)
-        .then(|| format!("set `SAASAUTH_VERSION` in `{PATH}` to \"{ours}\": it is \"{pinned}\""))
+        .then(|| {
+            format!("set `SAASAUTH_VERSION` in `{PATH}` to \"{ours}\", and `SAASAUTH_SHA256` to its archive's: it is \"{pinned}\"")
+        })
 }
 
 /// Carries the plan out, and gives the folder into which edited files were copied before they were overwritten.

@@ -218,6 +218,13 @@ fn a_project_from_before_the_library_becomes_a_new_one() {
         (upgrade.from.as_deref(), upgrade.edited().count()),
         (None, 0)
     );
+    let [workflow] = &upgrade.by_hand[..] else {
+        panic!("one thing is left to do: {:?}", upgrade.by_hand);
+    };
+    assert!(
+        workflow.starts_with("replace `.github/workflows/deploy.yml`"),
+        "{workflow}"
+    );
     carry_out(&upgrade).expect("done");
     assert_eq!(folder.lambdas(), Folder::new().lambdas());
     let mut after = folder.files();
