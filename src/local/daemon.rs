@@ -2,7 +2,7 @@
 //! behind it until it is told to end.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -63,7 +63,7 @@ async fn supervise(paths: &Paths, strict: bool) -> Result<()> {
     // a project's folder may lie deep; so it has a folder of its own, which nobody else can look into.
     let folder = tempfile::Builder::new()
         .prefix("saasauth-")
-        .tempdir()
+        .tempdir_in(short(std::env::temp_dir()))
         .map_err(|error| Error::io("could not make a folder for the emulator's socket", &error))?;
     let place = Place::Socket(folder.path().join("emulator"));
     let settings = Settings {
@@ -100,6 +100,15 @@ async fn supervise(paths: &Paths, strict: bool) -> Result<()> {
         notice = Some(format!(
             "the emulator had ended ({how}) and was started anew: what was deployed on it is gone"
         ));
+    }
+}
+
+/// The folder for temporary files, unless a socket's path in it would be too long: 104 bytes on macOS, 108 on Linux.
+fn short(folder: PathBuf) -> PathBuf {
+    const LONGEST: usize = 80;
+    match folder.as_os_str().len() <= LONGEST {
+        true => folder,
+        false => PathBuf::from("/tmp"),
     }
 }
 
@@ -159,5 +168,17 @@ impl ShutdownSignals {
             _ = self.interrupt.recv() => {}
             () = self.starter_left.cancelled() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_folder_is_not_taken_for_sockets() {
+        assert_eq!(short(PathBuf::from("/var/tmp")), PathBuf::from("/var/tmp"));
+        let long = PathBuf::from(format!("/{}", "a".repeat(90)));
+        assert_eq!(short(long), PathBuf::from("/tmp"));
     }
 }
