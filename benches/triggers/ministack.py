@@ -17,7 +17,13 @@ def ministack(log):
         raise SystemExit("`ministack` is not on the PATH: pip install ministack==1.5.33")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    environment = {**os.environ, "GATEWAY_PORT": str(port), "MINISTACK_HOST": "127.0.0.1"}
+    environment = {
+        **os.environ,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_HOST": "127.0.0.1",
+        # By default it listens to the whole network.
+        "BIND_HOST": "127.0.0.1",
+    }
     process = subprocess.Popen([program], env=environment, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 60

@@ -139,26 +139,17 @@ impl Context {
         stage: &Stage,
         events: &Events<'_>,
     ) -> Result<Aws> {
-        let mut secret = None;
         let endpoint_url = match (self.endpoint_url(), *stage.target) {
             (Some(url), _) => Some(url),
             (None, Target::Local) => {
                 let say = |line| events(Event::Note(line));
                 let started =
                     local::start(&project.directory, local::Strictness::Kept, &say).await?;
-                secret = local::secret(&project.directory)?;
                 started.endpoint_url
             }
             (None, Target::Aws) => None,
         };
-        let mut settings = self.settings(stage, endpoint_url);
-        // Another emulator takes any key, and the project's own local cloud its own alone.
-        if *stage.target == Target::Local && settings.emulated_secret.is_none() {
-            secret = secret.or(local::secret(&project.directory)?);
-        }
-        if let Some(secret) = secret {
-            settings.emulated_secret = Some(Hidden(secret.expose().to_owned()));
-        }
+        let settings = self.settings(project, stage, endpoint_url)?;
         let owner = Owner {
             project: stage.project.clone(),
             stage: stage.name.clone(),
@@ -167,7 +158,15 @@ impl Context {
     }
 
     /// How to come to a stage, at an emulator's endpoint when there is one.
-    pub(super) fn settings(&self, stage: &Stage, endpoint_url: Option<String>) -> aws::Settings {
+    ///
+    /// # Errors
+    /// When the project's own local cloud is meant, and its key can't be read.
+    pub(super) fn settings(
+        &self,
+        project: &Project,
+        stage: &Stage,
+        endpoint_url: Option<String>,
+    ) -> Result<aws::Settings> {
         let ui = Arc::clone(&self.ui);
         let ask = move |device: String| {
             let ui = Arc::clone(&ui);
@@ -187,17 +186,24 @@ impl Context {
             }
             .boxed()
         };
-        aws::Settings {
+        // Another emulator takes any key, and the project's own local cloud its own alone: nobody else's counts there.
+        let is_own = *stage.target == Target::Local && self.endpoint_url().is_none();
+        let mut secret = (!is_own).then(emulated_secret).flatten();
+        if *stage.target == Target::Local && secret.is_none() {
+            let own = local::secret(&project.directory)?;
+            secret = own.map(|own| Hidden(own.expose().to_owned()));
+        }
+        Ok(aws::Settings {
             profile: self.global.profile.clone(),
             region: stage.region.to_string(),
             emulated_account: endpoint_url
                 .as_ref()
                 .and_then(|_| self.emulated_account(stage)),
-            emulated_secret: emulated_secret(),
+            emulated_secret: secret,
             endpoint_url,
             ask_code: Some(AskCode::new(ask)),
             calls: self.calls.clone(),
-        }
+        })
     }
 
     /// The endpoint asked for, unless the environment says that its own are to be passed over.

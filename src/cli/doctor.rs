@@ -76,8 +76,10 @@ async fn examine(context: &Context, found: Result<(Project, Stage)>) -> Vec<Chec
             endpoint_url
         }
     };
-    let settings = context.settings(&stage, endpoint_url);
-    checks.extend(doctor::account(&stage, &settings).await);
+    match context.settings(&project, &stage, endpoint_url) {
+        Ok(settings) => checks.extend(doctor::account(&stage, &settings).await),
+        Err(error) => checks.push(Check::of("local cloud", &error)),
+    }
     checks
 }
 

@@ -140,11 +140,19 @@ async fn credentials(context: &Context, directory: &Path, format: CredentialsFor
             "AccessKeyId": LOCAL_ACCOUNT,
             "SecretAccessKey": secret.expose(),
         })),
-        CredentialsFormat::Env => context.ui.data(&format!(
-            "export AWS_ACCESS_KEY_ID={LOCAL_ACCOUNT}\nexport AWS_SECRET_ACCESS_KEY={}\n\
-             export AWS_ENDPOINT_URL={endpoint_url}\n",
-            secret.expose(),
-        )),
+        CredentialsFormat::Env => {
+            // The local cloud has every region; what was deployed lies in the stage's. A file that can't be read names
+            // none, and is no reason to keep the key back.
+            let region = match context.stage() {
+                Ok((_, stage)) => format!("export AWS_REGION={}\n", *stage.region),
+                Err(_) => String::new(),
+            };
+            context.ui.data(&format!(
+                "export AWS_ACCESS_KEY_ID={LOCAL_ACCOUNT}\nexport AWS_SECRET_ACCESS_KEY={}\n\
+                 {region}export AWS_ENDPOINT_URL={endpoint_url}\n",
+                secret.expose(),
+            ))
+        }
     }
 }
 

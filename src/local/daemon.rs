@@ -2,7 +2,7 @@
 //! behind it until it is told to end.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -16,6 +16,7 @@ use super::emulator::Emulator;
 use super::front_door::{FrontDoor, Settings};
 use super::paths::{Paths, StateFile};
 use super::place::Place;
+use super::socket;
 use crate::tools;
 use saasauth_model::error::{Error, ErrorKind, Result};
 
@@ -59,13 +60,8 @@ async fn supervise(paths: &Paths, strict: bool) -> Result<()> {
     let executable = tools::ensure(&tools::MINISTACK, &|_| {}).await?;
     let listener = listen(paths).await?;
     let secret = paths.secret()?;
-    // A port would be open to every page and every user of the machine. A socket's path is short by need (108 bytes), and
-    // a project's folder may lie deep; so it has a folder of its own, which nobody else can look into.
-    let folder = tempfile::Builder::new()
-        .prefix("saasauth-")
-        .tempdir_in(short(std::env::temp_dir()))
-        .map_err(|error| Error::io("could not make a folder for the emulator's socket", &error))?;
-    let place = Place::Socket(folder.path().join("emulator"));
+    let folder = socket::folder()?;
+    let place = Place::Socket(socket::path(folder.path()));
     let settings = Settings {
         trace: Some(paths.trace()),
         strict,
@@ -83,6 +79,7 @@ async fn supervise(paths: &Paths, strict: bool) -> Result<()> {
             pid: std::process::id(),
             endpoint_url: endpoint_url.clone(),
             emulator_pid: emulator.pid(),
+            socket: place.socket().map(Path::to_path_buf),
             strict,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: OffsetDateTime::now_utc()
@@ -100,15 +97,6 @@ async fn supervise(paths: &Paths, strict: bool) -> Result<()> {
         notice = Some(format!(
             "the emulator had ended ({how}) and was started anew: what was deployed on it is gone"
         ));
-    }
-}
-
-/// The folder for temporary files, unless a socket's path in it would be too long: 104 bytes on macOS, 108 on Linux.
-fn short(folder: PathBuf) -> PathBuf {
-    const LONGEST: usize = 80;
-    match folder.as_os_str().len() <= LONGEST {
-        true => folder,
-        false => PathBuf::from("/tmp"),
     }
 }
 
@@ -168,17 +156,5 @@ impl ShutdownSignals {
             _ = self.interrupt.recv() => {}
             () = self.starter_left.cancelled() => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_folder_is_not_taken_for_sockets() {
-        assert_eq!(short(PathBuf::from("/var/tmp")), PathBuf::from("/var/tmp"));
-        let long = PathBuf::from(format!("/{}", "a".repeat(90)));
-        assert_eq!(short(long), PathBuf::from("/tmp"));
     }
 }

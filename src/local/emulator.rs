@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use super::front_door::UPSTREAM_HEALTH_PATH;
 use super::paths::Paths;
 use super::place::Place;
+use super::private;
 use super::secret::Secret;
 use saasauth_model::error::{Error, ErrorKind, Result};
 
@@ -28,6 +29,9 @@ const POLL: Duration = Duration::from_millis(50);
 /// How long the emulator may take to end by itself before it is ended.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 
+/// The program that serves MiniStack.
+const LAUNCHER: &str = include_str!("emulator.py");
+
 /// What starts MiniStack at this place, in a process group of its own and an environment made from nothing. It keeps its
 /// files in `scratch`, which must have a folder `tmp`; its functions look for AWS at `endpoint_url`.
 pub fn command(
@@ -36,33 +40,26 @@ pub fn command(
     endpoint_url: &str,
     place: &Place,
 ) -> std::process::Command {
-    let mut command = match place {
+    let mut bind = OsString::new();
+    // URLs that it makes lead to where its clients come in.
+    let gateway = match place {
         Place::Port(port) => {
-            let mut command = std::process::Command::new(executable);
-            command.env_clear().env("GATEWAY_PORT", port.to_string());
-            command
+            bind.push(format!("127.0.0.1:{port}"));
+            port.to_string()
         }
-        // Its own command binds ports alone, and runs the same server this way.
         Place::Socket(socket) => {
-            let mut bind = OsString::from("unix:");
+            bind.push("unix:");
             bind.push(socket);
-            let mut command = std::process::Command::new(interpreter(executable));
-            command
-                .args([
-                    "-m",
-                    "hypercorn",
-                    "ministack.app:app",
-                    "--log-level",
-                    "WARNING",
-                    "--keep-alive",
-                    "75",
-                    "--bind",
-                ])
-                .arg(bind)
-                .env_clear();
-            command
+            let (_, port) = endpoint_url.rsplit_once(':').unwrap_or_default();
+            port.to_owned()
         }
     };
+    let mut command = std::process::Command::new(interpreter(executable));
+    command
+        .args(["-c", LAUNCHER])
+        .arg(bind)
+        .env_clear()
+        .env("GATEWAY_PORT", gateway);
     for name in [
         "PATH",
         "HOME",
@@ -80,6 +77,8 @@ pub fn command(
         .env("BIND_HOST", "127.0.0.1")
         .env("LOG_LEVEL", "WARNING")
         .env("PYTHONUNBUFFERED", "1")
+        // Nor does any Python it starts take modules from where it works.
+        .env("PYTHONSAFEPATH", "1")
         .env("TMPDIR", scratch.join("tmp"))
         .env("STATE_DIR", scratch.join("state"))
         .env("S3_DATA_DIR", scratch.join("s3"))
@@ -155,12 +154,12 @@ impl Emulator {
         secret: &Secret,
     ) -> Result<Self> {
         let doing = || format!("could not start the emulator `{}`", executable.display());
-        let scratch = paths.scratch();
-        std::fs::create_dir_all(scratch.join("tmp")).map_err(|error| Error::io(doing(), &error))?;
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(paths.emulator_log())
+        let scratch = paths
+            .fresh_scratch()
+            .map_err(|error| Error::io(doing(), &error))?;
+        let mut options = OpenOptions::new();
+        options.create(true).append(true);
+        let log = private::open(&paths.emulator_log(), &mut options)
             .map_err(|error| Error::io(doing(), &error))?;
         let errors = log
             .try_clone()

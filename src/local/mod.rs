@@ -10,10 +10,12 @@ pub mod front_door;
 mod mailbox;
 mod paths;
 mod place;
+mod private;
 mod secret;
+mod socket;
 
 use std::fs::OpenOptions;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -144,7 +146,7 @@ pub async fn status(project_directory: &Path) -> Result<Status> {
 /// Ends the project's local cloud, with everything on it. `false` when there was none.
 pub async fn stop(project_directory: &Path) -> Result<bool> {
     let paths = Paths::new(project_directory);
-    if !paths.directory().exists() {
+    if !paths.exists()? {
         return Ok(false);
     }
     let _lock = paths.lock_commands().await?;
@@ -279,13 +281,10 @@ fn spawn(paths: &Paths, project_directory: &Path, strict: bool) -> Result<Child>
     let directory =
         std::path::absolute(project_directory).map_err(|error| Error::io(doing, &error))?;
     // A new file each time: the tail shown with an error must be this start's.
-    let fresh = |path| {
-        OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .open(path)
-            .map_err(|error| Error::io(doing, &error))
+    let fresh = |path: PathBuf| {
+        let mut options = OpenOptions::new();
+        options.create(true).write(true).truncate(true);
+        private::open(&path, &mut options).map_err(|error| Error::io(doing, &error))
     };
     let log = fresh(paths.front_door_log())?;
     fresh(paths.emulator_log())?;
@@ -329,6 +328,9 @@ async fn end(paths: &Paths) -> Result<bool> {
         Some(state) => emulator::kill_orphan(state.emulator_pid).await,
         None => false,
     };
+    if let Some(socket) = state.and_then(|state| state.socket) {
+        socket::remove(&socket);
+    }
     paths.clean();
     Ok(served || orphaned)
 }

@@ -10,13 +10,16 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use tokio::time::Instant;
 
-use super::secret::{self, Secret};
+use super::private;
+use super::secret::Secret;
 use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// How often a lock held by another process is tried.
 const LOCK_POLL: Duration = Duration::from_millis(50);
 /// How long another start or stop may take: the longest start, and some.
 const LOCK_LIMIT: Duration = Duration::from_secs(90);
+/// A note that is longer is none of ours.
+const NOTE_LIMIT: u64 = 64 * 1024;
 /// How much of a log is shown with an error.
 const LOG_TAIL: u64 = 4 * 1024;
 
@@ -35,6 +38,9 @@ pub(super) struct StateFile {
     pub(super) endpoint_url: String,
     /// The emulator's process, which leads a process group of its own.
     pub(super) emulator_pid: u32,
+    /// Where the emulator listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) socket: Option<PathBuf>,
     /// Whether it refuses what AWS refuses. One that an older version left running doesn't.
     #[serde(default)]
     pub(super) strict: bool,
@@ -81,8 +87,18 @@ impl Paths {
     }
 
     /// The emulator's own files: keys, unpacked functions.
-    pub(super) fn scratch(&self) -> PathBuf {
+    fn scratch(&self) -> PathBuf {
         self.directory.join("emulator")
+    }
+
+    /// The same, made anew: whatever an emulator before left there, or whoever made the project, is no business of the
+    /// next one.
+    pub(super) fn fresh_scratch(&self) -> std::io::Result<PathBuf> {
+        let scratch = self.scratch();
+        private::remove(&scratch)?;
+        private::folder(&scratch)?;
+        private::folder(&scratch.join("tmp"))?;
+        Ok(scratch)
     }
 
     /// The key of this local cloud, made if there is none.
@@ -92,7 +108,10 @@ impl Paths {
 
     /// The key of this local cloud, if there is one.
     pub(super) fn known_secret(&self) -> Result<Option<Secret>> {
-        Secret::read(&self.key())
+        match self.exists()? {
+            true => Secret::read(&self.key()),
+            false => Ok(None),
+        }
     }
 
     fn key(&self) -> PathBuf {
@@ -112,14 +131,9 @@ impl Paths {
         let ours = self.directory.parent().unwrap_or(Path::new("."));
         let made = std::fs::create_dir_all(ours)
             // Both may have been put there by whoever wrote the project: a link in a clone leads anywhere.
-            .and_then(|()| secret::own_folder(ours))
-            .and_then(|()| secret::private_folder(&self.directory))
-            .and_then(|()| {
-                let mut options = OpenOptions::new();
-                options.write(true).create(true).truncate(true);
-                let path = self.directory.join(".gitignore");
-                secret::opened(&path, &mut options)?.write_all(b"*\n")
-            });
+            .and_then(|()| private::own_folder(ours))
+            .and_then(|()| private::folder(&self.directory))
+            .and_then(|()| private::write(&self.directory.join(".gitignore"), b"*\n"));
         made.map_err(|error| {
             Error::io(
                 format!("could not create `{}`", self.directory.display()),
@@ -128,9 +142,28 @@ impl Paths {
         })
     }
 
+    /// Whether there is such a directory.
+    ///
+    /// # Errors
+    /// When it, or the one around it, is a link or somebody else's: all that is done there would be done elsewhere.
+    pub(super) fn exists(&self) -> Result<bool> {
+        let ours = self.directory.parent().unwrap_or(Path::new("."));
+        for folder in [ours, &self.directory] {
+            match private::own_folder(folder) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+                Err(error) => {
+                    let doing = format!("could not look into `{}`", folder.display());
+                    return Err(Error::io(doing, &error));
+                }
+            }
+        }
+        Ok(true)
+    }
+
     /// The note of a running or dead local cloud; an unreadable one counts as none.
     pub(super) fn read_state(&self) -> Option<StateFile> {
-        serde_json::from_slice(&std::fs::read(self.state()).ok()?).ok()
+        serde_json::from_slice(&private::read(&self.state(), NOTE_LIMIT).ok()?).ok()
     }
 
     /// Writes the note in one piece, so that no reader sees half of it.
@@ -154,21 +187,18 @@ impl Paths {
     pub(super) fn clean(&self) {
         // Already gone is as good.
         let _ = std::fs::remove_file(self.state());
-        let _ = std::fs::remove_dir_all(self.scratch());
+        let _ = private::remove(&self.scratch());
     }
 
     /// The port used last. Using it again keeps the URLs in people's settings true.
     pub(super) fn last_port(&self) -> Option<u16> {
-        std::fs::read_to_string(self.port())
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
+        let bytes = private::read(&self.port(), NOTE_LIMIT).ok()?;
+        str::from_utf8(&bytes).ok()?.trim().parse().ok()
     }
 
     pub(super) fn remember_port(&self, port: u16) {
         // Only a convenience: without it the next start picks a new port.
-        let _ = std::fs::write(self.port(), port.to_string());
+        let _ = private::write(&self.port(), port.to_string().as_bytes());
     }
 
     /// Waits for the right to start or stop this local cloud.
@@ -195,10 +225,7 @@ impl Paths {
 
     /// Whether a serving process lives. Unlike a process ID, a lock can't be somebody else's.
     pub(super) fn is_served(&self) -> Result<bool> {
-        if !self.directory.exists() {
-            return Ok(false);
-        }
-        Ok(self.try_lock_service()?.is_none())
+        Ok(self.exists()? && self.try_lock_service()?.is_none())
     }
 
     fn try_lock(&self, name: &str) -> Result<Option<FileLock>> {
@@ -207,7 +234,7 @@ impl Paths {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);
         let file =
-            secret::opened(&path, &mut options).map_err(|error| Error::io(doing(), &error))?;
+            private::open(&path, &mut options).map_err(|error| Error::io(doing(), &error))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(FileLock { _file: file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
@@ -227,7 +254,7 @@ impl Paths {
 }
 
 fn tail(path: &Path) -> Option<String> {
-    let mut file = File::open(path).ok()?;
+    let mut file = private::open(path, OpenOptions::new().read(true)).ok()?;
     let length = file.metadata().ok()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))
         .ok()?;
@@ -269,6 +296,7 @@ mod tests {
             pid: 1,
             endpoint_url: "http://127.0.0.1:1".into(),
             emulator_pid: 2,
+            socket: Some("/tmp/saasauth-1/emulator".into()),
             strict: true,
             version: "0".into(),
             started_at: "now".into(),

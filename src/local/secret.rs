@@ -4,14 +4,15 @@
 //! `saasauth local credentials`.
 
 use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::OpenOptions;
 use std::io::{ErrorKind as Io, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
+use super::private;
 use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// As many bits as the hash that is signed with has.
@@ -52,10 +53,7 @@ impl Secret {
     /// When the file is not one that its owner alone can read, or is a link: whoever could put it there could read it.
     pub(super) fn read(path: &Path) -> Result<Option<Self>> {
         let doing = || format!("could not read the local cloud's key `{}`", path.display());
-        let opened = OpenOptions::new()
-            .read(true)
-            .custom_flags(NO_FOLLOW)
-            .open(path);
+        let opened = private::open(path, OpenOptions::new().read(true));
         let file = match opened {
             Ok(file) => file,
             Err(error) if error.kind() == Io::NotFound => return Ok(None),
@@ -64,7 +62,7 @@ impl Secret {
         let metadata = file
             .metadata()
             .map_err(|error| Error::io(doing(), &error))?;
-        if !metadata.is_file() || metadata.mode() & 0o077 != 0 || metadata.uid() != user() {
+        if metadata.mode() & 0o077 != 0 {
             return Err(Error::new(ErrorKind::Local, doing())
                 .with_cause("others can read or change it")
                 .with_hint(
@@ -91,12 +89,7 @@ impl Secret {
             return Ok(secret);
         }
         let secret = Self::random();
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .custom_flags(NO_FOLLOW)
-            .open(path)
+        let written = private::open(path, OpenOptions::new().write(true).create_new(true))
             .and_then(|mut file| file.write_all(secret.0.as_bytes()));
         match written {
             Ok(()) => Ok(secret),
@@ -112,50 +105,10 @@ impl Secret {
     }
 }
 
-/// A link in the place of a file is refused, not followed.
-const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-
-fn user() -> u32 {
-    rustix::process::getuid().as_raw()
-}
-
-/// Makes a folder that its owner alone can look into; one that is there becomes so.
-///
-/// # Errors
-/// When a link or something else stands in its place.
-pub(super) fn private_folder(path: &Path) -> std::io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => return Ok(()),
-        Err(error) if error.kind() == Io::AlreadyExists => {}
-        Err(error) => return Err(error),
-    }
-    own_folder(path)?;
-    std::fs::set_permissions(path, Permissions::from_mode(0o700))
-}
-
-/// Fails unless this is a folder of ours, and no link to one.
-pub(super) fn own_folder(path: &Path) -> std::io::Result<()> {
-    let found = std::fs::symlink_metadata(path)?;
-    let wrong = if found.is_symlink() {
-        "it is a link, which is not followed"
-    } else if !found.is_dir() {
-        "it is no folder"
-    } else if found.uid() != user() {
-        "it is another user's"
-    } else {
-        return Ok(());
-    };
-    Err(std::io::Error::other(wrong))
-}
-
-/// Opens a file of ours to write, never through a link.
-pub(super) fn opened(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
-    options.mode(0o600).custom_flags(NO_FOLLOW).open(path)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
 
@@ -186,20 +139,5 @@ mod tests {
         assert_eq!(Secret::of(&path).expect("it is ours").expose(), "theirs");
         symlink(&path, &link).expect("linked");
         Secret::of(&link).expect_err("it is a link");
-    }
-
-    #[test]
-    fn a_link_to_a_folder_is_none_of_ours() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
-        private_folder(&real).expect("made");
-        std::fs::set_permissions(&real, Permissions::from_mode(0o755)).expect("set");
-        private_folder(&real).expect("it is there");
-        assert_eq!(
-            std::fs::metadata(&real).expect("there").mode() & 0o777,
-            0o700
-        );
-        symlink(&real, &link).expect("linked");
-        private_folder(&link).expect_err("it is a link");
     }
 }

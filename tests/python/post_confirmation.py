@@ -16,7 +16,9 @@ from pool import PASSWORD, Pool, at, attributes, code, outcome, person
 BOOTSTRAP = f"""#!{sys.executable}
 import json, os, time, urllib.request
 
-api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
+# On AWS an address; in the local cloud a URL, whose path is a secret.
+api = os.environ["AWS_LAMBDA_RUNTIME_API"]
+api = (api if "://" in api else "http://" + api) + "/2018-06-01/runtime/invocation/"
 while True:
     with urllib.request.urlopen(api + "next") as call:
         request = call.headers["Lambda-Runtime-Aws-Request-Id"]

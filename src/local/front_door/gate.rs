@@ -15,14 +15,14 @@ use std::time::SystemTime;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
-    CONTENT_TYPE, HOST, ORIGIN,
+    AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use hmac::{Hmac, Mac};
 use percent_encoding::percent_decode_str;
 use sha2::Sha256;
 
-use super::call::{Call, Reply};
+use super::call::{BODY_LIMIT, Call, Reply};
 use super::request::{Refusal, Request};
 use super::signature::{self, Fault, Sent};
 use super::upstream::COGNITO;
@@ -86,6 +86,9 @@ const PAGES: [(&Method, &str); 12] = [
     (&Method::POST, "/saml2/idpresponse"),
 ];
 
+/// The largest body taken from who has no key. Cognito's own answer is far below, and a form's is small.
+const PUBLIC_BODY_LIMIT: usize = 1024 * 1024;
+
 /// How many temporary keys are remembered.
 const SESSIONS: usize = 1000;
 
@@ -116,34 +119,54 @@ impl Gate {
         }
     }
 
+    /// How long the body of a request may be, of which no more is known than its head; or what it is answered without
+    /// one. Whoever can't be let in makes us keep nothing.
+    pub(super) fn limit(&self, head: &Call) -> Result<usize, Box<Reply>> {
+        self.check_sender(head)?;
+        let states_a_key = head.headers.contains_key(AUTHORIZATION)
+            || head
+                .uri
+                .query()
+                .is_some_and(|query| query.contains("X-Amz-Signature"));
+        Ok(match states_a_key && !is_public(head) {
+            true => BODY_LIMIT,
+            false => PUBLIC_BODY_LIMIT,
+        })
+    }
+
     /// Lets a request in, or says what it is answered instead.
     pub(super) fn admit(&self, call: &mut Call) -> Result<Caller, Box<Reply>> {
-        if !self.is_ours(call) {
-            return Err(forbidden(
-                "this local cloud is addressed as 127.0.0.1, localhost or [::1], with its port",
-            ));
-        }
-        let is_foreign = self.is_foreign(&call.headers);
-        if call.method == Method::OPTIONS
-            && call.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-        {
-            return Err(preflight(call));
-        }
+        self.check_sender(call)?;
         if is_public(call) {
             if is_page(call) {
                 as_page(call);
             }
             return Ok(Caller::Anybody);
         }
-        if is_foreign {
-            return Err(forbidden(
-                "a web page of another origin gets no further than Cognito's public operations",
-            ));
-        }
         if call.method == Method::GET && call.uri.path() == HEALTH_PATH {
             return Ok(Caller::Anybody);
         }
         self.check_key(call).map(|()| Caller::Owner)
+    }
+
+    /// What can be said by whom a request is addressed to, and by what a browser says of the page behind it.
+    fn check_sender(&self, call: &Call) -> Result<(), Box<Reply>> {
+        if !self.is_ours(call) {
+            return Err(forbidden(
+                "this local cloud is addressed as 127.0.0.1, localhost or [::1], with its port",
+            ));
+        }
+        if call.method == Method::OPTIONS
+            && call.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+        {
+            return Err(preflight(call));
+        }
+        if self.is_foreign(&call.headers) && !is_public(call) {
+            return Err(forbidden(
+                "a web page of another origin gets no further than Cognito's public operations",
+            ));
+        }
+        Ok(())
     }
 
     /// The answer as it goes out: for a web page to read only when it is everybody's.
@@ -590,6 +613,34 @@ mod tests {
         );
         assert_eq!(gate().admit(&mut owner.clone()).ok(), Some(Caller::Owner));
         assert!(is_let_in(&call(Method::GET, HEALTH_PATH, &[])));
+    }
+
+    #[test]
+    fn who_cant_be_let_in_sends_no_body() {
+        let form = ("content-type", "text/plain");
+        let evil = ("origin", "https://evil.example");
+        let aws = (
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=0/20200101/r/s3/aws4_request, SignedHeaders=host, Signature=0",
+        );
+        let limit = |uri, headers: &[(&'static str, &str)]| {
+            gate()
+                .limit(&call(Method::POST, uri, headers))
+                .map_err(|reply| reply.status.as_u16())
+        };
+        for (expected, uri, headers) in [
+            (Err(403), "/2015-03-31/functions", &[evil, form][..]),
+            (Err(403), "/2015-03-31/functions", &[evil, aws]),
+            (Err(403), "/", &[("host", "rebound.example:4599"), SIGN_UP]),
+            (Ok(PUBLIC_BODY_LIMIT), "/", &[evil, SIGN_UP]),
+            (Ok(PUBLIC_BODY_LIMIT), "/", &[aws, SIGN_UP]),
+            (Ok(PUBLIC_BODY_LIMIT), "/oauth2/token", &[evil]),
+            (Ok(PUBLIC_BODY_LIMIT), "/2015-03-31/functions", &[form]),
+            (Ok(BODY_LIMIT), "/2015-03-31/functions", &[aws]),
+            (Ok(BODY_LIMIT), "/b/k?X-Amz-Signature=0", &[]),
+        ] {
+            assert_eq!(limit(uri, headers), expected, "{uri} {headers:?}");
+        }
     }
 
     #[test]

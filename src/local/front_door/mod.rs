@@ -30,7 +30,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Query, State};
 use axum::http::{Method, Request, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -38,7 +38,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use self::call::{BODY_LIMIT, Call, Reply};
+use self::call::{Call, Reply};
 use self::codes::Codes;
 use self::gate::{Caller, Gate};
 use self::scope::{Scope, Scopes};
@@ -194,7 +194,23 @@ async fn serve(State(door): State<Arc<Door>>, request: Request<Body>) -> Respons
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     let method = parts.method.clone();
-    let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
+    let mut call = Call {
+        method: parts.method,
+        uri: parts.uri,
+        headers: parts.headers,
+        body: Bytes::new(),
+    };
+    let limit = match door.gate.limit(&call) {
+        Ok(limit) => limit,
+        Err(refused) => return refused.into_response(&method),
+    };
+    // One that is announced as too long is not waited for.
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let body = match announced > limit {
+        true => None,
+        false => axum::body::to_bytes(body, limit).await.ok(),
+    };
+    let Some(body) = body else {
         let reply = Reply::aws_error(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestEntityTooLargeException",
@@ -202,12 +218,7 @@ async fn serve(State(door): State<Arc<Door>>, request: Request<Body>) -> Respons
         );
         return reply.into_response(&method);
     };
-    let mut call = Call {
-        method: parts.method,
-        uri: parts.uri,
-        headers: parts.headers,
-        body,
-    };
+    call.body = body;
     let caller = match door.gate.admit(&mut call) {
         Ok(caller) => caller,
         Err(refused) => return refused.into_response(&method),

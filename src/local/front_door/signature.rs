@@ -6,7 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, HeaderName, Method, Uri};
 use hmac::{Hmac, Mac};
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
@@ -80,6 +80,7 @@ pub(super) fn verify(sent: Sent<'_>, secret: &str, now: SystemTime) -> Result<()
     if claimed.expires.is_none() && !signed.contains(&"x-amz-date") {
         return Err(Fault::Incomplete("`x-amz-date` is not signed"));
     }
+    claimed.covers_what_counts(sent)?;
     let payload = payload(sent, &claimed)?;
     let expected = claimed.mac(sent, secret, &payload);
     let given =
@@ -179,6 +180,28 @@ impl Claimed {
             date,
             expires,
         })
+    }
+
+    /// Whether all is signed that says which operation is meant. Whoever was given a presigned URL may add headers to it,
+    /// and where the body goes unsigned, a form.
+    ///
+    /// Source: AWS wants every `X-Amz-` header signed (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
+    fn covers_what_counts(&self, sent: Sent<'_>) -> Result<(), Fault> {
+        let is_signed = |name: &str| self.signed_headers.split(';').any(|signed| signed == name);
+        let counts = |name: &str| name.starts_with("x-amz-") || name == "smithy-protocol";
+        let mut names = sent.headers.keys().map(HeaderName::as_str);
+        if names.any(|name| counts(name) && !is_signed(name)) {
+            return Err(Fault::Incomplete("a header `x-amz-…` is not signed"));
+        }
+        let forms = sent.headers.get_all("content-type").iter();
+        let is_form = forms.into_iter().any(|kind| {
+            let kind = String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase();
+            kind.contains("x-www-form-urlencoded")
+        });
+        if self.expires.is_some() && is_form && !is_signed("content-type") {
+            return Err(Fault::Incomplete("the form's `content-type` is not signed"));
+        }
+        Ok(())
     }
 
     fn is_timely(&self, now: SystemTime) -> Result<(), Fault> {
@@ -385,6 +408,173 @@ mod tests {
         assert_eq!(check(uri, &elsewhere, "", now(0)), Err(Fault::Mismatch));
     }
 
+    /// More of that suite: name, method, target, headers beside the host and the date, body, signed headers, signature.
+    #[test]
+    fn the_vectors_of_the_suite_are_right() {
+        type Vector<'a> = (
+            &'a str,
+            Method,
+            &'a str,
+            &'a [(&'static str, &'a str)],
+            &'a str,
+            &'a str,
+            &'a str,
+        );
+        let (get, post) = (Method::GET, Method::POST);
+        let dated = "host;x-amz-date";
+        let vectors: &[Vector<'_>] = &[
+            (
+                "get-vanilla",
+                get.clone(),
+                "/",
+                &[],
+                "",
+                dated,
+                "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+            ),
+            (
+                "get-unreserved",
+                get.clone(),
+                "/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+                &[],
+                "",
+                dated,
+                "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f",
+            ),
+            (
+                "get-vanilla-query-unreserved",
+                get.clone(),
+                "/?-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz=-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+                &[],
+                "",
+                dated,
+                "9c3e54bfcdf0b19771a7f523ee5669cdf59bc7cc0884027167c21bb143a40197",
+            ),
+            (
+                "get-vanilla-utf8-query",
+                get.clone(),
+                "/?%E1%88%B4=bar",
+                &[],
+                "",
+                dated,
+                "2cdec8eed098649ff3a119c94853b13c643bcf08f8b0a1d91e12c9027818dd04",
+            ),
+            (
+                "get-vanilla-query-order-encoded",
+                get.clone(),
+                "/?Param-3=Value3&Param=Value2&%E1%88%B4=Value1",
+                &[],
+                "",
+                dated,
+                "371d3713e185cc334048618a97f809c9ffe339c62934c032af5a0e595648fcac",
+            ),
+            (
+                "get-header-value-trim",
+                get.clone(),
+                "/",
+                &[("my-header1", "value1"), ("my-header2", "\"a   b   c\"")],
+                "",
+                "host;my-header1;my-header2;x-amz-date",
+                "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736",
+            ),
+            (
+                "get-header-value-order",
+                get.clone(),
+                "/",
+                &[
+                    ("my-header1", "value4"),
+                    ("my-header1", "value1"),
+                    ("my-header1", "value3"),
+                    ("my-header1", "value2"),
+                ],
+                "",
+                "host;my-header1;x-amz-date",
+                "08c7e5a9acfcfeb3ab6b2185e75ce8b1deb5e634ec47601a50643f830c755c01",
+            ),
+            (
+                "get-vanilla-with-session-token",
+                get,
+                "/",
+                &[(
+                    "x-amz-security-token",
+                    "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267",
+                )],
+                "",
+                "host;x-amz-date;x-amz-security-token",
+                "07ec1639c89043aa0e3e2de82b96708f198cceab042d4a97044c66dd9f74e7f8",
+            ),
+            (
+                "post-vanilla-query",
+                post.clone(),
+                "/?Param1=value1",
+                &[],
+                "",
+                dated,
+                "28038455d6de14eafc1f9222cf5aa6f1a96197d7deb8263271d420d138af7f11",
+            ),
+            (
+                "post-x-www-form-urlencoded",
+                post,
+                "/",
+                &[
+                    ("content-type", "application/x-www-form-urlencoded"),
+                    ("content-length", "13"),
+                    (
+                        "x-amz-content-sha256",
+                        "9095672bbd1f56dfc5b65f3e153adc8731a4a654192329106275f4c7b24d0b6e",
+                    ),
+                ],
+                "Param1=value1",
+                "content-length;content-type;host;x-amz-content-sha256;x-amz-date",
+                "d3875051da38690788ef43de4db0d8f280229d82040bfac253562e56c3f20e0b",
+            ),
+        ];
+        for (name, method, target, headers, body, signed, signature) in vectors {
+            let authorization = format!(
+                "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \
+                 SignedHeaders={signed}, Signature={signature}"
+            );
+            let uri: Uri = target.parse().expect("a URI");
+            let mut all = HeaderMap::new();
+            for (name, value) in vanilla(&authorization).iter().chain(*headers) {
+                all.append(*name, value.parse().expect("a value"));
+            }
+            let sent = |body| Sent {
+                method,
+                uri: &uri,
+                headers: &all,
+                body,
+            };
+            assert_eq!(
+                verify(sent(body.as_bytes()), SECRET, now(0)),
+                Ok(()),
+                "{name}"
+            );
+            assert_eq!(
+                verify(sent(b"other"), SECRET, now(0)),
+                Err(Fault::Mismatch),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_that_says_what_is_meant_goes_unsigned() {
+        for (name, value) in [
+            ("x-amz-target", "DynamoDB_20120810.Scan"),
+            ("x-amz-copy-source", "/other/key"),
+            ("smithy-protocol", "rpc-v2-cbor"),
+        ] {
+            let mut headers = vanilla(VANILLA).to_vec();
+            headers.push((name, value));
+            let found = check("/?Param2=value2&Param1=value1", &headers, "", now(0));
+            assert!(
+                matches!(found, Err(Fault::Incomplete(_))),
+                "{name}: {found:?}"
+            );
+        }
+    }
+
     #[test]
     fn a_signature_is_good_for_a_quarter_of_an_hour() {
         let (uri, headers) = ("/?Param2=value2&Param1=value1", vanilla(VANILLA));
@@ -486,5 +676,27 @@ mod tests {
             ..sent
         };
         assert_eq!(verify(post, KEY, made), Err(Fault::Mismatch));
+        // Whoever was given it adds nothing that would make it another request.
+        for (name, value) in [
+            ("x-amz-target", "DynamoDB_20120810.Scan"),
+            ("content-type", "application/x-www-form-urlencoded"),
+            (
+                "content-type",
+                "Application/X-WWW-Form-URLencoded; charset=utf-8",
+            ),
+        ] {
+            let host = ("host", "examplebucket.s3.amazonaws.com");
+            let headers = map(&[host, (name, value)]);
+            let more = Sent {
+                headers: &headers,
+                body: b"Action=ListUsers",
+                ..sent
+            };
+            let found = verify(more, KEY, made);
+            assert!(
+                matches!(found, Err(Fault::Incomplete(_))),
+                "{value}: {found:?}"
+            );
+        }
     }
 }

@@ -11,6 +11,8 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::local::private;
+
 /// Where the file is put aside and begun anew, so that a long-lived local cloud fills no disk.
 const LIMIT: u64 = 16 * 1024 * 1024;
 
@@ -81,7 +83,7 @@ impl Trace {
 }
 
 fn open(path: &Path) -> Option<File> {
-    OpenOptions::new().create(true).append(true).open(path).ok()
+    private::open(path, OpenOptions::new().create(true).append(true)).ok()
 }
 
 #[cfg(test)]
