@@ -18,6 +18,8 @@ pub enum ErrorKind {
     Usage,
     /// Carrying on would risk data or somebody else's resources. Exit code 3.
     Refused,
+    /// Somebody else deploys the same stage, or has just done so. Exit code 3.
+    Locked,
     /// An AWS request failed. Exit code 1.
     Aws,
     /// Building or packing a trigger failed. Exit code 1.
@@ -35,7 +37,7 @@ impl ErrorKind {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Project | Self::Usage => 2,
-            Self::Refused => 3,
+            Self::Refused | Self::Locked => 3,
             Self::Interrupted => 130,
             Self::Aws | Self::Build | Self::Local | Self::System => 1,
         }

@@ -13,8 +13,9 @@ use aws_types::request_id::RequestId;
 
 use super::answer::Answer;
 use super::attempts::disconnected;
+use super::lease::LeaseOver;
 pub use super::policy::Class;
-use super::policy::{self, Asked, Wait};
+use super::policy::{self, Asked, Verdict, Wait};
 use saasauth_model::error::{Error, ErrorKind};
 
 /// One failed AWS request.
@@ -235,6 +236,10 @@ where
             None => (None, chain(Some(&error)).next().unwrap_or_default()),
         };
         let verdict = match (&error, &answer) {
+            _ if LeaseOver::is_behind(&error) => Verdict {
+                class: Class::LeaseOver,
+                wait: None,
+            },
             (_, Some(answer)) => policy::judge(&asked, answer),
             (SdkError::TimeoutError(_) | SdkError::ResponseError(_), None) => {
                 policy::unanswered(&asked)

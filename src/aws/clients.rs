@@ -8,7 +8,8 @@ use tokio::sync::OnceCell;
 
 use super::attempts::{self, AnyError, Attempts};
 use super::classify::Result;
-use super::connect::Settings;
+use super::connect::{Clock, Settings};
+use super::lease;
 use saasauth_model::resource::{LogicalId, Owner};
 
 /// The deployment package of one function.
@@ -39,6 +40,8 @@ pub struct Aws {
     /// How waiting passes the time.
     pub(super) sleep: super::wait::Sleep,
     pub(super) paces: Arc<super::wait::Paces>,
+    /// DynamoDB's.
+    pub(super) clock: Clock,
     caller: Arc<OnceCell<Caller>>,
     owner: Owner,
     region: String,
@@ -47,10 +50,13 @@ pub struct Aws {
 
 impl Aws {
     pub(super) fn from_config(config: &SdkConfig, settings: &Settings, owner: Owner) -> Self {
+        let clock = Clock::default();
         macro_rules! client {
-            ($service:ident) => {
+            ($service:ident $(, $more:expr)?) => {
                 $service::Client::from_conf(
                     $service::config::Builder::from(config)
+                        .interceptor(lease::Guard)
+                        $(.interceptor($more))?
                         .interceptor(settings.calls.clone())
                         .interceptor(Attempts)
                         .retry_classifier(AnyError)
@@ -63,7 +69,7 @@ impl Aws {
         Self {
             cloudwatch: client!(aws_sdk_cloudwatch),
             cognito: client!(aws_sdk_cognitoidentityprovider),
-            dynamodb: client!(aws_sdk_dynamodb),
+            dynamodb: client!(aws_sdk_dynamodb, clock.clone()),
             iam: client!(aws_sdk_iam),
             lambda: client!(aws_sdk_lambda),
             logs: client!(aws_sdk_cloudwatchlogs),
@@ -75,6 +81,7 @@ impl Aws {
             packages: BTreeMap::new(),
             sleep: super::wait::sleep,
             paces: Arc::default(),
+            clock,
             caller: Arc::default(),
             owner,
             region: settings.region.clone(),

@@ -17,7 +17,8 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::service_config::ServiceConfigKey;
 use reqwest::Url;
 
-pub use self::clock::Greeting;
+pub(super) use self::clock::Clock;
+pub use self::clock::{Greeting, uptime};
 use self::credentials::{Choice, Remembered};
 pub use self::http::{Proxy, has_exceptions, leads_here, proxy};
 pub use self::mfa::AskCode;

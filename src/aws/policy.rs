@@ -31,6 +31,8 @@ pub enum Class {
     Denied,
     /// A condition on the write did not hold.
     ConditionFailed,
+    /// It was not sent, for the lock it was to be sent under is lost.
+    LeaseOver,
     /// Nothing a retry or another call would change.
     Other,
 }

@@ -13,7 +13,7 @@ use crate::aws::connect::AskCode;
 use crate::aws::connect::Hidden;
 use crate::aws::trace::Calls;
 use crate::aws::{self, Aws, Package};
-use crate::engine::direct::{self, Found, Outcome};
+use crate::engine::direct::{self, Cause, Found, Outcome};
 use crate::engine::event::{Event, Events};
 use crate::local;
 use crate::ui::Ui;
@@ -106,13 +106,13 @@ impl Context {
         aws: &Aws,
         found: &Found,
         plan: &Plan,
-        command: &'static str,
+        cause: Cause,
     ) -> Result<Outcome> {
         let progress = self.ui.progress();
         let events = |event| progress.handle(event);
         let outcome = self
             .stoppable(async |interrupt| {
-                direct::carry_out(aws, found, plan, command, &events, &interrupt).await
+                direct::carry_out(aws, found, plan, cause.clone(), &events, &interrupt).await
             })
             .await;
         progress.finish();

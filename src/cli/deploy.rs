@@ -8,8 +8,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::context::{Context, by_function, digests};
+use super::revision::revision;
+use super::turn::{self, Attempt, TurnOptions};
 use crate::aws::Aws;
-use crate::engine::direct::{self, Found};
+use crate::aws::ledger::Revision;
+use crate::engine::direct::{self, Cause, Found, Turn};
 use crate::engine::event::Event;
 use crate::engine::outputs::Outputs;
 use saasauth_model::error::{Error, ErrorKind, Result};
@@ -25,6 +28,8 @@ pub(super) struct DeployArgs {
     yes: bool,
     #[command(flatten)]
     options: PlanOptions,
+    #[command(flatten)]
+    turn: TurnOptions,
 }
 
 /// What decides the plan, for `diff` and `deploy` alike.
@@ -44,6 +49,8 @@ pub(super) struct Prepared {
     pub(super) aws: Aws,
     pub(super) found: Found,
     pub(super) plan: Plan,
+    /// Of the project's files.
+    pub(super) revision: Option<Revision>,
 }
 
 /// Builds, connects, reads what is there, and plans.
@@ -66,12 +73,13 @@ pub(super) async fn prepare(context: &Context, options: &PlanOptions) -> Result<
             direct::identify(&aws, &stage).await?;
             Ok(aws)
         };
-        let (packages, aws) = tokio::try_join!(packages, connection)?;
+        let revision = async { Ok(revision(&project.directory).await) };
+        let (packages, aws, revision) = tokio::try_join!(packages, connection, revision)?;
         events(Event::Phase("reading what is deployed".to_owned()));
         let found = direct::observe(&aws, &stage, &digests(&packages)).await?;
-        Ok((packages, aws, found))
+        Ok((packages, aws, found, revision))
     });
-    let (packages, aws, mut found) = looking.await?;
+    let (packages, aws, mut found, revision) = looking.await?;
     let aws = aws.with_packages(by_function(packages));
     let permissions = Permissions {
         replace: options
@@ -91,6 +99,7 @@ pub(super) async fn prepare(context: &Context, options: &PlanOptions) -> Result<
         aws,
         found,
         plan,
+        revision,
     })
 }
 
@@ -115,17 +124,37 @@ fn check_secrets(stage: &Stage, found: &Found, plan: &Plan) -> Result<()> {
 
 pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode> {
     let began = Instant::now();
+    let attempt = async |patience| {
+        let prepared = prepare(context, &args.options).await?;
+        let Prepared {
+            stage,
+            aws,
+            found,
+            plan,
+            ..
+        } = &prepared;
+        check_secrets(stage, found, plan)?;
+        if !plan.is_empty() {
+            if turn::turn(context, aws, found, patience).await? == Turn::After {
+                return Ok(Attempt::After);
+            }
+            approve(&args, context, stage, plan).await?;
+        }
+        let cause = Cause {
+            command: "deploy",
+            revision: prepared.revision.clone(),
+        };
+        let outcome = context.carry_out(aws, found, plan, cause).await?;
+        Ok(Attempt::Done((prepared, outcome)))
+    };
+    let (prepared, outcome) = turn::in_turn(args.turn, attempt).await?;
     let Prepared {
         stage,
         aws,
         found,
         plan,
-    } = prepare(context, &args.options).await?;
-    check_secrets(&stage, &found, &plan)?;
-    if !plan.is_empty() {
-        approve(&args, context, &stage, &plan).await?;
-    }
-    let outcome = context.carry_out(&aws, &found, &plan, "deploy").await?;
+        ..
+    } = prepared;
     let outputs = Outputs::of(
         &stage,
         &outcome.records,

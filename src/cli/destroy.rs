@@ -7,8 +7,10 @@ use clap::Args;
 
 use super::context::Context;
 use super::deploy::done_document;
+use super::revision::revision;
+use super::turn::{self, Attempt, Patience, TurnOptions};
 use crate::aws::Aws;
-use crate::engine::direct;
+use crate::engine::direct::{self, Cause, Turn};
 use crate::engine::event::Event;
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::plan::{self, Plan};
@@ -32,10 +34,43 @@ pub(super) struct DestroyArgs {
     /// go on signing in, with tokens that hold no roles, until the next deploy brings the triggers back.
     #[arg(long)]
     keep_data: bool,
+    #[command(flatten)]
+    turn: TurnOptions,
 }
 
 pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode> {
     let began = Instant::now();
+    let attempt = async |patience| destroy(&args, context, patience).await;
+    let (stage, plan) = turn::in_turn(args.turn, attempt).await?;
+    if context.global.json {
+        context
+            .ui
+            .json(&done_document(context, &plan, None, began)?)?;
+    } else if plan.is_empty() && args.keep_data && !plan.unchanged.is_empty() {
+        context.ui.success(&format!(
+            "nothing but the data of `{}` is there",
+            stage.name
+        ));
+    } else if plan.is_empty() {
+        context
+            .ui
+            .success(&format!("nothing of stage `{}` is there", stage.name));
+    } else {
+        context.ui.summary(
+            &format!("Destroyed {}", stage.name),
+            &plan.summary(),
+            began.elapsed(),
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Plans, asks and deletes.
+async fn destroy(
+    args: &DestroyArgs,
+    context: &Context,
+    patience: Patience,
+) -> Result<Attempt<(Stage, Plan)>> {
     let (project, stage) = context.stage()?;
     if stage.protect {
         return Err(
@@ -83,31 +118,17 @@ pub(super) async fn run(args: DestroyArgs, context: &Context) -> Result<ExitCode
         data.add_to(&mut plan, &found.topology);
     }
     if !plan.is_empty() {
-        approve(&args, context, &aws, &stage, &plan).await?;
+        if turn::turn(context, &aws, &found, patience).await? == Turn::After {
+            return Ok(Attempt::After);
+        }
+        approve(args, context, &aws, &stage, &plan).await?;
     }
-
-    context.carry_out(&aws, &found, &plan, "destroy").await?;
-    if context.global.json {
-        context
-            .ui
-            .json(&done_document(context, &plan, None, began)?)?;
-    } else if plan.is_empty() && args.keep_data && !plan.unchanged.is_empty() {
-        context.ui.success(&format!(
-            "nothing but the data of `{}` is there",
-            stage.name
-        ));
-    } else if plan.is_empty() {
-        context
-            .ui
-            .success(&format!("nothing of stage `{}` is there", stage.name));
-    } else {
-        context.ui.summary(
-            &format!("Destroyed {}", stage.name),
-            &plan.summary(),
-            began.elapsed(),
-        );
-    }
-    Ok(ExitCode::SUCCESS)
+    let cause = Cause {
+        command: "destroy",
+        revision: revision(&project.directory).await,
+    };
+    context.carry_out(&aws, &found, &plan, cause).await?;
+    Ok(Attempt::Done((stage, plan)))
 }
 
 /// Another stage of the project file that is deployed beside this one and sends from its SES identity.

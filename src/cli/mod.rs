@@ -12,13 +12,18 @@ mod deployed;
 mod destroy;
 mod diff;
 mod doctor;
+mod history;
 mod init;
+mod ledger;
 mod local;
 mod outputs;
 mod repair;
+mod revision;
 mod schema;
 mod secret;
 mod synth;
+mod turn;
+mod unlock;
 mod upgrade;
 mod user;
 pub mod variables;
@@ -119,6 +124,9 @@ enum Command {
     Diff(diff::DiffArgs),
     Deploy(deploy::DeployArgs),
     Destroy(destroy::DestroyArgs),
+    Unlock(unlock::UnlockArgs),
+    History(history::HistoryArgs),
+    Ledger(ledger::LedgerArgs),
     Doctor(doctor::DoctorArgs),
     Outputs(outputs::OutputsArgs),
     Verify(verify::VerifyArgs),
@@ -171,6 +179,9 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode> {
         Command::Diff(args) => Box::pin(diff::run(args, context)).await,
         Command::Deploy(args) => Box::pin(deploy::run(args, context)).await,
         Command::Destroy(args) => Box::pin(destroy::run(args, context)).await,
+        Command::Unlock(args) => Box::pin(unlock::run(args, context)).await,
+        Command::History(args) => Box::pin(history::run(args, context)).await,
+        Command::Ledger(args) => Box::pin(ledger::run(args, context)).await,
         Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
         Command::Outputs(args) => Box::pin(outputs::run(args, context)).await,
         Command::Verify(args) => Box::pin(verify::run(args, context)).await,

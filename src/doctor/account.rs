@@ -7,7 +7,7 @@ use time::macros::format_description;
 
 use super::Check;
 use crate::aws::connect::{Connection, leads_here};
-use crate::aws::ledger::{self, Ledger};
+use crate::aws::ledger::Ledger;
 use crate::aws::{Aws, Class, Fault, IdentityState, Settings, partition};
 use crate::engine::direct;
 use saasauth_model::project::stage::{Engine, Stage, Target};
@@ -181,18 +181,18 @@ fn lock(ledger: &Ledger) -> Check {
     const NAME: &str = "lock";
     match &ledger.lock {
         None => Check::ok(NAME, "nobody is deploying"),
-        Some(lock) if lock.has_expired() => Check::ok(
+        Some(lock) if ledger.held().is_none() => Check::ok(
             NAME,
             format!(
                 "`{}` was cut off while deploying; the next deploy carries on",
-                lock.owner
+                lock.holder.owner
             ),
         ),
         Some(lock) => {
-            let since = ledger::now().saturating_sub(lock.since);
+            let since = ledger.read.saturating_sub(lock.since);
             Check::warning(
                 NAME,
-                format!("`{}` has been deploying for {since} s", lock.owner),
+                format!("`{}` has been deploying for {since} s", lock.holder.owner),
             )
             .with_hint("wait for it; a lock that nobody keeps ends by itself within a minute")
         }
@@ -342,7 +342,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::aws::ledger::Lock;
+    use crate::aws::ledger::{Holder, Lock};
     use crate::aws::replay;
     use crate::doctor::Status;
 
@@ -408,10 +408,10 @@ mod tests {
     fn a_lock_that_is_kept_is_told_from_one_that_was_left() {
         let mut ledger = Ledger::default();
         assert_eq!(lock(&ledger).detail, "nobody is deploying");
-        let held = Lock::new("ada@laptop".to_owned());
+        let held = Lock::new(Holder::default(), ledger.read);
         ledger.lock = Some(held.clone());
         assert_eq!(lock(&ledger).status, Status::Warning);
-        ledger.lock = Some(Lock { expires: 1, ..held });
+        ledger.read = held.expires;
         let left = lock(&ledger);
         assert_eq!(left.status, Status::Ok);
         assert!(left.detail.contains("was cut off"), "{left:?}");

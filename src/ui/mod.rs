@@ -12,6 +12,7 @@ mod streams;
 mod style;
 mod table;
 mod text;
+mod time;
 mod upgrade;
 mod value;
 
@@ -29,6 +30,7 @@ use self::prompt::Prompt;
 pub use self::streams::Pause;
 use self::streams::{Streams, lock};
 use self::style::{BAD, BOLD, GOOD, HINT, WARNING, paint};
+pub use self::time::time;
 use crate::aws::trace::Call;
 use crate::scaffold::upgrade::Upgrade;
 use saasauth_model::error::{Error, ErrorKind, Result};

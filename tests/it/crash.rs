@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::Moment::{self, After, Before};
-use crate::support::{Cloud, Gate, Project, start, until};
+use crate::support::{Cloud, Gate, Project, at_once, start, until};
 
 /// SIGKILL, as an exit code.
 const KILLED: i32 = -9;
@@ -25,14 +25,9 @@ const POINTS: [(&str, Moment); 8] = [
     ("UpdateUserPool", Before),
 ];
 
-/// Tries every point, some at once: nearly all of the time is waiting.
+/// Tries every point.
 fn at_every_point(attempt: fn((&'static str, Moment))) {
-    const AT_ONCE: usize = 3;
-    std::thread::scope(|scope| {
-        for share in POINTS.chunks(POINTS.len().div_ceil(AT_ONCE)) {
-            scope.spawn(move || share.iter().copied().for_each(attempt));
-        }
-    });
+    at_once(3, POINTS.iter().copied(), attempt);
 }
 
 #[test]
@@ -87,7 +82,6 @@ fn killed_at((action, moment): (&'static str, Moment)) -> Project {
         .iter()
         .any(|call| call["action"] == action);
     assert_eq!(reached, moment == After, "whether AWS heard of {action}");
-    expire(&project);
     project
 }
 
@@ -98,28 +92,6 @@ fn only_the_ledger_is_left(project: &Project, point: (&str, Moment)) {
         assert!(
             ledger || names == &json!([]),
             "killed at {point:?}: {what}: {names}"
-        );
-    }
-}
-
-/// Lets the killed deploy's lease end now rather than in a minute.
-fn expire(project: &Project) {
-    let tables = project.client("dynamodb", "list_tables", json!({}));
-    let there = tables["TableNames"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .any(|name| name == "saasauth-ledger");
-    if there && !project.ledger()["lock_token"].is_null() {
-        project.client(
-            "dynamodb",
-            "update_item",
-            json!({
-                "TableName": "saasauth-ledger",
-                "Key": Project::ledger_key(),
-                "UpdateExpression": "SET lock_expires = :now",
-                "ExpressionAttributeValues": { ":now": { "N": "1" } },
-            }),
         );
     }
 }

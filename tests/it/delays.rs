@@ -4,10 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use crate::support::{Cloud, DELAYS, Delay, Delayed, EXAMPLES, Example, nothing_is_left};
+use crate::support::{Cloud, DELAYS, Delay, Delayed, EXAMPLES, Example, at_once, nothing_is_left};
 
 /// What went wrong, if anything.
 type Outcome = Result<usize, String>;
@@ -41,37 +40,25 @@ fn live_through(example: &Example, delay: Delay) -> Outcome {
     Ok(felt)
 }
 
-/// How many are lived through at once: nearly all of the time is waiting.
-const AT_ONCE: usize = 2;
-
 /// Fails with everything that went wrong; says how many combinations were run.
 fn all(examples: &[&Example]) {
     let combinations: Vec<(&Delay, &Example)> = DELAYS
         .iter()
         .flat_map(|delay| examples.iter().map(move |example| (delay, *example)))
         .collect();
-    let next = AtomicUsize::new(0);
     let felt: Mutex<BTreeMap<&str, usize>> = Mutex::default();
     let wrong = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some((delay, example)) =
-                    combinations.get(next.fetch_add(1, Ordering::Relaxed))
-                {
-                    let began = Instant::now();
-                    let outcome = live_through(example, **delay);
-                    let took = began.elapsed();
-                    println!("{} while {}: {took:.1?}", example.name, delay.name);
-                    let times = outcome.unwrap_or_else(|what| {
-                        let what = format!("{} while {}: {what}", example.name, delay.name);
-                        wrong.lock().unwrap().push(what);
-                        0
-                    });
-                    *felt.lock().unwrap().entry(delay.name).or_default() += times;
-                }
-            });
-        }
+    at_once(2, &combinations, |(delay, example)| {
+        let began = Instant::now();
+        let outcome = live_through(example, **delay);
+        let took = began.elapsed();
+        println!("{} while {}: {took:.1?}", example.name, delay.name);
+        let times = outcome.unwrap_or_else(|what| {
+            let what = format!("{} while {}: {what}", example.name, delay.name);
+            wrong.lock().unwrap().push(what);
+            0
+        });
+        *felt.lock().unwrap().entry(delay.name).or_default() += times;
     });
     let mut wrong = wrong.into_inner().unwrap();
     for (delay, times) in felt.into_inner().unwrap() {

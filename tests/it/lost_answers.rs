@@ -3,12 +3,12 @@
 #![expect(clippy::print_stdout, reason = "a test tells how much it has covered")]
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Between, Cloud, EXAMPLES, Example, Hook, Project, Question, nothing_is_left,
+    Answer, Between, Cloud, EXAMPLES, Example, Hook, Project, Question, at_once, nothing_is_left,
 };
 
 /// Loses one answer of each command.
@@ -147,29 +147,23 @@ fn what_aws_does_not_deduplicate_is_made_once() {
 #[test]
 #[ignore = "takes a while: `cargo test --test it -- --ignored each_answer`"]
 fn each_answer_of_the_full_example_can_be_lost() {
-    let next = AtomicUsize::new(0);
     let (lost, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let nth = next.fetch_add(1, Ordering::Relaxed);
-                    match live_through(&EXAMPLES[2], Which::Nth(nth)) {
-                        // No command has that many requests.
-                        Ok(0) => return,
-                        Ok(count) => {
-                            lost.fetch_add(count, Ordering::Relaxed);
-                        }
-                        Err(what) => wrong.lock().unwrap().push(what),
-                    }
-                    println!(
-                        "answer {nth}: {} lost so far, {} wrong",
-                        lost.load(Ordering::Relaxed),
-                        wrong.lock().unwrap().len()
-                    );
-                }
-            });
+    // No command has more requests than the one that lost none.
+    let is_last = AtomicBool::new(false);
+    let each = (0..).take_while(|_| !is_last.load(Ordering::Relaxed));
+    at_once(2, each, |nth| {
+        match live_through(&EXAMPLES[2], Which::Nth(nth)) {
+            Ok(0) => is_last.store(true, Ordering::Relaxed),
+            Ok(count) => {
+                lost.fetch_add(count, Ordering::Relaxed);
+            }
+            Err(what) => wrong.lock().unwrap().push(what),
         }
+        println!(
+            "answer {nth}: {} lost so far, {} wrong",
+            lost.load(Ordering::Relaxed),
+            wrong.lock().unwrap().len()
+        );
     });
     let wrong = wrong.into_inner().unwrap();
     let lost = lost.into_inner();

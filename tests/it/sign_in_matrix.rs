@@ -111,7 +111,11 @@ impl Bench {
         command: &'static str,
     ) -> Result<(), String> {
         let uninterrupted = CancellationToken::new();
-        let done = direct::carry_out(&self.aws, found, plan, command, &|_| {}, &uninterrupted);
+        let cause = direct::Cause {
+            command,
+            revision: None,
+        };
+        let done = direct::carry_out(&self.aws, found, plan, cause, &|_| {}, &uninterrupted);
         done.await.map(drop).map_err(|error| format!("{error:?}"))
     }
 

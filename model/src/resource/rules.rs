@@ -185,6 +185,13 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Whether resources of the type say by their tags whose they are.
+    pub fn is_tagged(&self) -> bool {
+        self.compare
+            .iter()
+            .any(|(_, compare)| *compare == Compare::Tags)
+    }
+
     /// A type of which nothing is special: compared by value, updated in place, replaced by deleting the
     /// old one first.
     pub(super) const fn of(type_name: &'static str) -> Self {

@@ -1,7 +1,7 @@
-//! Who we are, and how far this machine's clock is from AWS's.
+//! Who we are, how far this machine's clock is from AWS's, and what time it is there.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -25,9 +25,49 @@ pub struct Greeting {
     pub ahead: Option<i64>,
 }
 
-/// Reads the `Date` of answers, those that are errors among them.
+/// A service's clock: the `Date` of its answers, those that are errors among them.
 #[derive(Debug, Clone, Default)]
-struct Clock(Arc<Mutex<Option<i64>>>);
+pub(in crate::aws) struct Clock(Arc<Mutex<Option<Reading>>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    /// In seconds since 1970.
+    date: i64,
+    /// When that was, since this machine started.
+    at: Duration,
+    /// By how many seconds it was ahead of this machine's clock.
+    ahead: i64,
+}
+
+/// The time since this machine started, asleep or awake: it never jumps, and other than [`Instant`](std::time::Instant) it
+/// doesn't stand still while a laptop is closed.
+pub fn uptime() -> Duration {
+    #[cfg(target_os = "linux")]
+    const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+    // Counts sleep on macOS.
+    #[cfg(not(target_os = "linux"))]
+    const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
+    let time = rustix::time::clock_gettime(CLOCK);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or_default(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
+}
+
+impl Clock {
+    /// What time it is there, in seconds since 1970; by this machine's clock as long as nothing was answered.
+    pub(in crate::aws) fn now(&self) -> u64 {
+        let reading = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = match reading {
+            Some(Reading { date, at, .. }) => {
+                let since = uptime().saturating_sub(at).as_secs();
+                date.saturating_add_unsigned(since)
+            }
+            None => DateTime::from(SystemTime::now()).secs(),
+        };
+        u64::try_from(now).unwrap_or_default()
+    }
+}
 
 impl Intercept for Clock {
     fn name(&self) -> &'static str {
@@ -44,13 +84,23 @@ impl Intercept for Clock {
         let date = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
         if let Some(date) = date {
             let now = DateTime::from(SystemTime::now());
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(date.secs() - now.secs());
+            let reading = Reading {
+                date: date.secs(),
+                at: uptime(),
+                ahead: date.secs() - now.secs(),
+            };
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
         }
         Ok(())
     }
 }
 
 impl Aws {
+    /// What time it is for DynamoDB, in seconds since 1970.
+    pub fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
     /// Asks STS who we are, and notes what time it is there. The time comes back whatever the answer is.
     pub async fn greet(&self) -> (Result<Greeting>, Option<i64>) {
         let clock = Clock::default();
@@ -61,7 +111,8 @@ impl Aws {
             .interceptor(clock.clone())
             .send()
             .await;
-        let ahead = *clock.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let reading = *clock.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ahead = reading.map(|reading| reading.ahead);
         let greeting = answer.map_err(Into::into).map(|identity| {
             let arn = identity.arn().unwrap_or_default().to_owned();
             Greeting {

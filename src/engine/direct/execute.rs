@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::ledger::Record;
-use crate::aws::{Aws, Fault, Waiting, trace};
+use crate::aws::{Aws, Class, Fault, Waiting, trace};
 use crate::engine::event::{Event, Events, Task};
 use saasauth_model::error::Error;
 use saasauth_model::plan::schedule::Schedule;
@@ -29,6 +29,8 @@ pub struct Execution {
     pub failures: Vec<Error>,
     /// Whether it was stopped before its end.
     pub stopped: bool,
+    /// Whether something was not sent because the lock was lost.
+    pub lease_over: bool,
     /// The level of the last request.
     pub level: u32,
 }
@@ -48,6 +50,8 @@ struct Ended {
     position: usize,
     /// One for each member that failed.
     failures: Vec<(LogicalId, Error)>,
+    /// Whether a member's request was not sent because the lock was lost.
+    lease_over: bool,
     /// The level of its last request.
     level: u32,
 }
@@ -77,7 +81,7 @@ pub(super) async fn execute(
     let mut running = FuturesUnordered::new();
     loop {
         if stop.is_cancelled() {
-            execution.stopped = schedule.has_waiting();
+            execution.stopped |= schedule.has_waiting();
         } else {
             for position in schedule.start() {
                 let level = schedule.level_before(position);
@@ -88,11 +92,20 @@ pub(super) async fn execute(
             break;
         };
         execution.level = execution.level.max(ended.level);
-        if ended.failures.is_empty() {
+        if ended.lease_over {
+            // Nothing failed; it was not to be sent any more, and nothing else is.
+            execution.lease_over = true;
+            execution.stopped = true;
+            stop.cancel();
+        }
+        if ended.failures.is_empty() && !ended.lease_over {
             schedule.done(ended.position, ended.level);
             continue;
         }
-        let because = ended.failures[0].0.clone();
+        let Some((because, _)) = ended.failures.first().cloned() else {
+            schedule.failed(ended.position);
+            continue;
+        };
         for (id, error) in ended.failures {
             events(Event::StepFailed {
                 id,
@@ -151,6 +164,7 @@ impl Run<'_> {
         let (outcomes, level) = trace::scope_telling(subject, level, &waiting, work).await;
         let took = began.elapsed();
         let mut failures = Vec::new();
+        let mut lease_over = false;
         for (member, outcome) in step.members.iter().zip(outcomes) {
             let id = member.logical_id.clone();
             let operation = member.work.operation();
@@ -160,12 +174,14 @@ impl Run<'_> {
                     operation,
                     took,
                 }),
+                Err(fault) if fault.class == Class::LeaseOver => lease_over = true,
                 Err(fault) => failures.push((id, explain(step.kind, member, &fault))),
             }
         }
         Ended {
             position,
             failures,
+            lease_over,
             level,
         }
     }

@@ -15,4 +15,4 @@ pub use observe::{
     Found, check_account, complete, domain_target, identify, observe, observe_owned, read_outputs,
 };
 pub use reach::say_whom_it_hits;
-pub use session::{Outcome, carry_out};
+pub use session::{Cause, Outcome, Turn, carry_out, turn};

@@ -9,6 +9,7 @@ use crate::engine::outputs::Outputs;
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::plan::{Memory, Observed, Recorded};
 use saasauth_model::project::stage::{Stage, Target};
+use saasauth_model::resource::expr::references;
 use saasauth_model::resource::function::{ARTIFACT_BUCKET, SENT_DIRECTLY};
 use saasauth_model::resource::{Answers, Kind, Live, LogicalId};
 use saasauth_model::topology::{self, Facts, SenderIdentity, Topology};
@@ -241,6 +242,7 @@ pub fn check_account(stage: &Stage, caller: &Caller) -> Result<()> {
 }
 
 fn check_engine(stage: &Stage, ledger: &Ledger) -> Result<()> {
+    ledger.check_schema()?;
     match ledger.engine.as_deref() {
         Some(engine) if engine != "direct" => Err(Error::refused(format!(
             "stage `{}` is deployed by the engine `{engine}`",
@@ -529,21 +531,49 @@ pub fn complete(aws: &Aws, found: &Found) -> BTreeMap<LogicalId, Record> {
         }
         record.physical_id.is_some()
     });
-    // What the tags know and the ledger doesn't is ours as well.
+    // What the tags know and the ledger doesn't is ours as well; and so is what can't be tagged and hangs from that.
     for (id, live) in &found.observed.live {
-        let kind = found.topology.resources[id].resource.kind();
-        let ours = live.owner.as_ref() == Some(aws.owner());
-        if ours && !records.contains_key(id) {
-            let record = Record {
-                kind,
-                physical_id: Some(live.physical_id.clone()),
-                digest: String::new(),
-                memory: Memory::default(),
-            };
-            records.insert(id.clone(), record);
+        if live.owner.as_ref() == Some(aws.owner()) {
+            remember(&mut records, found, id, live);
+        }
+    }
+    for (id, live) in &found.observed.live {
+        if live.owner.is_none() && hangs_from_ours(&found.topology, id, &records) {
+            remember(&mut records, found, id, live);
         }
     }
     records
+}
+
+fn remember(records: &mut BTreeMap<LogicalId, Record>, found: &Found, id: &str, live: &Live) {
+    records.entry(id.to_owned()).or_insert_with(|| Record {
+        kind: found.topology.resources[id].resource.kind(),
+        physical_id: Some(live.physical_id.clone()),
+        digest: String::new(),
+        memory: Memory::default(),
+    });
+}
+
+/// Whether something that can't be tagged is part of what is ours, or has a name of this stage's.
+fn hangs_from_ours(topology: &Topology, id: &str, records: &BTreeMap<LogicalId, Record>) -> bool {
+    let resource = &topology.resources[id].resource;
+    let rules = resource.kind().rules();
+    if rules.is_tagged() {
+        return false;
+    }
+    let properties = resource.properties();
+    let mut parents = references(&properties)
+        .into_iter()
+        .map(|(_, reference)| reference.id)
+        .filter(|id| {
+            let parent = topology.resources.get(id);
+            parent.is_some_and(|parent| rules.deleted_before.contains(&parent.resource.kind()))
+        })
+        .peekable();
+    match parents.peek() {
+        Some(_) => parents.all(|parent| records.contains_key(&parent)),
+        None => records.contains_key(topology::USER_POOL),
+    }
 }
 
 impl From<&Record> for Recorded {

@@ -8,11 +8,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::execute;
 use super::observe::{self, Found};
-use crate::aws::ledger::{Deploy, LEASE, Ledger, Lock, Record, now};
+use crate::aws::connect::uptime;
+use crate::aws::lease::{self, Lease};
+use crate::aws::ledger::{Deploy, Holder, LEASE, Ledger, Lock, Record, Revision};
 use crate::aws::{Aws, Class, Fault, Waiting, trace};
 use crate::engine::event::{Event, Events};
 use saasauth_model::error::{Error, ErrorKind, Result};
-use saasauth_model::plan::{Memory, Plan, Summary, Work};
+use saasauth_model::plan::{Memory, Plan, Work};
 use saasauth_model::resource::LogicalId;
 
 /// What came of a deploy or destroy.
@@ -24,6 +26,18 @@ pub struct Outcome {
 
 /// A heartbeat goes out this often: two may get lost before the lease ends.
 const HEARTBEAT: Duration = Duration::from_secs(LEASE.as_secs() / 3);
+
+/// Nothing is sent in the last of a lease: what is under way then is to be answered before somebody else begins.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// Which command is carried out, and of what.
+#[derive(Debug, Clone)]
+pub struct Cause {
+    /// Such as `deploy`.
+    pub command: &'static str,
+    /// The state of the project's files.
+    pub revision: Option<Revision>,
+}
 
 /// Why a lease ended before the work under it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,27 +54,45 @@ pub async fn carry_out(
     aws: &Aws,
     found: &Found,
     plan: &Plan,
-    command: &'static str,
+    cause: Cause,
     events: &Events<'_>,
     interrupt: &CancellationToken,
 ) -> Result<Outcome> {
+    let Cause { command, revision } = cause;
     let mut records = observe::complete(aws, found);
     let unrecorded = adopted(&records, &found.ledger);
     let stale = stale(&records, &found.ledger, plan);
     if plan.is_empty() && unrecorded.is_empty() && stale.is_empty() {
         return Ok(Outcome { records });
     }
-    let locked = Instant::now();
+    if let Some(lock) = found.ledger.lock.as_ref().filter(|lock| lock.is_orphaned()) {
+        events(Event::Note(format!(
+            "taking over from `{}`, whose process was ended while deploying",
+            lock.holder.owner
+        )));
+    }
+    if found.ledger.records.is_empty() && !unrecorded.is_empty() {
+        events(Event::Note(format!(
+            "the ledger knows nothing of stage `{}`; found {} of its resources by their tags and names",
+            plan.stage,
+            unrecorded.len()
+        )));
+    }
+    let locked = uptime();
     let waiting = |what: &'static str| events(Event::Note(format!("waiting for {what}")));
     let work = begin(aws, found, plan, &waiting);
     let (lock, level) = trace::scope_telling("ledger", found.level, &waiting, work).await;
     let lock = lock?;
-    let started = now();
+    let started = aws.now();
 
     let stop = interrupt.child_token();
+    let lease = Lease::until(locked + LEASE - MARGIN);
     let work = execute::execute(aws, plan, events, &stop, level);
-    let lease = keep(aws, &lock, locked, HEARTBEAT);
-    let (execution, lost) = under_lease(work, lease, &stop).await;
+    let work = lease::under(&lease, work);
+    let kept = keep(aws, &lock, &lease, locked, HEARTBEAT);
+    let (execution, lost) = under_lease(work, kept, &stop).await;
+    // Whoever was asleep finds out by what it could not send.
+    let lost = lost.or(execution.lease_over.then_some(Lost::Expired));
     let interrupted = execution.stopped && interrupt.is_cancelled();
 
     let outcome = match (&execution.failures[..], lost) {
@@ -83,11 +115,13 @@ pub async fn carry_out(
     let mut removed = execution.removed.clone();
     removed.extend(stale);
     let deploy = Deploy {
+        number: found.ledger.serial + 1,
         command,
-        owner: lock.owner.clone(),
+        owner: lock.holder.owner.clone(),
         started,
         outcome,
-        summary: describe(plan.summary()),
+        summary: plan.summary(),
+        revision,
     };
     let work = aws.finish(&lock, &written, &removed, &deploy);
     let (finished, _) = trace::scope_telling("ledger", execution.level, &waiting, work).await;
@@ -187,7 +221,7 @@ async fn begin(aws: &Aws, found: &Found, plan: &Plan, waiting: Waiting<'_>) -> R
             .await
             .map_err(|fault| fault.while_doing("could not create the ledger table"))?;
     }
-    let lock = Lock::new(who());
+    let lock = Lock::new(Holder::this(), aws.now());
     let intents = intents(plan);
     match aws.begin(&found.ledger, &lock, "direct", &intents).await {
         Ok(()) => Ok(lock),
@@ -227,63 +261,109 @@ fn intents(plan: &Plan) -> BTreeMap<LogicalId, Record> {
 
 async fn explain_lock(aws: &Aws, fault: &Fault) -> Error {
     let stage = &aws.owner().stage;
-    match aws.read_ledger().await.map(|ledger| ledger.lock) {
-        Ok(Some(lock)) if !lock.has_expired() => {
-            let now = now();
-            Error::refused(format!("another deploy of stage `{stage}` is under way"))
-                .with_cause(format!(
-                    "`{}` holds the lock since {} s",
-                    lock.owner,
-                    now.saturating_sub(lock.since)
-                ))
-                .with_hint(format!(
-                    "wait for it; if it was killed, its lock ends by itself in {} s",
-                    lock.expires.saturating_sub(now)
-                ))
-        }
-        Ok(_) => Error::refused(format!(
-            "stage `{stage}` was deployed by somebody else in the meantime"
-        ))
-        .with_cause("the plan that was shown is no longer true")
-        .with_hint("run the same command again to plan from what is there now"),
+    match aws.read_ledger().await {
+        Ok(ledger) => match ledger.held() {
+            Some(lock) => held(stage, lock, ledger.read),
+            None => Error::new(
+                ErrorKind::Locked,
+                format!("stage `{stage}` was deployed by somebody else in the meantime"),
+            )
+            .with_cause("the plan that was shown is no longer true")
+            .with_hint("run the same command again to plan from what is there now"),
+        },
         Err(_) => fault.while_doing("could not lock the stage"),
     }
 }
 
+/// Who is deploying the stage.
+fn held(stage: &str, lock: &Lock, now: u64) -> Error {
+    Error::new(
+        ErrorKind::Locked,
+        format!("another deploy of stage `{stage}` is under way"),
+    )
+    .with_cause(format!(
+        "`{}` holds the lock since {} s",
+        lock.holder.owner,
+        now.saturating_sub(lock.since)
+    ))
+    .with_hint("wait for it, as `--wait 5m` does")
+    .with_hint(format!(
+        "if it was killed, its lock ends by itself in {} s; or take it away: `saasauth unlock --stage {stage}`",
+        lock.expires.saturating_sub(now)
+    ))
+}
+
+/// How often somebody else's lock is looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Ours: what was read is what is there.
+    Ours,
+    /// Ours now, and somebody else has deployed since: what was read is old.
+    After,
+}
+
+/// Waits until nobody else deploys the stage, for so long at most.
+///
+/// # Errors
+/// With [`ErrorKind::Locked`] when somebody does all the time.
+pub async fn turn(
+    aws: &Aws,
+    ledger: &Ledger,
+    patience: Duration,
+    events: &Events<'_>,
+) -> Result<Turn> {
+    let stage = &aws.owner().stage;
+    let Some(lock) = ledger.held() else {
+        return Ok(Turn::Ours);
+    };
+    let mut last = held(stage, lock, ledger.read);
+    let began = Instant::now();
+    events(Event::Phase(format!(
+        "waiting for `{}`, who is deploying stage `{stage}`",
+        lock.holder.owner
+    )));
+    while began.elapsed() < patience {
+        tokio::time::sleep(LOOK.min(patience)).await;
+        let ledger = aws
+            .read_ledger()
+            .await
+            .map_err(|fault| fault.while_doing("could not read the ledger"))?;
+        match ledger.held() {
+            Some(lock) => last = held(stage, lock, ledger.read),
+            None => return Ok(Turn::After),
+        }
+    }
+    Err(last)
+}
+
 /// Pushes the lease ahead, and returns once it is lost. A heartbeat that gets no answer is tried again: the
 /// lease outlives two.
-async fn keep(aws: &Aws, lock: &Lock, locked: Instant, every: Duration) -> Lost {
+async fn keep(aws: &Aws, lock: &Lock, lease: &Lease, locked: Duration, every: Duration) -> Lost {
     let mut renewed = locked;
     loop {
         tokio::time::sleep(every).await;
-        let sent = Instant::now();
+        let sent = uptime();
         let heartbeat = trace::scope("lock", 0, aws.heartbeat(lock));
         // The SDK would try a silent connection for longer than the lease lasts.
         let beat = tokio::time::timeout(LEASE / 3, heartbeat).await;
         match beat {
-            Ok((Ok(()), _)) => renewed = sent,
-            Ok((Err(fault), _)) if fault.class == Class::ConditionFailed => return Lost::Taken,
-            Ok((Err(_), _)) | Err(_) if renewed.elapsed() >= LEASE => return Lost::Expired,
+            Ok((Ok(()), _)) => {
+                renewed = sent;
+                lease.renew(renewed + LEASE - MARGIN);
+            }
+            Ok((Err(fault), _)) if fault.class == Class::ConditionFailed => {
+                lease.end();
+                return Lost::Taken;
+            }
+            Ok((Err(_), _)) | Err(_) if uptime().saturating_sub(renewed) >= LEASE => {
+                return Lost::Expired;
+            }
             Ok((Err(_), _)) | Err(_) => {}
         }
     }
-}
-
-fn who() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let user = user.unwrap_or_else(|_| "unknown".to_owned());
-    let host = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    format!("{user}@{host}")
-}
-
-fn describe(summary: Summary) -> String {
-    format!(
-        "{} created, {} updated, {} replaced, {} deleted",
-        summary.create, summary.update, summary.replace, summary.delete
-    )
 }
 
 /// Says what to run next, under the last error shown; and lets Ctrl-C decide the exit code.
@@ -318,6 +398,10 @@ mod tests {
 
     const AT_ONCE: Duration = Duration::ZERO;
 
+    fn lease() -> Lease {
+        Lease::until(uptime() + LEASE)
+    }
+
     /// DynamoDB's refusal of a conditional update.
     fn refused() -> (u16, String) {
         error(
@@ -330,8 +414,8 @@ mod tests {
     #[tokio::test]
     async fn a_heartbeat_that_finds_the_lock_taken_ends_the_lease() {
         let (aws, replay) = replay::aws([ok(json!({})), refused()]);
-        let lock = Lock::new("ada@host".to_owned());
-        let lost = keep(&aws, &lock, Instant::now(), AT_ONCE).await;
+        let lock = Lock::new(Holder::default(), 0);
+        let lost = keep(&aws, &lock, &lease(), uptime(), AT_ONCE).await;
         assert_eq!(lost, Lost::Taken);
         assert_eq!(replay.finish().len(), 2);
     }
@@ -340,14 +424,16 @@ mod tests {
     async fn a_failed_heartbeat_is_tried_again_until_the_lease_is_over() {
         let denied = || error(400, "AccessDeniedException", "no");
         let (aws, replay) = replay::aws([denied(), refused()]);
-        let lock = Lock::new("ada@host".to_owned());
-        let lost = keep(&aws, &lock, Instant::now(), AT_ONCE).await;
+        let lock = Lock::new(Holder::default(), 0);
+        let lost = keep(&aws, &lock, &lease(), uptime(), AT_ONCE).await;
         assert_eq!(lost, Lost::Taken, "one failure is not the end");
         replay.finish();
 
         let (aws, replay) = replay::aws([denied()]);
-        let long_ago = Instant::now().checked_sub(LEASE).expect("the clock runs");
-        let lost = keep(&aws, &lock, long_ago, AT_ONCE).await;
+        let long_ago = uptime()
+            .checked_sub(LEASE)
+            .expect("this machine runs for a minute");
+        let lost = keep(&aws, &lock, &lease(), long_ago, AT_ONCE).await;
         assert_eq!(lost, Lost::Expired);
         replay.finish();
     }

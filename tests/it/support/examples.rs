@@ -79,15 +79,14 @@ impl Example {
         project.edit(&named, &format!("{named}-again"));
         // Where the third-party clients look.
         let file = std::fs::read_to_string(project.file()).unwrap();
-        let elsewhere = [
-            "region: us-east-1",
-            "region: eu-central-1",
-            "sns:eu-central-1",
-        ];
-        for there in elsewhere.iter().filter(|there| file.contains(**there)) {
-            let (what, _) = there.split_once(':').unwrap();
-            let space = if what == "region" { " " } else { "" };
-            project.edit(there, &format!("{what}:{space}eu-west-1"));
+        for (there, here) in [
+            ("region: us-east-1", "region: eu-west-1"),
+            ("region: eu-central-1", "region: eu-west-1"),
+            ("sns:eu-central-1", "sns:eu-west-1"),
+        ] {
+            if file.contains(there) {
+                project.edit(there, here);
+            }
         }
         set_secrets(&project);
         project

@@ -1,6 +1,7 @@
 //! What the tests stand on: the binary in a clean environment, project folders, the shared local cloud
 //! and the third-party clients. Whatever is started here ends with the test process.
 
+mod at_once;
 mod between;
 mod cloud;
 #[path = "../../support/command.rs"]
@@ -20,6 +21,7 @@ mod server;
 mod terminal;
 mod trouble;
 
+pub(crate) use at_once::at_once;
 pub(crate) use between::{Answer, Between, Hook, Question};
 pub(crate) use cloud::{Cloud, KEY, mailed};
 pub(crate) use command::{Output, Started, run, saasauth, signal, start};
