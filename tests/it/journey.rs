@@ -98,6 +98,33 @@ fn a_person_signs_up_and_in_and_the_tokens_say_what_they_may_do() {
 }
 
 #[test]
+fn a_refresh_token_of_a_browser_ends_with_its_refresh() {
+    let project = Project::starter();
+    // The time for retries ends at once, so that nothing has to be waited for.
+    project.edit("refresh: 30d }", "refresh: 30d, retry_grace: 0s }");
+    project.deploy();
+    let seen = project.sign_up(&format!("ida-{}@example.com", project.account), "Ida");
+    assert_eq!(seen["first_again"], "RefreshTokenReuseException", "{seen}");
+    assert_eq!(seen["by_the_flow"], "InvalidParameterException", "{seen}");
+    assert_eq!(seen["at_the_token_endpoint"], json!([true, true]), "{seen}");
+    assert_eq!(seen["revoked"], "NotAuthorizedException", "{seen}");
+
+    // Ten seconds unless the file says otherwise; and off, where it says so.
+    project.edit(", retry_grace: 0s", "");
+    assert_eq!(project.deploy()["summary"]["update"], 1);
+    let seen = project.sign_up(&format!("joe-{}@example.com", project.account), "Joe");
+    assert_eq!(seen["first_again"], Value::Null, "{seen}");
+    project.edit("refresh: 30d }", "refresh: 30d, rotate: false }");
+    let changed = project.deploy();
+    assert_eq!(changed["summary"]["update"], 1, "{changed}");
+    let seen = project.sign_up(&format!("kim-{}@example.com", project.account), "Kim");
+    assert_eq!(seen.get("first_again"), None, "{seen}");
+    project
+        .run(&["diff", "--no-build", "--detailed-exitcode"])
+        .expect(0);
+}
+
+#[test]
 fn a_protected_api_believes_the_token_alone() {
     let project = Project::starter();
     let outputs = project.deploy()["outputs"].clone();

@@ -10,6 +10,8 @@ import json
 import re
 import subprocess
 import sys
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import boto3
 import jwt
@@ -99,11 +101,36 @@ answer["code_used_twice"] = refusal("confirm_sign_up", ConfirmationCode=code, **
 tokens = sign_in()
 answer["tokens"] = tokens
 answer["claims"] = claims(tokens)
-refreshed = cognito.initiate_auth(
-    ClientId=client_id,
-    AuthFlow="REFRESH_TOKEN_AUTH",
-    AuthParameters={"REFRESH_TOKEN": tokens["RefreshToken"]},
-)
-answer["refreshed"] = claims(refreshed["AuthenticationResult"])
+
+def refresh(token):
+    answer = cognito.get_tokens_from_refresh_token(ClientId=client_id, RefreshToken=token)
+    return answer["AuthenticationResult"]
+
+
+refreshed = refresh(tokens["RefreshToken"])
+answer["refreshed"] = claims(refreshed)
+if second := refreshed.get("RefreshToken"):
+    # The first may be used again for as long as the client allows, the older operation not at all, and the token endpoint
+    # goes on from the second.
+    answer["first_again"] = refusal(
+        "get_tokens_from_refresh_token", ClientId=client_id, RefreshToken=tokens["RefreshToken"]
+    )
+    answer["by_the_flow"] = refusal(
+        "initiate_auth",
+        ClientId=client_id,
+        AuthFlow="REFRESH_TOKEN_AUTH",
+        AuthParameters={"REFRESH_TOKEN": second},
+    )
+    form = {"grant_type": "refresh_token", "client_id": client_id, "refresh_token": second}
+    with urlopen(outputs["endpoint_url"] + "/oauth2/token", urlencode(form).encode()) as reply:
+        third = json.load(reply)
+    answer["at_the_token_endpoint"] = [
+        third["refresh_token"] not in (second, tokens["RefreshToken"]),
+        claims({"IdToken": third["id_token"], "AccessToken": third["access_token"]}) is not None,
+    ]
+    cognito.revoke_token(ClientId=client_id, Token=third["refresh_token"])
+    answer["revoked"] = refusal(
+        "get_tokens_from_refresh_token", ClientId=client_id, RefreshToken=third["refresh_token"]
+    )
 answer["mail"] = mailed()[1:]
 json.dump(answer, sys.stdout)

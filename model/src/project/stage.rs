@@ -657,6 +657,16 @@ pub struct Client {
     pub providers: At<BTreeSet<At<String>>>,
 }
 
+impl Client {
+    /// Whether its refresh tokens are rotated; `None` where that isn't ours to say. A browser keeps its token where scripts
+    /// of the page can read it, so there a stolen one is to end with the next refresh.
+    pub fn rotates(&self) -> Option<bool> {
+        let is_browser = *self.kind == ClientKind::Spa;
+        let said = self.tokens.rotate.as_ref().map(|rotate| **rotate);
+        said.or_else(|| is_browser.then_some(true))
+    }
+}
+
 /// What an application is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -685,6 +695,13 @@ pub struct Tokens {
     /// Refresh token, 1h to 3650d. Default: 30d.
     #[schemars(regex(pattern = r"^[0-9]+[smhd]$"))]
     pub refresh: At<Lifetime>,
+    /// Whether a refresh gives a new refresh token and ends the old one. The application then refreshes with
+    /// GetTokensFromRefreshToken or at the token endpoint, not with REFRESH_TOKEN_AUTH. Default: true for `spa`; what
+    /// is set elsewhere stays for others.
+    pub rotate: Option<At<bool>>,
+    /// How long the old one is still good, so that a lost answer can be asked for again: 0s to 60s. Default: 10s.
+    #[schemars(regex(pattern = r"^[0-9]+[smhd]$"))]
+    pub retry_grace: Option<At<Lifetime>>,
 }
 
 impl Default for Tokens {
@@ -693,6 +710,8 @@ impl Default for Tokens {
             access: At::from(Lifetime::HOUR),
             id: At::from(Lifetime::HOUR),
             refresh: At::from(Lifetime::of_days(30)),
+            rotate: None,
+            retry_grace: None,
         }
     }
 }

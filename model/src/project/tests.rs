@@ -115,6 +115,8 @@ fn minimal_has_every_default() {
         access,
         id,
         refresh,
+        rotate: _,
+        retry_grace: _,
     } = &web.tokens;
     let seconds = [access, id, refresh].map(|lifetime| lifetime.seconds());
     let hour = 60 * 60;

@@ -51,10 +51,24 @@ pub struct UserPoolClient<S = Expr> {
     pub refresh_token_validity: u32,
     /// The units.
     pub token_validity_units: TokenValidityUnits,
+    /// Whether a refresh gives a new refresh token; absent where that is not ours to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token_rotation: Option<RefreshTokenRotation>,
     /// `ENABLED`: an unknown user looks like a wrong password.
     pub prevent_user_existence_errors: String,
     /// Whether RevokeToken works.
     pub enable_token_revocation: bool,
+}
+
+/// Whether a refresh gives a new refresh token and ends the old one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct RefreshTokenRotation {
+    /// `ENABLED` or `DISABLED`.
+    pub feature: String,
+    /// How long the old one is still good, in seconds; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_grace_period_seconds: Option<u32>,
 }
 
 /// The units of a client's token lives.
@@ -81,6 +95,7 @@ impl<S: Phase> ResourceType for UserPoolClient<S> {
             ("ReadAttributes", Compare::Set),
             ("WriteAttributes", Compare::Set),
         ],
+        defaults: &[("RefreshTokenRotation.Feature", "DISABLED")],
         mutability: &[
             ("GenerateSecret", Mutability::Replace),
             ("UserPoolId", Mutability::Replace),

@@ -15,7 +15,7 @@ use crate::resource::user_pool::{
     PreTokenGenerationConfig, SchemaAttribute, StringConstraints, UserAttributeUpdateSettings,
     UserPool, UserPoolAddOns, UsernameConfiguration, VerificationMessageTemplate,
 };
-use crate::resource::user_pool_client::TokenValidityUnits;
+use crate::resource::user_pool_client::{RefreshTokenRotation, TokenValidityUnits};
 use crate::resource::user_pool_domain::CustomDomainConfig;
 use crate::resource::user_pool_resource_server::ResourceServerScope;
 use crate::resource::{
@@ -255,8 +255,19 @@ fn declare_resource_server(builder: &mut Builder<'_>) {
     builder.add(RESOURCE_SERVER, Resource::UserPoolResourceServer(server));
 }
 
+/// How long a rotated refresh token stays good when the file doesn't say, in seconds: for an answer that got lost, or two tabs
+/// that refresh at once.
+const RETRY_GRACE: u32 = 10;
+
 fn user_pool_client(builder: &Builder<'_>, name: &str, client: &Client) -> UserPoolClient {
     let machine = client.kind == ClientKind::Machine;
+    let rotation = client.rotates().map(|rotates| RefreshTokenRotation {
+        feature: if rotates { "ENABLED" } else { "DISABLED" }.to_owned(),
+        retry_grace_period_seconds: rotates.then(|| {
+            let said = client.tokens.retry_grace.as_ref();
+            said.map_or(RETRY_GRACE, |grace| grace.seconds())
+        }),
+    });
     let flows: &[&str] = match *client.kind {
         ClientKind::Spa | ClientKind::Native => {
             &["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"]
@@ -296,7 +307,12 @@ fn user_pool_client(builder: &Builder<'_>, name: &str, client: &Client) -> UserP
         client_name: builder.name(name),
         user_pool_id: Expr::reference(USER_POOL),
         generate_secret: matches!(*client.kind, ClientKind::Server | ClientKind::Machine),
-        explicit_auth_flows: flows.iter().map(|&flow| flow.to_owned()).collect(),
+        // Cognito refuses the flow beside rotation, which takes its place (developer guide, "Refresh tokens").
+        explicit_auth_flows: flows
+            .iter()
+            .filter(|flow| client.rotates() != Some(true) || **flow != "ALLOW_REFRESH_TOKEN_AUTH")
+            .map(|&flow| flow.to_owned())
+            .collect(),
         allowed_oauth_flows_user_pool_client: !oauth.is_empty(),
         allowed_oauth_flows: oauth.iter().map(|&flow| flow.to_owned()).collect(),
         allowed_oauth_scopes: if oauth.is_empty() {
@@ -325,6 +341,7 @@ fn user_pool_client(builder: &Builder<'_>, name: &str, client: &Client) -> UserP
             id_token: seconds(),
             refresh_token: seconds(),
         },
+        refresh_token_rotation: rotation,
         prevent_user_existence_errors: "ENABLED".to_owned(),
         enable_token_revocation: true,
     }

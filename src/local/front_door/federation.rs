@@ -16,7 +16,7 @@ use super::call::{Call, Reply};
 use super::cognito::home_of_client;
 use super::scope::ClientLocation;
 use super::trigger::TriggerSource;
-use super::users::{Operation, Pool, User};
+use super::users::{Operation, Pool, User, parted};
 use super::{Door, RESERVED};
 
 /// Where a sign-in through the browser begins.
@@ -72,7 +72,54 @@ pub(super) async fn token(door: &Door, call: Call) -> Reply {
             return refusal;
         }
     }
+    if given.get("grant_type").map(String::as_str) == Some("refresh_token")
+        && door.strict
+        && let Some(client_id) = client_of(&call, &given)
+        && let Some(home) = home_of_client(door, &client_id).await
+    {
+        return refresh(door, call, &given, &client_id, &home).await;
+    }
     door.upstream.forward(&call).await
+}
+
+/// A refresh at the token endpoint, which rotates as GetTokensFromRefreshToken does (developer guide, "Refresh tokens").
+async fn refresh(
+    door: &Door,
+    mut call: Call,
+    given: &Parameters,
+    client_id: &str,
+    home: &ClientLocation,
+) -> Reply {
+    let token = given.get("refresh_token").map_or("", String::as_str);
+    if !door.users.rotated().is_good(token) {
+        let error = json!({ "error": "invalid_grant" }).to_string();
+        return Reply::new(StatusCode::BAD_REQUEST, "application/json", error);
+    }
+    let fields: Vec<String> = given
+        .iter()
+        .map(|(name, value)| match name.as_str() {
+            "refresh_token" => (name, parted(value).0),
+            _ => (name, value.as_str()),
+        })
+        .map(|(name, value)| {
+            let encoded = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
+            format!("{}={}", encoded(name), encoded(value))
+        })
+        .collect();
+    call.body = fields.join("&").into();
+    let input = json!({ "ClientId": client_id });
+    let operation = Operation {
+        door,
+        call: &call,
+        action: "",
+        input: &input,
+        scope: &home.scope,
+        ours: true,
+    };
+    let reply = door.upstream.forward(&call).await;
+    operation
+        .with_next_token(&home.pool_id, client_id, token, reply)
+        .await
 }
 
 /// The federated users whose first sign-in the trigger was told of: pool, username.

@@ -106,6 +106,7 @@ fn for_users(
     urls::check(callback_urls, "callback", **kind, report);
     urls::check(logout_urls, "logout", **kind, report);
     check_tokens(tokens, report);
+    check_rotation(**kind, tokens, report);
     if scopes.span().is_some() {
         check_user_scopes(scopes, report);
     } else {
@@ -165,6 +166,17 @@ fn machine(name: &Name, client: &Client, has_hosted_ui: bool, report: &mut Repor
         }
     }
     check_tokens(tokens, report);
+    let rotate = tokens.rotate.as_ref().and_then(At::span);
+    let retry_grace = tokens.retry_grace.as_ref().and_then(At::span);
+    for (key, span) in [("rotate", rotate), ("retry_grace", retry_grace)] {
+        if span.is_some() {
+            report.add(
+                span,
+                format!("a `machine` has no refresh token to `{key}`"),
+                "remove it: client credentials give an access token alone",
+            );
+        }
+    }
     if !has_hosted_ui {
         report.add(
             name.span(),
@@ -301,11 +313,38 @@ fn warn_of_entitlements(name: &str, sign_in: &SignIn, report: &mut Report<'_>) {
     }
 }
 
+/// Cognito's own range of the grace period (API reference, RefreshTokenRotationType).
+fn check_rotation(kind: ClientKind, tokens: &Tokens, report: &mut Report<'_>) {
+    let Some(grace) = &tokens.retry_grace else {
+        return;
+    };
+    if grace.seconds() > 60 {
+        report.add(
+            grace.span(),
+            format!(
+                "a rotated refresh token can't be good for another `{}`",
+                **grace
+            ),
+            "Cognito allows 0s to 60s",
+        );
+    }
+    let rotates = tokens.rotate.as_ref().map(|rotate| **rotate);
+    if !rotates.unwrap_or(kind == ClientKind::Spa) {
+        report.add(
+            grace.span(),
+            "`retry_grace` says how long a rotated refresh token stays good, and none is rotated",
+            "remove it, or add `rotate: true`",
+        );
+    }
+}
+
 fn check_tokens(tokens: &Tokens, report: &mut Report<'_>) {
     let Tokens {
         access,
         id,
         refresh,
+        rotate: _,
+        retry_grace: _,
     } = tokens;
     let short = Lifetime::of_minutes(5)..=Lifetime::of_days(1);
     let long = Lifetime::HOUR..=Lifetime::of_days(3650);

@@ -190,6 +190,14 @@ impl Client {
         self.described.pointer("/RefreshTokenRotation/Feature") == Some(&json!("ENABLED"))
     }
 
+    /// How long a refresh token stays good after its refresh, for retries.
+    pub(super) fn retry_grace(&self) -> Duration {
+        let seconds = self
+            .described
+            .pointer("/RefreshTokenRotation/RetryGracePeriodSeconds");
+        Duration::from_secs(seconds.and_then(Value::as_u64).unwrap_or(0))
+    }
+
     /// How long a sign-in may take from one challenge to its answer: three minutes unless it says more.
     pub(super) fn session_validity(&self) -> Duration {
         let minutes = self.described["AuthSessionValidity"].as_u64().unwrap_or(3);
@@ -258,7 +266,9 @@ impl Operation<'_> {
 
     pub(super) async fn client_of(&self, pool_id: &str, client_id: &str) -> Option<Client> {
         let input = json!({ "UserPoolId": pool_id, "ClientId": client_id });
-        let mut answer = self.ask("DescribeUserPoolClient", &input).await?;
+        let describe = "DescribeUserPoolClient";
+        let mut answer = self.ask(describe, &input).await?;
+        self.door.unkept.apply(describe, &input, &mut answer);
         self.door.users.implied.hide(&mut answer["UserPoolClient"]);
         Some(Client::new(client_id, answer["UserPoolClient"].take()))
     }

@@ -19,6 +19,7 @@ pub(super) mod page;
 mod post_confirmation;
 mod profile;
 mod recovery;
+mod rotation;
 mod second_factor;
 mod secret_hash;
 mod sessions;
@@ -29,6 +30,7 @@ mod totp;
 mod verification;
 
 pub(super) use facts::{Pool, User};
+pub(super) use rotation::parted;
 
 use std::time::Instant;
 
@@ -60,6 +62,7 @@ pub(super) struct State {
     signed_out: tokens::SignedOut,
     announced: super::federation::Announced,
     implied: implied_flow::Implied,
+    rotated: rotation::Rotated,
 }
 
 impl State {
@@ -71,6 +74,12 @@ impl State {
         self.signed_out.clear();
         self.announced.clear();
         self.implied.clear();
+        self.rotated.clear();
+    }
+
+    /// The refresh tokens that took others' place.
+    pub(super) fn rotated(&self) -> &rotation::Rotated {
+        &self.rotated
     }
 
     /// The federated users whose first sign-in was announced.
@@ -111,6 +120,7 @@ impl Operation<'_> {
             "InitiateAuth" | "AdminInitiateAuth" => self.initiate_auth().await,
             "RespondToAuthChallenge" | "AdminRespondToAuthChallenge" => self.respond().await,
             "GetTokensFromRefreshToken" => self.refresh().await,
+            "RevokeToken" => self.revoke().await,
             "AssociateSoftwareToken" => self.associate_app().await,
             "VerifySoftwareToken" => self.verify_app().await,
             "SetUserMFAPreference" => self.prefer_factor().await,

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use uuid::Builder;
 
 use super::facts::{Client, Pool, User};
+use super::rotation::parted;
 use super::secret_hash::{self, At};
 use super::sessions::Step;
 use super::tokens::claims;
@@ -253,21 +254,48 @@ impl Operation<'_> {
 
     /// GetTokensFromRefreshToken, which proves its client by the secret itself.
     pub(super) async fn refresh(&self) -> ReplyResult {
-        if let Some((_, client)) = self.client_at_hand().await {
-            if !client.allows("REFRESH_TOKEN_AUTH") && !client.rotates_refresh_tokens() {
-                return refuse(
-                    "InvalidParameterException",
-                    "Auth flow not enabled for this client",
-                );
-            }
-            if let Some(secret) = client.secret()
-                && self.text("ClientSecret") != Some(secret)
-            {
-                let message = format!("Unable to verify secret for client {}", client.id);
-                return refuse("NotAuthorizedException", &message);
-            }
+        let Some((_, client)) = self.client_at_hand().await else {
+            return self.pass_on().await;
+        };
+        if !client.allows("REFRESH_TOKEN_AUTH") && !client.rotates_refresh_tokens() {
+            return refuse(
+                "InvalidParameterException",
+                "Auth flow not enabled for this client",
+            );
         }
-        self.pass_on().await
+        if let Some(secret) = client.secret()
+            && self.text("ClientSecret") != Some(secret)
+        {
+            let message = format!("Unable to verify secret for client {}", client.id);
+            return refuse("NotAuthorizedException", &message);
+        }
+        let token = self.text("RefreshToken").unwrap_or_default();
+        let rotated = &self.door.users.rotated;
+        if !rotated.is_good(token) {
+            return refuse(
+                "RefreshTokenReuseException",
+                "Refresh token has been invalidated by rotation.",
+            );
+        }
+        let mut input = self.input.clone();
+        input["RefreshToken"] = parted(token).0.into();
+        let reply = self.send(self.action, &input).await;
+        let Some(mut answer) = reply.json().filter(|_| reply.is_success()) else {
+            return self.finish(reply);
+        };
+        if client.rotates_refresh_tokens() {
+            let next = rotated.rotate(token, &client);
+            answer["AuthenticationResult"]["RefreshToken"] = next.into();
+        }
+        self.finish(reply.with_json(&answer))
+    }
+
+    /// RevokeToken ends a sign-in, whichever of its refresh tokens is named.
+    pub(super) async fn revoke(&self) -> ReplyResult {
+        let token = self.text("Token").unwrap_or_default();
+        let mut input = self.input.clone();
+        input["Token"] = parted(token).0.into();
+        self.finish(self.send(self.action, &input).await)
     }
 
     /// Refuses a refresh by a client that doesn't prove itself. Its hash is over the name the tokens were
