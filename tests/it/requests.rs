@@ -7,7 +7,7 @@ use crate::support::{Calls, Cloud, Project};
 /// The most requests the starter's first deploy may take, and the most of them one after the other: one
 /// to look, two to lock the stage, two for a role and its function, two to read the pool again and hang the
 /// triggers in (that update resets what it leaves out), and one to record it all.
-const REQUESTS: usize = 38;
+const REQUESTS: usize = 40;
 const DEPTH: u32 = 8;
 
 #[test]
@@ -81,6 +81,7 @@ fn endpoint(service: &str) -> String {
         "Lambda" => "lambda",
         "Resource Groups Tagging API" => "tagging",
         "SESv2" => "ses",
+        "SQS" => "sqs",
         "STS" => "sts",
         other => other,
     }

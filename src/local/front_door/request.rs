@@ -148,6 +148,7 @@ fn validation_code(service: &str) -> &'static str {
         "cognito-idp" | "logs" | "resourcegroupstaggingapi" => "InvalidParameterException",
         "iam" | "sts" | "cloudwatch" => "ValidationError",
         "sesv2" => "BadRequestException",
+        "sqs" => "InvalidParameterValue",
         _ => "ValidationException",
     }
 }
