@@ -49,8 +49,10 @@ impl Aws {
         let retention = text(&QueueAttributeName::MessageRetentionPeriod);
         let retention: Option<u32> = retention.and_then(|seconds| seconds.parse().ok());
         let encrypted = text(&QueueAttributeName::SqsManagedSseEnabled) == Some("true");
-        let (tags, owner) =
-            tag_list(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        let (tags, owner) = tag_list(
+            tags.iter()
+                .map(|(key, value)| (key.as_str(), value.as_str())),
+        );
         let properties = json!({
             "QueueName": arn.rsplit(':').next(),
             "MessageRetentionPeriod": retention,
@@ -110,7 +112,9 @@ impl Aws {
         let found = self.queue_url(&one.queue_name).await?;
         if let Some(url) = &found {
             let tags = self.queue_tags(url).await?.unwrap_or_default();
-            let tags = tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+            let tags = tags
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_str()));
             if tag_list(tags).1.as_ref() != Some(self.owner()) {
                 return Err(taken());
             }
@@ -257,7 +261,13 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_made_whole_in_one_request_and_reads_back_as_declared() {
-        let answers = [absent(), named(), caller(), attributes("1209600"), tagged("acme")];
+        let answers = [
+            absent(),
+            named(),
+            caller(),
+            attributes("1209600"),
+            tagged("acme"),
+        ];
         let (aws, replay) = replay::aws(answers);
         let made = aws.create("Q", &resource(), UNWATCHED).await.expect("made");
         let live = aws.read_queue(URL).await.expect("answered");
@@ -301,7 +311,10 @@ mod tests {
         let made = aws.create("Q", &resource(), UNWATCHED).await;
         assert_eq!(made.expect("made anew").physical_id, URL);
         let pauses = replay.pauses();
-        assert!(pauses.iter().any(|pause| pause.as_secs() >= 2), "{pauses:?}");
+        assert!(
+            pauses.iter().any(|pause| pause.as_secs() >= 2),
+            "{pauses:?}"
+        );
         let operations = replay.operations();
         assert_eq!(operations[2..5], ["CreateQueue"; 3], "{operations:?}");
     }

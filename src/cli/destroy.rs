@@ -195,7 +195,9 @@ async fn losses(aws: &Aws, plan: &Plan) -> Result<Vec<String>> {
             resource::Kind::Queue => {
                 let name = physical_id.rsplit('/').next().unwrap_or(physical_id);
                 let messages = aws.message_count(physical_id).await;
-                messages.map(|messages| messages.map(|messages| format!("{messages} messages of `{name}`")))
+                messages.map(|messages| {
+                    messages.map(|messages| format!("{messages} messages of `{name}`"))
+                })
             }
             _ => {
                 let items = aws.item_count(physical_id).await;

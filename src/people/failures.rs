@@ -406,7 +406,10 @@ mod tests {
                 "the user pool `eu-west-1_Other`",
             ),
             (
-                confirm(event("eu-west-1_Abc", "PostConfirmation_ConfirmForgotPassword")),
+                confirm(event(
+                    "eu-west-1_Abc",
+                    "PostConfirmation_ConfirmForgotPassword",
+                )),
                 "no confirmed sign-up",
             ),
             (confirm(json!([])), "no confirmed sign-up"),

@@ -298,7 +298,10 @@ async fn unmade(
             Some(account) => unmade.push(account.clone()),
             // Confirmed once, and of another status by now, or gone.
             None => {
-                let found = deployed.aws.accounts(&deployed.pool, Some((SUB, sub))).await;
+                let found = deployed
+                    .aws
+                    .accounts(&deployed.pool, Some((SUB, sub)))
+                    .await;
                 let doing = format!("could not look the user `{sub}` up");
                 unmade.extend(found.map_err(|fault| fault.while_doing(doing))?);
             }
