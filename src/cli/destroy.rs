@@ -28,8 +28,9 @@ pub(super) struct DestroyArgs {
     /// Keep the users and the tables
     ///
     /// The user pool stays with its clients, groups, providers and domain, and with the sender and the role that it
-    /// sends mail and text messages through; so do the tables, and the queue of what Lambda gave up. It lets go of its triggers, which are deleted: people
-    /// go on signing in, with tokens that hold no roles, until the next deploy brings the triggers back.
+    /// sends mail and text messages through; so do the tables, and the queue of what Lambda gave
+    /// up. It lets go of its triggers, which are deleted: people go on signing in, with tokens that hold no roles, until
+    /// the next deploy brings the triggers back.
     #[arg(long)]
     keep_data: bool,
 }

@@ -66,9 +66,9 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
     // Deliveries run in asynchronous invocations of confirmUser; what fails for a while is tried again.
     // Two attempts and six hours are the most Lambda has. What fails even so waits in a queue for `saasauth repair`.
     //
-    // It gets there as the failure's destination and not as a dead letter (`DeadLetterConfig`): a destination's record says
-    // which function failed and why beside what it was handed, is AWS's own advice of the two, and is set here, where a dead
-    // letter's queue would have the function wait for the queue and its policy.
+    // It gets there as the failure's destination and not as a dead letter (`DeadLetterConfig`), which is what the function was
+    // handed and nothing more. A destination's record also says of which function it is and how that failed, so `repair` can
+    // tell its own; and it is set beside the function, which so waits for no queue.
     let queue = Queue {
         queue_name: failures(builder),
         message_retention_period: LONGEST_RETENTION,
