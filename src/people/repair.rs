@@ -74,8 +74,21 @@ pub async fn repair(deployed: &DeployedStage, options: RepairOptions) -> Result<
         Ok(inbox) => (inbox, None),
         Err(error) => (Inbox::default(), Some(error)),
     };
-    let mut repair = find(deployed, options, &inbox.to_confirm()).await?;
-    repair.carry_out(deployed).await?;
+    let given_up = inbox.to_confirm();
+    let repaired = async {
+        let mut repair = find(deployed, options, &given_up).await?;
+        repair.carry_out(deployed).await?;
+        Ok(repair)
+    };
+    let mut repair = match repaired.await {
+        Ok(repair) => repair,
+        Err(error) => {
+            // The next who looks need not wait for what was taken here. That it can't be put back either is no news then.
+            let none_is_done = |_: &Asked| Outcome::Failed;
+            inbox.close(deployed, none_is_done, &mut Vec::new()).await;
+            return Err(error);
+        }
+    };
     let mut errors = std::mem::take(&mut repair.errors);
     errors.extend(unread);
     let outcome = |asked: &Asked| repair.outcome(asked);
