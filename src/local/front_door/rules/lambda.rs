@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::iam::{allows, lets_assume};
+use super::iam::{allows_on, lets_assume};
 use super::pools::role_name;
 use super::{Rule, When, refuse_if, text};
 
@@ -176,7 +176,7 @@ pub(super) const RULES: &[Rule] = &[
                 let function = text(facts.input, "/FunctionName")?;
                 let role = facts.role_of_function(function).await?;
                 let role = facts.role(role_name(&role)).await?;
-                (!allows(&role, "sqs:SendMessage")).then(|| {
+                (!allows_on(&role, "sqs:SendMessage", arn)).then(|| {
                     format!(
                         "The function's execution role does not have permissions to call SendMessage on {arn}"
                     )

@@ -87,6 +87,12 @@ pub(super) fn cases() -> Vec<Case> {
             failures("sends", "failures"),
         ),
         in_account(
+            "failures to where the role may not send",
+            "UpdateFunctionEventInvokeConfig",
+            failures("sends", "others"),
+            failures("sends", "failures"),
+        ),
+        in_account(
             "a name no queue has",
             "CreateQueue",
             json!({ "QueueName": "a.b" }),
