@@ -35,6 +35,21 @@ fn a_first_deploy_keeps_to_its_budget_of_requests() {
     );
 }
 
+/// The same of a deploy that finds nothing to do, and so only reads.
+const UNCHANGED: usize = 32;
+const UNCHANGED_DEPTH: u32 = 3;
+
+#[test]
+fn a_deploy_without_changes_keeps_to_its_budget_of_requests() {
+    let project = Project::starter();
+    project.deploy();
+    let again = project.run(&["deploy", "--no-build", "-v"]).expect(0);
+    let calls = Calls::of(&again);
+    let list = calls.actions.len();
+    assert!(list <= UNCHANGED, "{list} requests\n{}", again.stderr);
+    assert!(calls.depth <= UNCHANGED_DEPTH, "{}", again.stderr);
+}
+
 #[test]
 fn the_requests_of_a_command_that_fails_are_listed_too() {
     let project = Project::starter();
