@@ -1,6 +1,6 @@
 //! `AWS::Lambda::EventInvokeConfig`.
 
-use aws_sdk_lambda::types::DestinationConfig;
+use aws_sdk_lambda::types::{DestinationConfig, OnFailure, OnSuccess};
 use serde_json::json;
 
 use super::classify::{found, gone};
@@ -38,11 +38,16 @@ impl Aws {
             .await;
         let answer = found(answer.map_err(Fault::from))?;
         Ok(answer.map(|answer| {
+            let destinations = answer.destination_config();
+            let on_failure = destinations.and_then(DestinationConfig::on_failure);
             let properties = json!({
                 "FunctionName": function_name,
                 "Qualifier": qualifier,
                 "MaximumRetryAttempts": answer.maximum_retry_attempts(),
                 "MaximumEventAgeInSeconds": answer.maximum_event_age_in_seconds(),
+                "DestinationConfig": {
+                    "OnFailure": { "Destination": on_failure.and_then(OnFailure::destination) },
+                },
             });
             live(Kind::EventInvokeConfig, physical_id, properties)
         }))
@@ -68,16 +73,22 @@ impl Aws {
             .qualifier(&one.qualifier)
             .send()
             .await?;
-        self.put_event_invoke_config(one, now.destination_config)
+        let others = now.destination_config;
+        self.put_event_invoke_config(one, others.and_then(|config| config.on_success))
             .await
     }
 
-    /// The request resets what it leaves out; a destination that somebody set goes along.
+    /// The request resets what it leaves out; a destination that somebody set for successes goes along.
     async fn put_event_invoke_config(
         &self,
         one: &EventInvokeConfig<String>,
-        destination: Option<DestinationConfig>,
+        on_success: Option<OnSuccess>,
     ) -> Result<()> {
+        let failures = &one.destination_config.on_failure.destination;
+        let destinations = DestinationConfig::builder()
+            .on_failure(OnFailure::builder().destination(failures).build())
+            .set_on_success(on_success.filter(|one| one.destination().is_some()))
+            .build();
         let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
         let request = self
             .lambda
@@ -86,7 +97,7 @@ impl Aws {
             .qualifier(&one.qualifier)
             .maximum_retry_attempts(number(one.maximum_retry_attempts))
             .maximum_event_age_in_seconds(number(one.maximum_event_age_in_seconds))
-            .set_destination_config(destination);
+            .destination_config(destinations);
         request.send().await?;
         Ok(())
     }
@@ -106,7 +117,11 @@ impl Aws {
 mod tests {
     use super::*;
     use crate::aws::replay::{self, error, ok};
-    use saasauth_model::resource::event_invoke_config::LATEST;
+    use saasauth_model::resource::event_invoke_config::{self, Destination, LATEST};
+
+    fn destinations() -> serde_json::Value {
+        json!({ "OnFailure": { "Destination": "arn:queue" } })
+    }
 
     fn declared() -> EventInvokeConfig<String> {
         EventInvokeConfig {
@@ -114,6 +129,11 @@ mod tests {
             qualifier: LATEST.to_owned(),
             maximum_retry_attempts: 2,
             maximum_event_age_in_seconds: 21_600,
+            destination_config: event_invoke_config::DestinationConfig {
+                on_failure: Destination {
+                    destination: "arn:queue".to_owned(),
+                },
+            },
         }
     }
 
@@ -122,7 +142,11 @@ mod tests {
         let (aws, replay) = replay::aws([
             error(409, "ResourceConflictException", "The function is pending"),
             ok(json!({})),
-            ok(json!({ "MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 21_600 })),
+            ok(json!({
+                "MaximumRetryAttempts": 2,
+                "MaximumEventAgeInSeconds": 21_600,
+                "DestinationConfig": destinations(),
+            })),
             error(
                 404,
                 "ResourceNotFoundException",
@@ -149,13 +173,19 @@ mod tests {
         );
         assert_eq!(
             sent[1].body,
-            json!({ "MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 21_600 })
+            json!({
+                "MaximumRetryAttempts": 2,
+                "MaximumEventAgeInSeconds": 21_600,
+                "DestinationConfig": destinations(),
+            })
         );
     }
 
     #[tokio::test]
-    async fn an_update_keeps_a_destination_somebody_set() {
-        let destination = json!({ "OnFailure": { "Destination": "arn:queue" } });
+    async fn an_update_keeps_where_somebody_sends_successes() {
+        let destination = json!({
+            "OnFailure": { "Destination": "arn:another" }, "OnSuccess": { "Destination": "arn:topic" },
+        });
         let (aws, replay) = replay::aws([
             ok(json!({ "MaximumRetryAttempts": 0, "DestinationConfig": destination })),
             ok(json!({})),
@@ -164,7 +194,10 @@ mod tests {
             .await
             .expect("updated");
         let sent = replay.finish();
-        assert_eq!(sent[1].body["DestinationConfig"], destination);
+        assert_eq!(
+            sent[1].body["DestinationConfig"],
+            json!({ "OnFailure": { "Destination": "arn:queue" }, "OnSuccess": { "Destination": "arn:topic" } })
+        );
         assert_eq!(sent[1].body["MaximumRetryAttempts"], 2);
     }
 }

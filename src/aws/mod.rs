@@ -26,6 +26,7 @@ mod once;
 pub mod partition;
 mod permission;
 mod policy;
+mod queue;
 #[cfg(test)]
 pub(crate) mod replay;
 mod role;
@@ -203,7 +204,7 @@ impl Aws {
             if unseen.is_empty() {
                 break;
             }
-            trace::tell("IAM to show what was made");
+            trace::tell("AWS to show what was made");
             (self.sleep)(pause).await;
             found.extend(self.read(&unseen).await?);
         }

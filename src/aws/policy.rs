@@ -66,6 +66,7 @@ const IAM: &str = "IAM";
 const LAMBDA: &str = "Lambda";
 const LOGS: &str = "CloudWatch Logs";
 const SES: &str = "SESv2";
+const SQS: &str = "SQS";
 const SSM: &str = "SSM";
 
 /// A new role is known everywhere within some 10 seconds; a minute is beyond what has been seen.
@@ -74,6 +75,9 @@ const PROPAGATION: Patience = Patience::new(500, 3_000, 60);
 /// Tables and functions take 3 to 20 seconds for a change; two minutes is what the SDKs' own waiters give one
 /// that is in trouble.
 const ONE_AT_A_TIME: Patience = Patience::new(500, 3_000, 120);
+
+/// A queue's name is free again 60 seconds after the queue was deleted; half as long again, for clocks that differ.
+const FREED_NAME: Patience = Patience::new(2_000, 10_000, 90);
 
 /// Quotas are shared with the live application, so patience beats failing.
 const THROTTLED: Patience = Patience::new(150, 5_000, 120).spread();
@@ -160,6 +164,13 @@ const SERVICES: &[Service] = &[
         PROPAGATION,
         "SES to take more requests",
         "SES to answer",
+    ),
+    service(
+        SQS,
+        "SQS to finish another change",
+        PROPAGATION,
+        "SQS to take more requests",
+        "SQS to answer",
     ),
     service(
         SSM,
@@ -252,6 +263,24 @@ const RULES: &[Rule] = &[
         Class::Throttled,
     )
     .waits_for("Lambda to take more requests", THROTTLED),
+    // Lambda tries out where failures are to go: the queue, and the role's right to send there, may be seconds old
+    // (terraform-provider-aws `internal/service/lambda/function_event_invoke_config.go`, which retries both).
+    Rule::new(
+        LAMBDA,
+        &["PutFunctionEventInvokeConfig"],
+        &["InvalidParameterValueException"],
+        &["destination ARN", "does not have permissions"],
+        Class::Propagation,
+    )
+    .waits_for("IAM to know that failures may be sent", PROPAGATION),
+    Rule::new(
+        SQS,
+        &["CreateQueue"],
+        &["QueueDeletedRecently"],
+        ANY,
+        Class::Busy,
+    )
+    .waits_for("SQS to free the name of a deleted queue", FREED_NAME),
     // One code for a taken name and for a change under way, in Lambda and in DynamoDB.
     Rule::new(
         LAMBDA,
@@ -412,6 +441,7 @@ const NOT_FOUND: &[&str] = &[
     "NoSuchEntityException",
     "NotFoundException",
     "ParameterNotFound",
+    "QueueDoesNotExist",
     "ResourceNotFound",
     "ResourceNotFoundException",
     // The not-found of DynamoDB's backup calls.
@@ -426,6 +456,7 @@ const ALREADY_EXISTS: &[&str] = &[
     "EntityAlreadyExistsException",
     "GroupExistsException",
     "ParameterAlreadyExists",
+    "QueueNameExists",
     "ResourceAlreadyExistsException",
 ];
 
@@ -685,6 +716,38 @@ mod tests {
                 "ResourceConflictException",
                 "Function already exist: acme-dev-confirm-user",
                 Class::AlreadyExists,
+                None,
+            ),
+            (
+                LAMBDA,
+                "PutFunctionEventInvokeConfig",
+                "InvalidParameterValueException",
+                "The function's execution role does not have permissions to call SendMessage on arn:aws:sqs:…",
+                Class::Propagation,
+                Some("IAM to know that failures may be sent"),
+            ),
+            (
+                LAMBDA,
+                "PutFunctionEventInvokeConfig",
+                "InvalidParameterValueException",
+                "The destination ARN arn:aws:sqs:… is invalid.",
+                Class::Propagation,
+                Some("IAM to know that failures may be sent"),
+            ),
+            (
+                SQS,
+                "CreateQueue",
+                "QueueDeletedRecently",
+                "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
+                Class::Busy,
+                Some("SQS to free the name of a deleted queue"),
+            ),
+            (
+                SQS,
+                "GetQueueUrl",
+                "QueueDoesNotExist",
+                "The specified queue does not exist.",
+                Class::NotFound,
                 None,
             ),
             (

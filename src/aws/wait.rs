@@ -40,9 +40,10 @@ pub(super) const CREATION: Patience = Patience::new(2_000, 15_000, 3_600);
 pub(super) const LAG: Patience = Patience::new(500, 2_000, 15);
 
 /// Whether reads of such a thing lag behind its writes, so that one that finds nothing proves nothing: IAM's do ("Changes
-/// that I make are not always immediately visible" in its user guide).
+/// that I make are not always immediately visible" in its user guide), and so do those of a queue, for a second at least
+/// (SQS's reference of CreateQueue).
 pub(super) fn lags(kind: Kind) -> bool {
-    matches!(kind, Kind::Role | Kind::RolePolicy)
+    matches!(kind, Kind::Role | Kind::RolePolicy | Kind::Queue)
 }
 
 impl Patience {

@@ -30,8 +30,9 @@ pub(super) struct DestroyArgs {
     /// Keep the users and the tables
     ///
     /// The user pool stays with its clients, groups, providers and domain, and with the sender and the role that it
-    /// sends mail and text messages through; so do the tables. It lets go of its triggers, which are deleted: people
-    /// go on signing in, with tokens that hold no roles, until the next deploy brings the triggers back.
+    /// sends mail and text messages through; so do the tables, and the queue of what Lambda gave
+    /// up. It lets go of its triggers, which are deleted: people go on signing in, with tokens that hold no roles, until
+    /// the next deploy brings the triggers back.
     #[arg(long)]
     keep_data: bool,
     #[command(flatten)]
@@ -208,12 +209,22 @@ async fn losses(aws: &Aws, plan: &Plan) -> Result<Vec<String>> {
             continue;
         };
         let doing = format!("could not count what is in `{physical_id}`");
-        let counted = if change.kind == resource::Kind::UserPool {
-            let users = aws.user_count(physical_id).await;
-            users.map(|users| users.map(|users| format!("{users} users")))
-        } else {
-            let items = aws.item_count(physical_id).await;
-            items.map(|items| items.map(|items| format!("{items} items of `{physical_id}`")))
+        let counted = match change.kind {
+            resource::Kind::UserPool => {
+                let users = aws.user_count(physical_id).await;
+                users.map(|users| users.map(|users| format!("{users} users")))
+            }
+            resource::Kind::Queue => {
+                let name = physical_id.rsplit('/').next().unwrap_or(physical_id);
+                let messages = aws.message_count(physical_id).await;
+                messages.map(|messages| {
+                    messages.map(|messages| format!("{messages} messages of `{name}`"))
+                })
+            }
+            _ => {
+                let items = aws.item_count(physical_id).await;
+                items.map(|items| items.map(|items| format!("{items} items of `{physical_id}`")))
+            }
         };
         losses.extend(counted.map_err(|fault| fault.while_doing(doing))?);
     }

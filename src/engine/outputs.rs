@@ -41,6 +41,9 @@ pub struct Outputs {
     pub domains_table: Option<String>,
     /// The functions' names.
     pub functions: Functions,
+    /// The URL of the queue of what Lambda gave up: no front end's or API's business, and so not shown.
+    #[serde(skip)]
+    pub failures_queue: Option<String>,
     /// Where the AWS APIs are, when it isn't AWS.
     pub endpoint_url: Option<String>,
 }
@@ -139,6 +142,7 @@ impl Outputs {
                 confirm_user: physical(topology::CONFIRM_USER),
                 generate_token: physical(topology::GENERATE_TOKEN),
             },
+            failures_queue: physical(topology::FAILURES),
             endpoint_url: endpoint_url.map(str::to_owned),
         }
     }

@@ -5,6 +5,7 @@
 //! nothing: commands hand in what was asked for and show what is returned.
 
 mod change;
+mod failures;
 mod list;
 mod person;
 mod repair;
@@ -12,6 +13,7 @@ mod repair;
 use std::collections::BTreeMap;
 
 pub use change::{Change, Changed, Rights, longest_token};
+pub use failures::{Failures, Left};
 pub use list::{Filter, Listed, list};
 pub use person::{Person, domains_of, role_of, status_of};
 pub use repair::{Repair, RepairOptions, repair};
@@ -53,6 +55,11 @@ impl DeployedStage {
             aws,
             stage,
         })
+    }
+
+    /// The URL of the queue of what Lambda gave up, if the stage has one.
+    fn failures(&self) -> Option<&str> {
+        self.outputs.failures_queue.as_deref()
     }
 
     /// The function that makes deliveries.

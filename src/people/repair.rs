@@ -1,12 +1,14 @@
 //! Delivering what users are still owed, and finding those who were confirmed and have no record.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use futures::{StreamExt, stream};
+use saasauth_contract::record::SUB;
 use serde_json::{Value, json};
 
 use super::DeployedStage;
+use super::failures::{Asked, Failures, Inbox, Outcome};
 use crate::aws::trace;
 use crate::aws::users::{Account, UserRecord};
 use saasauth_model::error::{Error, Result};
@@ -43,6 +45,10 @@ pub struct Repair {
     pub unconfirmed: Vec<Account>,
     /// Those of them who were confirmed so recently that their record may still come.
     pub recent: Vec<Account>,
+    /// What Lambda gave up.
+    pub failures: Failures,
+    /// Those of the users it gave up on whose confirmation is still to be made.
+    unmade: Vec<Account>,
     /// Users whose failed deliveries are owed again, by `sub` as the next two.
     pub requeued: BTreeSet<String>,
     /// Users whose deliveries were handed over.
@@ -55,10 +61,39 @@ pub struct Repair {
 
 /// Looks what there is to repair, and repairs it.
 pub async fn repair(deployed: &DeployedStage, options: RepairOptions) -> Result<Repair> {
-    let mut repair = find(deployed, options).await?;
-    if !options.dry_run {
-        repair.carry_out(deployed).await?;
+    if options.dry_run {
+        let mut repair = find(deployed, options, &BTreeSet::new()).await?;
+        match Failures::counted(deployed).await {
+            Ok(failures) => repair.failures = failures,
+            Err(error) => repair.errors.push(error),
+        }
+        return Ok(repair);
     }
+    // Before the records are read, each of which was written before its message was sent.
+    let (inbox, unread) = match Inbox::of(deployed).await {
+        Ok(inbox) => (inbox, None),
+        Err(error) => (Inbox::default(), Some(error)),
+    };
+    let given_up = inbox.to_confirm();
+    let repaired = async {
+        let mut repair = find(deployed, options, &given_up).await?;
+        repair.carry_out(deployed).await?;
+        Ok(repair)
+    };
+    let mut repair = match repaired.await {
+        Ok(repair) => repair,
+        Err(error) => {
+            // The next who looks need not wait for what was taken here. That it can't be put back either is no news then.
+            let none_is_done = |_: &Asked| Outcome::Failed;
+            inbox.close(deployed, none_is_done, &mut Vec::new()).await;
+            return Err(error);
+        }
+    };
+    let mut errors = std::mem::take(&mut repair.errors);
+    errors.extend(unread);
+    let outcome = |asked: &Asked| repair.outcome(asked);
+    repair.failures = inbox.close(deployed, outcome, &mut errors).await;
+    repair.errors = errors;
     Ok(repair)
 }
 
@@ -75,6 +110,22 @@ impl Repair {
             reason.starts_with("SES: ")
                 && (reason.contains("not verified") || reason.contains("NotVerified"))
         })
+    }
+
+    /// What became of the work that a message asks for.
+    fn outcome(&self, asked: &Asked) -> Outcome {
+        let (Asked::Deliveries(sub) | Asked::Confirmation(sub)) = asked;
+        let mut owed = self.owed.iter();
+        let is_owed = owed.any(|record| record.sub == *sub && !record.pending.is_empty());
+        let is_unmade = self.unmade.iter().any(|account| account.sub == *sub);
+        let done = self.handed_over.contains(sub) || self.confirmed.contains(sub);
+        match asked {
+            _ if done => Outcome::HandedOver,
+            Asked::Deliveries(_) if is_owed => Outcome::Failed,
+            Asked::Confirmation(_) if is_owed || is_unmade => Outcome::Failed,
+            // Delivered or given up meanwhile, as the record says, or of a user who is gone.
+            _ => Outcome::Settled,
+        }
     }
 
     /// The reasons of what waits for somebody.
@@ -136,6 +187,7 @@ impl Repair {
             "owed": owed,
             "unconfirmed": self.unconfirmed.iter().map(account).collect::<Vec<_>>(),
             "recent": self.recent.iter().map(account).collect::<Vec<_>>(),
+            "queue": self.failures.document(),
         })
     }
 
@@ -147,11 +199,12 @@ impl Repair {
             .iter()
             .filter(|record| !record.pending.is_empty() || failed_too)
             .collect();
-        let unconfirmed: &[Account] = if self.options.confirm {
-            &self.unconfirmed
-        } else {
-            &[]
-        };
+        // One of those that Lambda gave up may be among all others.
+        let mut unconfirmed: BTreeMap<&str, &Account> = BTreeMap::new();
+        let asked_for = self.unconfirmed.iter().filter(|_| self.options.confirm);
+        for account in self.unmade.iter().chain(asked_for) {
+            unconfirmed.insert(&account.sub, account);
+        }
         if owed.is_empty() && unconfirmed.is_empty() {
             return Ok(());
         }
@@ -174,7 +227,7 @@ impl Repair {
                 Err(error) => self.errors.push(error),
             }
         }
-        let confirmations = unconfirmed.iter().map(|account| {
+        let confirmations = unconfirmed.values().map(|&account| {
             trace::beside(async move {
                 let handed_over =
                     deployed
@@ -196,7 +249,12 @@ impl Repair {
     }
 }
 
-async fn find(deployed: &DeployedStage, options: RepairOptions) -> Result<Repair> {
+/// `given_up` are users on whose confirmation Lambda gave up.
+async fn find(
+    deployed: &DeployedStage,
+    options: RepairOptions,
+    given_up: &BTreeSet<String>,
+) -> Result<Repair> {
     let (accounts, records) = tokio::join!(
         trace::beside(
             deployed
@@ -213,6 +271,7 @@ async fn find(deployed: &DeployedStage, options: RepairOptions) -> Result<Repair
         .filter(|record| record.confirmed || !options.confirm)
         .map(|record| record.sub.as_str())
         .collect();
+    let unmade = unmade(deployed, given_up, &accounts, &records).await?;
     let (recent, mut unconfirmed): (Vec<Account>, Vec<Account>) = accounts
         .into_iter()
         .filter(|account| account.status == CONFIRMED && !seen_to.contains(account.sub.as_str()))
@@ -228,8 +287,40 @@ async fn find(deployed: &DeployedStage, options: RepairOptions) -> Result<Repair
         owed,
         unconfirmed,
         recent,
+        unmade,
         ..Repair::default()
     })
+}
+
+/// Those of the users whose confirmation is still to be made: they have an account, and no record says that it was.
+async fn unmade(
+    deployed: &DeployedStage,
+    given_up: &BTreeSet<String>,
+    accounts: &[Account],
+    records: &[UserRecord],
+) -> Result<Vec<Account>> {
+    let made: BTreeSet<&str> = records
+        .iter()
+        .filter(|record| record.confirmed)
+        .map(|record| record.sub.as_str())
+        .collect();
+    let mut unmade = Vec::new();
+    for sub in given_up.iter().filter(|sub| !made.contains(sub.as_str())) {
+        let known = accounts.iter().find(|account| account.sub == *sub);
+        match known {
+            Some(account) => unmade.push(account.clone()),
+            // Confirmed once, and of another status by now, or gone.
+            None => {
+                let found = deployed
+                    .aws
+                    .accounts(&deployed.pool, Some((SUB, sub)))
+                    .await;
+                let doing = format!("could not look the user `{sub}` up");
+                unmade.extend(found.map_err(|fault| fault.while_doing(doing))?);
+            }
+        }
+    }
+    Ok(unmade)
 }
 
 fn is_recent(account: &Account, now: SystemTime) -> bool {

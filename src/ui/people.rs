@@ -1,7 +1,8 @@
 //! How users look on the terminal: one, a list of them, and what a repair found.
 
 use super::Ui;
-use crate::people::{Delivery, Domains, Listed, Person, Repair, role_of, status_of};
+use super::text::{count, printable};
+use crate::people::{Delivery, Domains, Failures, Listed, Person, Repair, role_of, status_of};
 use saasauth_model::error::Result;
 use saasauth_model::project::stage::Stage;
 
@@ -45,11 +46,12 @@ impl Ui {
     /// Writes what a repair found and did, as the result of a command, and says what is left to do.
     pub fn repair(&self, repair: &Repair, stage: &str) -> Result<()> {
         let rows = rows(repair);
-        if rows.is_empty() {
-            self.success(&format!("nothing to repair in stage `{stage}`"));
-        } else {
+        if !rows.is_empty() {
             self.table(&["user", "owed", "not yet", "failed", "repair"], &rows)?;
+        } else if repair.failures.messages == 0 {
+            self.success(&format!("nothing to repair in stage `{stage}`"));
         }
+        self.failures(&repair.failures, repair.options.dry_run);
         if !repair.recent.is_empty() {
             self.note(&format!(
                 "{} confirmed moments ago have no record yet; run the command again in a minute",
@@ -74,6 +76,46 @@ impl Ui {
             self.hint("try those that failed once more with `--failed`, after mending the reason");
         }
         Ok(())
+    }
+}
+
+impl Ui {
+    /// Says what was in the queue of what Lambda gave up.
+    fn failures(&self, failures: &Failures, dry_run: bool) {
+        if !failures.has_queue {
+            self.hint("this stage keeps nothing of what Lambda gives up; `saasauth deploy` adds a queue for that");
+            return;
+        }
+        if failures.messages == 0 {
+            return;
+        }
+        let messages = count(failures.messages, "message");
+        if dry_run {
+            self.note(&format!(
+                "about {messages} of what Lambda gave up; without `--dry-run` that is handed over again"
+            ));
+            return;
+        }
+        let parts = [
+            (failures.handed_over, "handed over again"),
+            (failures.settled, "done with meanwhile"),
+            (failures.left.len(), "left in the queue"),
+        ];
+        let parts = parts.iter().filter(|(number, _)| *number > 0);
+        let parts: Vec<String> = parts
+            .map(|(number, what)| format!("{number} {what}"))
+            .collect();
+        self.note(&format!(
+            "{messages} of what Lambda gave up: {}",
+            parts.join(", ")
+        ));
+        for left in &failures.left {
+            let (id, reason) = (printable(&left.id), printable(&left.reason));
+            self.warn(&format!("the message {id} stays in the queue: {reason}"));
+        }
+        if failures.more {
+            self.hint("there may be more: run the command again");
+        }
     }
 }
 

@@ -14,7 +14,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Cloud, PLATFORMS, Platforms, Project, key, python, repository, run, saasauth, signal, until,
+    Cloud, PLATFORMS, Platforms, Project, key, nothing_is_left, python, repository, run, saasauth,
+    signal, until,
 };
 
 const TABLE: &str = "starter-local-permissions";
@@ -549,4 +550,218 @@ fn a_rotated_secret_is_in_use_without_a_deploy() {
         "{used:?}"
     );
     assert_eq!(stage.contact("hubspot", &bob)["told"], 1);
+}
+
+/// The queue where Lambda sends what it gave up.
+const QUEUE: &str = "starter-local-confirm-user-failures";
+
+impl Stage {
+    fn queue_url(&self) -> Value {
+        let named = json!({ "QueueName": QUEUE });
+        self.project.client("sqs", "get_queue_url", named)["QueueUrl"].take()
+    }
+
+    /// How many messages anybody who looks would find.
+    fn waiting(&self) -> u32 {
+        let asked = json!({ "QueueUrl": self.queue_url(), "AttributeNames": ["All"] });
+        let answer = self.project.client("sqs", "get_queue_attributes", asked);
+        let count = &answer["Attributes"]["ApproximateNumberOfMessages"];
+        count.as_str().unwrap().parse().unwrap()
+    }
+
+    /// Sends a text to the queue.
+    fn send(&self, body: &Value) {
+        let body = match body {
+            Value::String(text) => text.clone(),
+            document => document.to_string(),
+        };
+        let message = json!({ "QueueUrl": self.queue_url(), "MessageBody": body });
+        self.project.client("sqs", "send_message", message);
+    }
+
+    /// What Lambda sends of an invocation that it gave up: developer guide, "Capturing records of Lambda asynchronous
+    /// invocations", the example of an SQS queue.
+    fn given_up(&self, payload: &Value) -> Value {
+        let account = &self.project.account;
+        json!({
+            "version": "1.0",
+            "timestamp": "2026-11-14T18:16:05.568Z",
+            "requestContext": {
+                "requestId": "e4b46cbf-b738-4880-8880-a18cdf61200e",
+                "functionArn": format!("arn:aws:lambda:eu-west-1:{account}:function:{FUNCTION}:$LATEST"),
+                "condition": "RetriesExhausted",
+                "approximateInvokeCount": 3,
+            },
+            "requestPayload": payload,
+            "responseContext": {
+                "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled",
+            },
+            "responsePayload": { "errorMessage": "…", "errorType": "Left" },
+        })
+    }
+}
+
+#[test]
+fn what_outlasts_lambdas_retries_is_in_a_queue_and_repair_delivers_it() {
+    let stage = Stage::deployed();
+    let address = stage.address("ada");
+    let down = json!([{ "platform": "webhook", "fault": "500" }]);
+    stage.platforms.fail(&down);
+    let sub = stage.sign_up_one(&address);
+    until("Lambda gives up", || stage.waiting() == 1);
+    let record = &stage.records("now", &[&sub])[&sub];
+    assert_eq!(record["deliveries"]["webhook"]["attempts"], 3, "{record}");
+    assert_eq!(stage.platforms.seen("webhook").len(), 3);
+    let shown = stage.project.client(
+        "sqs",
+        "receive_message",
+        json!({ "QueueUrl": stage.queue_url(), "VisibilityTimeout": 0 }),
+    );
+    let body: Value = serde_json::from_str(shown["Messages"][0]["Body"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        body["requestPayload"],
+        json!({ "saasauth": "deliver", "sub": sub })
+    );
+
+    // What others put there stays there, whatever it is.
+    stage.send(&json!("hello"));
+    let deliver = json!({ "saasauth": "deliver", "sub": sub });
+    let mut foreign = stage.given_up(&deliver);
+    foreign["requestContext"]["functionArn"] = json!("arn:\u{1b}[2Jelsewhere");
+    stage.send(&foreign);
+
+    let dry = stage
+        .project
+        .run(&["repair", "--dry-run", "--json"])
+        .expect(0);
+    let counted =
+        json!({ "messages": 3, "handed_over": 0, "settled": 0, "left": [], "more": false });
+    assert_eq!(dry.json()["queue"], counted);
+    assert_eq!(stage.waiting(), 3);
+
+    stage.platforms.fail(&json!([]));
+    let repaired = stage.repair();
+    let queue = &repaired["queue"];
+    assert_eq!(
+        (&queue["messages"], &queue["handed_over"]),
+        (&json!(3), &json!(1)),
+        "{repaired}"
+    );
+    assert_eq!(queue["left"].as_array().unwrap().len(), 2, "{repaired}");
+    stage.settled(&[&sub]);
+    assert_eq!(stage.contact("webhook", &address)["told"], 1);
+    assert_eq!(welcomes(|to| to == address).len(), 1);
+    assert_eq!(stage.waiting(), 2, "both can be looked at");
+
+    // Its work was done by then: nobody is told again.
+    stage.send(&stage.given_up(&deliver));
+    let asked = stage.platforms.seen("webhook").len();
+    let again = stage.project.run(&["repair"]).expect(0);
+    let told = &again.stderr;
+    assert!(
+        told.contains(
+            "3 messages of what Lambda gave up: 1 done with meanwhile, 2 left in the queue"
+        ),
+        "{again:?}"
+    );
+    assert!(
+        told.contains("no record of an invocation by Lambda"),
+        "{again:?}"
+    );
+    assert!(
+        told.contains("it is about `arn:\\u{1b}[2Jelsewhere`"),
+        "{again:?}"
+    );
+    assert!(!told.contains('\u{1b}'), "{again:?}");
+    assert_eq!(stage.waiting(), 2);
+    assert_eq!(stage.platforms.seen("webhook").len(), asked);
+
+    let deployed = stage.project.deploy();
+    assert_eq!(deployed["changes"], json!([]), "{deployed}");
+    stage.project.run(&["destroy"]).expect(0);
+    nothing_is_left(&stage.project).unwrap();
+}
+
+#[test]
+fn a_confirmation_that_lambda_gave_up_is_made_by_repair() {
+    let stage = Stage::deployed();
+    let ada = stage.address("ada");
+    let sub = stage.project.admin_made(&ada, PASSWORD);
+    let confirm = |pool: &Value, sub: &str| {
+        // What it says of the user is not what is done: no address is proved by it.
+        let attributes =
+            json!({ "sub": sub, "email": "boss@example.com", "email_verified": "true" });
+        let event = json!({
+            "triggerSource": "PostConfirmation_ConfirmSignUp", "userPoolId": pool,
+            "request": { "userAttributes": attributes },
+        });
+        stage.given_up(&json!({ "saasauth": "confirm", "event": event }))
+    };
+    let pool = &stage.outputs["user_pool_id"];
+    stage.send(&confirm(pool, &sub));
+    stage.send(&confirm(pool, "00000000-0000-4000-8000-000000000000"));
+    stage.send(&confirm(&json!("eu-west-1_Other"), &sub));
+    let repaired = stage.repair();
+    let queue = &repaired["queue"];
+    assert_eq!(
+        (&queue["handed_over"], &queue["settled"]),
+        (&json!(1), &json!(1)),
+        "{repaired}"
+    );
+    let reason = queue["left"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("eu-west-1_Other"), "{repaired}");
+    stage.settled(&[&sub]);
+    let record = &stage.records("now", &[&sub])[&sub];
+    assert_eq!(record["email"], json!(ada), "{record}");
+    assert!(record["confirmed_at"].is_string(), "{record}");
+    assert_eq!(stage.waiting(), 1);
+}
+
+#[test]
+fn a_stage_without_the_queue_is_repaired_as_before() {
+    let stage = Stage::deployed();
+    let resource = |id: &str| {
+        let key =
+            json!({ "pk": { "S": "starter#local" }, "sk": { "S": format!("RESOURCE#{id}") } });
+        json!({ "TableName": "saasauth-ledger", "Key": key })
+    };
+    // As an earlier version left it.
+    let queue = stage.queue_url();
+    let delete = |url: &Value| {
+        let url = json!({ "QueueUrl": url });
+        stage.project.client("sqs", "delete_queue", url);
+    };
+    delete(&queue);
+    let without_record = || {
+        let record = resource("ConfirmUserFailures");
+        stage.project.client("dynamodb", "delete_item", record);
+    };
+    without_record();
+    stage.without_retries();
+    let down = json!([{ "platform": "webhook", "fault": "500" }]);
+    stage.platforms.fail(&down);
+    let sub = stage.sign_up_one(&stage.address("ada"));
+    stage.records("tried", &[&sub]);
+    stage.platforms.fail(&json!([]));
+    let dry = stage.project.run(&["repair", "--dry-run"]).expect(0);
+    assert_eq!(dry.stderr.matches("adds a queue").count(), 1, "{dry:?}");
+    let repaired = stage.repair();
+    assert_eq!(repaired["queue"], Value::Null, "{repaired}");
+    assert_eq!(repaired["owed"][0]["handed_over"], true, "{repaired}");
+    stage.settled(&[&sub]);
+
+    let deployed = stage.project.deploy();
+    let changes = deployed["changes"].as_array().unwrap();
+    let changed: Vec<&Value> = changes.iter().map(|change| &change["logical_id"]).collect();
+    assert_eq!(
+        changed,
+        ["ConfirmUserFailures", "ConfirmUserRetries"],
+        "{deployed}"
+    );
+    assert_eq!(stage.repair()["queue"]["messages"], 0);
+
+    // Deleted by somebody, and the ledger still has it.
+    delete(&queue);
+    let repaired = stage.project.run(&["repair"]).expect(0);
+    assert!(repaired.stderr.contains("adds a queue"), "{repaired:?}");
 }

@@ -200,6 +200,22 @@ fn one_changed_key_is_one_property_and_one_request() {
 }
 
 #[test]
+fn a_queue_that_somebody_changed_is_set_back() {
+    let project = Project::starter();
+    project.deploy();
+    let named = json!({ "QueueName": "starter-local-confirm-user-failures" });
+    let url = project.client("sqs", "get_queue_url", named)["QueueUrl"].clone();
+    let change = json!({ "QueueUrl": url, "Attributes": { "MessageRetentionPeriod": "3600" } });
+    project.client("sqs", "set_queue_attributes", change);
+    assert_eq!(
+        properties(&diff(&project, 2)),
+        ["ConfirmUserFailures.MessageRetentionPeriod: 3600 -> 1209600"]
+    );
+    project.deploy();
+    diff(&project, 0);
+}
+
+#[test]
 fn a_new_attribute_is_added_to_the_pool_and_an_old_one_stays() {
     let project = Project::starter();
     let before = project.deploy();
@@ -298,6 +314,7 @@ fn destroy_leaves_the_ledger_alone_and_the_next_deploy_starts_anew() {
             "tables": ["saasauth-ledger"],
             "functions": [],
             "roles": [],
+            "queues": [],
             "log_groups": [],
             "identities": [],
             "configuration_sets": [],
@@ -330,11 +347,12 @@ fn alarms_come_and_go_with_their_key() {
     let key = format!("alarms: {{ topic: \"{topic}\" }}\n\ntags:");
     project.edit("tags:", &key);
     let deployed = project.deploy();
-    assert_eq!(deployed["summary"]["create"], RESOURCES + 6, "{deployed}");
+    assert_eq!(deployed["summary"]["create"], RESOURCES + 7, "{deployed}");
     let seen = alarms();
     let of = |field: &str| -> Vec<Value> { seen.iter().map(|one| one[field].clone()).collect() };
-    let metrics = ["Duration", "Errors", "Throttles"];
-    assert_eq!(of("MetricName"), [metrics, metrics].concat());
+    let mut metrics = ["Duration", "Errors", "Throttles"].repeat(2);
+    metrics.insert(2, "ApproximateNumberOfMessagesVisible");
+    assert_eq!(of("MetricName"), metrics);
     for alarm in &seen {
         assert_eq!(alarm["AlarmActions"], json!([topic]), "{alarm}");
     }
@@ -343,11 +361,11 @@ fn alarms_come_and_go_with_their_key() {
 
     project.edit(&key, "alarms: {}\n\ntags:");
     let changed = project.deploy();
-    assert_eq!(changed["summary"]["update"], 6, "{changed}");
+    assert_eq!(changed["summary"]["update"], 7, "{changed}");
     assert_eq!(alarms()[0]["AlarmActions"], json!([]));
     project.edit("alarms: {}\n\ntags:", "tags:");
     let gone = project.deploy();
-    assert_eq!(gone["summary"]["delete"], 6, "{gone}");
+    assert_eq!(gone["summary"]["delete"], 7, "{gone}");
     assert_eq!(alarms(), [Value::Null; 0]);
 }
 
@@ -406,6 +424,7 @@ fn data_can_be_kept_and_is_taken_up_again() {
     let left = project.inventory();
     assert_eq!(left["user_pools"], json!(["starter-local-users"]));
     assert_eq!(left["tables"].as_array().unwrap().len(), 3, "{left}");
+    assert_eq!(left["queues"].as_array().unwrap().len(), 1, "{left}");
     assert_eq!(left["functions"], json!([]));
     let again = project.deploy();
     assert_eq!(again["outputs"]["user_pool_id"], pool, "{again}");

@@ -7,7 +7,7 @@ use crate::support::{Calls, Cloud, Project};
 /// The most requests the starter's first deploy may take, and the most of them one after the other: one
 /// to look, two to lock the stage, two for a role and its function, two to read the pool again and hang the
 /// triggers in (that update resets what it leaves out), and one to record it all.
-const REQUESTS: usize = 38;
+const REQUESTS: usize = 40;
 const DEPTH: u32 = 8;
 
 #[test]
@@ -33,6 +33,21 @@ fn a_first_deploy_keeps_to_its_budget_of_requests() {
         calls.depth,
         deployed.stderr
     );
+}
+
+/// The same of a deploy that finds nothing to do, and so only reads.
+const UNCHANGED: usize = 32;
+const UNCHANGED_DEPTH: u32 = 3;
+
+#[test]
+fn a_deploy_without_changes_keeps_to_its_budget_of_requests() {
+    let project = Project::starter();
+    project.deploy();
+    let again = project.run(&["deploy", "--no-build", "-v"]).expect(0);
+    let calls = Calls::of(&again);
+    let list = calls.actions.len();
+    assert!(list <= UNCHANGED, "{list} requests\n{}", again.stderr);
+    assert!(calls.depth <= UNCHANGED_DEPTH, "{}", again.stderr);
 }
 
 #[test]
@@ -81,6 +96,7 @@ fn endpoint(service: &str) -> String {
         "Lambda" => "lambda",
         "Resource Groups Tagging API" => "tagging",
         "SESv2" => "ses",
+        "SQS" => "sqs",
         "STS" => "sts",
         other => other,
     }

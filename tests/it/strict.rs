@@ -102,6 +102,11 @@ fn every_service_refuses_in_its_own_protocol() {
             400,
         ),
         (
+            json!(["sqs", "create_queue", { "QueueName": "a.queue" }]),
+            "InvalidParameterValue",
+            400,
+        ),
+        (
             json!(["sts", "assume_role", { "RoleSessionName": "s" }]),
             "ValidationError",
             400,

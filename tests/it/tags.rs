@@ -17,6 +17,7 @@ struct Tagged {
     function: String,
     role: String,
     log_group: String,
+    queue: String,
 }
 
 impl Tagged {
@@ -31,7 +32,10 @@ impl Tagged {
         let pool = project.client("cognito-idp", "describe_user_pool", pool);
         let logs = json!({ "logGroupNamePrefix": "/aws/lambda/starter-local-confirm-user" });
         let logs = project.client("logs", "describe_log_groups", logs);
+        let queue = json!({ "QueueName": "starter-local-confirm-user-failures" });
+        let queue = project.client("sqs", "get_queue_url", queue);
         Self {
+            queue: text(&queue["QueueUrl"]),
             pool: text(&pool["UserPool"]["Arn"]),
             table: text(&table["Table"]["TableArn"]),
             function: text(&function["Configuration"]["FunctionArn"]),
@@ -71,6 +75,11 @@ impl Tagged {
                 "tag_resource",
                 json!({ "resourceArn": self.log_group, "tags": mapped }),
             ),
+            (
+                "sqs",
+                "tag_queue",
+                json!({ "QueueUrl": self.queue, "Tags": mapped }),
+            ),
         ];
         for (service, operation, parameters) in calls {
             project.client(service, operation, parameters);
@@ -109,6 +118,12 @@ impl Tagged {
                 "list_tags_for_resource",
                 json!({ "resourceArn": self.log_group }),
                 "tags",
+            ),
+            (
+                "sqs",
+                "list_queue_tags",
+                json!({ "QueueUrl": self.queue }),
+                "Tags",
             ),
         ];
         let keys = calls.map(|(service, operation, parameters, tags)| {

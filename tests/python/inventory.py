@@ -32,12 +32,19 @@ def templates():
         raise
 
 
+def queues():
+    client = session(account).client("sqs", endpoint_url=endpoint)
+    urls = client.list_queues().get("QueueUrls", [])
+    return sorted(url.rpartition("/")[2] for url in urls)
+
+
 json.dump(
     {
         "user_pools": names("cognito-idp", "list_user_pools", "UserPools", "Name", MaxResults=60),
         "tables": names("dynamodb", "list_tables", "TableNames", None),
         "functions": names("lambda", "list_functions", "Functions", "FunctionName"),
         "roles": names("iam", "list_roles", "Roles", "RoleName"),
+        "queues": queues(),
         "log_groups": names("logs", "describe_log_groups", "logGroups", "logGroupName"),
         "identities": names("sesv2", "list_email_identities", "EmailIdentities", "IdentityName"),
         "configuration_sets": names("sesv2", "list_configuration_sets", "ConfigurationSets", None),

@@ -256,17 +256,17 @@ fn destroying_leaves_children_to_their_parents_and_orders_the_rest() {
 }
 
 #[test]
-fn keeping_data_keeps_the_pool_and_the_tables() {
+fn keeping_data_keeps_the_pool_the_tables_and_the_queue() {
     let topology = whole();
     let plan = destroy(
         "prod",
         Engine::Direct,
         deployed(&topology).recorded,
-        &[Kind::UserPool, Kind::Table],
+        &[Kind::UserPool, Kind::Table, Kind::Queue],
     )
     .expect("a plan");
     assert!(plan.steps.iter().all(|step| !step.kind.rules().holds_data));
-    assert_eq!(plan.unchanged.len(), 3);
+    assert_eq!(plan.unchanged.len(), 4);
 }
 
 /// A plan is all that executing needs: what to create, the whole update with what changed, what to delete.

@@ -121,7 +121,8 @@ pub struct Settings {
     pub email: Option<At<Email>>,
     /// Marketing platforms that receive users who opted in.
     pub marketing: Option<At<Marketing>>,
-    /// Alarms for the two functions: errors, throttling, and answers near Cognito's limit of 5 s.
+    /// Alarms for the two functions: errors, throttling, answers near Cognito's limit of 5 s, and what failed however
+    /// often it was tried.
     /// None without this key; `{}` makes them without telling anybody.
     pub alarms: Option<Alarms>,
     /// The two Lambda functions.
@@ -1232,7 +1233,7 @@ impl Webhook {
     }
 }
 
-/// Alarms for the two functions.
+/// Alarms for the two functions, and for the queue of what failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Alarms {

@@ -6,7 +6,8 @@ use super::expr::{Expr, Phase};
 use super::rules::{Identity, Mutability, Part, Replacement, Rules};
 use super::{Kind, ResourceType};
 
-/// `AWS::Lambda::EventInvokeConfig`: how often and how long an asynchronous invocation is tried again.
+/// `AWS::Lambda::EventInvokeConfig`: how often and how long an asynchronous invocation is tried again, and where it goes
+/// then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct EventInvokeConfig<S = Expr> {
@@ -19,6 +20,24 @@ pub struct EventInvokeConfig<S = Expr> {
     /// How long an event may wait in Lambda's queue, 60 to 21600: while the function is throttled,
     /// Lambda keeps trying for this long.
     pub maximum_event_age_in_seconds: u32,
+    /// Where a record of an invocation goes.
+    pub destination_config: DestinationConfig<S>,
+}
+
+/// Where the records of asynchronous invocations go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct DestinationConfig<S = Expr> {
+    /// Of one that failed each time it was tried, or was too old to be tried.
+    pub on_failure: Destination<S>,
+}
+
+/// A queue, a topic, a bus, a bucket or a function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Destination<S = Expr> {
+    /// Its ARN.
+    pub destination: S,
 }
 
 /// The qualifier of the function itself, beside its versions.

@@ -17,6 +17,7 @@ pub mod item;
 pub mod log_group;
 pub mod permission;
 pub mod policy;
+pub mod queue;
 pub mod role;
 pub mod role_policy;
 pub mod rules;
@@ -45,6 +46,7 @@ pub use item::Item;
 pub use log_group::LogGroup;
 pub use permission::Permission;
 pub use policy::{PolicyDocument, Statement};
+pub use queue::Queue;
 pub use role::Role;
 pub use role_policy::RolePolicy;
 pub use rules::{Compare, Identity, Line, Mutability, OneAtATime, RefReturns, Replacement, Rules};
@@ -78,6 +80,7 @@ macro_rules! each_resource_type {
             RolePolicy: RolePolicy<S>,
             Table: Table,
             Item: Item<S>,
+            Queue: Queue,
             Function: Function<S>,
             Permission: Permission<S>,
             EventInvokeConfig: EventInvokeConfig<S>,

@@ -91,6 +91,7 @@ fn create_only_properties_are_never_plain_updates() {
             // Ours always has the default here; the struct has no such field.
             if [
                 "Path",
+                "FifoQueue",
                 "PackageType",
                 "TenancyConfig",
                 "ImportSourceSpecification",

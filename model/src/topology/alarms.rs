@@ -1,17 +1,24 @@
-//! Alarms for the two functions, where the project file asks for them.
+//! Alarms for the two functions and for the queue of failures, where the project file asks for them.
 
-use super::{Builder, functions};
+use super::{Builder, FAILURES, functions, triggers};
+use crate::project::stage::Alarms;
 use crate::resource::alarm::Dimension;
 use crate::resource::{Alarm, Resource};
 
 /// Long enough for one slow minute not to wake anybody, short enough to hear of an outage in time.
 const PERIOD: u32 = 300;
 
+const LAMBDA: &str = "AWS/Lambda";
+
 /// What one alarm watches.
 struct Watch<'a> {
-    /// The end of its names.
-    id: &'a str,
+    /// Its logical ID.
+    id: String,
+    /// The end of its name, behind that of what it watches.
     thing: &'a str,
+    namespace: &'a str,
+    /// What the dimension is called that names what it watches, and that name.
+    dimension: (&'a str, &'a str),
     metric: &'a str,
     statistic: Option<&'a str>,
     extended_statistic: Option<&'a str>,
@@ -31,10 +38,13 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
         // below its own limit it is near that.
         let limit = *trigger.timeout_seconds;
         let slow = limit * 900;
+        let dimension = ("FunctionName", name.as_str());
         for watch in [
             Watch {
-                id: "Errors",
-                thing: "errors",
+                id: format!("{function}ErrorsAlarm"),
+                thing: "-errors",
+                namespace: LAMBDA,
+                dimension,
                 metric: "Errors",
                 statistic: Some("Sum"),
                 extended_statistic: None,
@@ -44,8 +54,10 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
                 description: format!("{name} failed; its log /aws/lambda/{name} says why"),
             },
             Watch {
-                id: "Throttles",
-                thing: "throttles",
+                id: format!("{function}ThrottlesAlarm"),
+                thing: "-throttles",
+                namespace: LAMBDA,
+                dimension,
                 metric: "Throttles",
                 statistic: Some("Sum"),
                 extended_statistic: None,
@@ -57,8 +69,10 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
                 ),
             },
             Watch {
-                id: "Duration",
-                thing: "duration",
+                id: format!("{function}DurationAlarm"),
+                thing: "-duration",
+                namespace: LAMBDA,
+                dimension,
                 metric: "Duration",
                 statistic: None,
                 extended_statistic: Some("p99"),
@@ -71,30 +85,50 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
                 ),
             },
         ] {
-            let alarm = Alarm {
-                alarm_name: format!("{name}-{}", watch.thing),
-                alarm_description: watch.description,
-                namespace: "AWS/Lambda".to_owned(),
-                metric_name: watch.metric.to_owned(),
-                // The name, not a reference: an alarm needs no function to exist.
-                dimensions: vec![Dimension {
-                    name: "FunctionName".to_owned(),
-                    value: name.clone(),
-                }],
-                statistic: watch.statistic.map(str::to_owned),
-                extended_statistic: watch.extended_statistic.map(str::to_owned),
-                period: PERIOD,
-                evaluation_periods: watch.evaluation_periods,
-                comparison_operator: watch.comparison_operator.to_owned(),
-                threshold: watch.threshold,
-                treat_missing_data: "notBreaching".to_owned(),
-                alarm_actions: alarms.topic.iter().map(ToString::to_string).collect(),
-                tags: builder.tags(),
-            };
-            builder.add(
-                format!("{function}{}Alarm", watch.id),
-                Resource::Alarm(alarm),
-            );
+            add(builder, alarms, watch);
         }
     }
+    let queue = triggers::failures(builder);
+    let failures = Watch {
+        id: format!("{FAILURES}Alarm"),
+        thing: "",
+        namespace: "AWS/SQS",
+        dimension: ("QueueName", &queue),
+        metric: "ApproximateNumberOfMessagesVisible",
+        statistic: Some("Maximum"),
+        extended_statistic: None,
+        evaluation_periods: 1,
+        comparison_operator: "GreaterThanThreshold",
+        threshold: 0,
+        description: format!(
+            "What {} was handed failed each time it was tried; `saasauth repair` hands it over again",
+            builder.name("confirm-user")
+        ),
+    };
+    add(builder, alarms, failures);
+}
+
+fn add(builder: &mut Builder<'_>, alarms: &Alarms, watch: Watch<'_>) {
+    let (dimension, name) = watch.dimension;
+    let alarm = Alarm {
+        alarm_name: format!("{name}{}", watch.thing),
+        alarm_description: watch.description,
+        namespace: watch.namespace.to_owned(),
+        metric_name: watch.metric.to_owned(),
+        // The name, not a reference: an alarm needs nothing to exist.
+        dimensions: vec![Dimension {
+            name: dimension.to_owned(),
+            value: name.to_owned(),
+        }],
+        statistic: watch.statistic.map(str::to_owned),
+        extended_statistic: watch.extended_statistic.map(str::to_owned),
+        period: PERIOD,
+        evaluation_periods: watch.evaluation_periods,
+        comparison_operator: watch.comparison_operator.to_owned(),
+        threshold: watch.threshold,
+        treat_missing_data: "notBreaching".to_owned(),
+        alarm_actions: alarms.topic.iter().map(ToString::to_string).collect(),
+        tags: builder.tags(),
+    };
+    builder.add(watch.id, Resource::Alarm(alarm));
 }

@@ -27,7 +27,7 @@ pub use cognito::{HOSTED_UI, USER_POOL};
 pub use email::IDENTITY as EMAIL_IDENTITY;
 pub use names::{id, physical};
 pub use sign_in::sms_region;
-pub use triggers::{CONFIRM_USER, GENERATE_TOKEN, code_parameter, functions};
+pub use triggers::{CONFIRM_USER, FAILURES, GENERATE_TOKEN, code_parameter, functions};
 
 /// Everything that should exist for a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]

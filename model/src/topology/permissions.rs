@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Builder, email};
+use super::{Builder, email, triggers};
 use crate::project::stage::Marketing;
 use crate::resource::{Expr, Statement};
 use saasauth_contract::keys::{DOMAIN_PREFIX, ROLE_PREFIX, USER_PREFIX};
@@ -27,6 +27,7 @@ pub(super) fn confirm_user(builder: &Builder<'_>, function: &str) -> Vec<Stateme
             ("permissions", USER_PREFIX),
         ),
         hand_over(function),
+        keep_failures(builder),
     ];
     statements.extend(join_domain(builder));
     statements.extend(send_welcome(builder));
@@ -106,6 +107,16 @@ fn hand_over(confirm_user: &str) -> Statement {
         "HandOverDeliveries",
         &["lambda:InvokeFunction"],
         vec![Expr::arn("lambda", format!("function:{confirm_user}"))],
+    )
+}
+
+/// What failed each time it was tried, Lambda sends to the queue with the function's role. The ARN is put together from the
+/// name, so that the role doesn't wait for the queue.
+fn keep_failures(builder: &Builder<'_>) -> Statement {
+    Statement::allow(
+        "KeepFailures",
+        &["sqs:SendMessage"],
+        vec![Expr::arn("sqs", triggers::failures(builder))],
     )
 }
 

@@ -213,6 +213,10 @@ fn the_functions_may_touch_only_what_is_theirs() {
         send.expect("mail is sent")["Condition"],
         serde_json::json!({ "StringEquals": { "ses:FromAddress": "hello@mail.full.example" } })
     );
+    assert_eq!(
+        confirm_user["sqs:SendMessage"],
+        [":full-prod-confirm-user-failures"]
+    );
     let generate_token = allowed(&topology, "GenerateTokenPolicy");
     for role in [&confirm_user, &generate_token] {
         assert_eq!(
@@ -228,7 +232,9 @@ fn the_functions_may_touch_only_what_is_theirs() {
             assert_eq!(wide, None, "{action}");
         }
     }
-    assert!(!generate_token.contains_key("ssm:GetParameter"));
+    for action in ["ssm:GetParameter", "sqs:SendMessage"] {
+        assert!(!generate_token.contains_key(action), "{action}");
+    }
     let quiet = allowed(&example("minimal", "dev"), "ConfirmUserPolicy");
     for action in ["ssm:GetParameter", "ses:SendEmail"] {
         assert!(!quiet.contains_key(action), "{action}");
@@ -246,7 +252,7 @@ fn alarms_are_made_where_the_file_wants_them() {
             _ => None,
         })
         .collect();
-    assert_eq!(alarms.len(), 6);
+    assert_eq!(alarms.len(), 7);
     for alarm in &alarms {
         assert_eq!(
             alarm.alarm_actions,
@@ -262,6 +268,7 @@ fn alarms_are_made_where_the_file_wants_them() {
         Resource::Alarm(alarm) => alarm.threshold,
         _ => panic!("{id} is an alarm"),
     };
+    assert_eq!(thresholds("ConfirmUserFailuresAlarm"), 0);
     assert_eq!(thresholds("ConfirmUserDurationAlarm"), 4500);
     assert_eq!(thresholds("GenerateTokenDurationAlarm"), 2700, "it has 3 s");
     let none = example("starter", "prod");
@@ -345,6 +352,7 @@ stages: {{ {stage}: {{}} }}
             ("/FunctionName", 64),
             ("/LogGroupName", 512),
             ("/TableName", 255),
+            ("/QueueName", 80),
             ("/AlarmName", 255),
             ("/Name", 64),
             ("/Template/TemplateName", 64),
@@ -382,6 +390,7 @@ fn who_needs_what_no_property_names_says_so() {
     assert_eq!(
         edges,
         [
+            ("ConfirmUserRetries", vec!["ConfirmUserPolicy".to_owned()]),
             ("UserPool", vec!["SmsPolicy".to_owned()]),
             ("WelcomeTemplate", function()),
             ("WelcomeTemplateDe", function()),
@@ -394,7 +403,7 @@ fn who_needs_what_no_property_names_says_so() {
         without
             .resources
             .iter()
-            .filter(|(id, _)| *id != "WelcomeTemplate")
+            .filter(|(id, _)| !["ConfirmUserRetries", "WelcomeTemplate"].contains(&id.as_str()))
             .all(|(_, node)| node.depends_on.is_empty())
     );
     assert_eq!(without.sms_region, None);

@@ -6,17 +6,23 @@ use saasauth_contract::federation::ProviderDomains;
 use super::access::{DOMAINS_TABLE, PERMISSIONS_TABLE};
 use super::{Builder, cognito, email, permissions};
 use crate::project::stage::{Architecture, Stage, TokenDomains, TokenScopes, Trigger};
-use crate::resource::event_invoke_config::LATEST;
+use crate::resource::event_invoke_config::{Destination, DestinationConfig, LATEST};
 use crate::resource::function::ARTIFACT_BUCKET;
 use crate::resource::{
     Code, Environment, EventInvokeConfig, Expr, Function, LogGroup, LogicalId, Permission,
-    PolicyDocument, Resource, Role, RolePolicy, Statement,
+    PolicyDocument, Queue, Resource, Role, RolePolicy, Statement,
 };
 
 /// Logical ID of confirmUser.
 pub const CONFIRM_USER: &str = "ConfirmUser";
 /// Logical ID of generateToken.
 pub const GENERATE_TOKEN: &str = "GenerateToken";
+
+/// Logical ID of the queue with what confirmUser was handed and failed to do, however often Lambda tried.
+pub const FAILURES: &str = "ConfirmUserFailures";
+
+/// The longest that SQS keeps a message, in seconds: fourteen days.
+const LONGEST_RETENTION: u32 = 14 * 24 * 60 * 60;
 
 /// The template parameter that says which package a function runs.
 pub fn code_parameter(function: &str) -> LogicalId {
@@ -58,17 +64,40 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
     declare_function(builder, generate_token);
 
     // Deliveries run in asynchronous invocations of confirmUser; what fails for a while is tried again.
-    // Two attempts and six hours are the most Lambda has.
+    // Two attempts and six hours are the most Lambda has. What fails even so waits in a queue for `saasauth repair`.
+    //
+    // It gets there as the failure's destination and not as a dead letter (`DeadLetterConfig`), which is what the function was
+    // handed and nothing more. A destination's record also says of which function it is and how that failed, so `repair` can
+    // tell its own; and it is set beside the function, which so waits for no queue.
+    let queue = Queue {
+        queue_name: failures(builder),
+        message_retention_period: LONGEST_RETENTION,
+        sqs_managed_sse_enabled: true,
+        tags: builder.tags(),
+    };
+    builder.add(FAILURES, Resource::Queue(queue));
     let retries = EventInvokeConfig {
         function_name: Expr::reference(CONFIRM_USER),
         qualifier: LATEST.to_owned(),
         maximum_retry_attempts: 2,
         maximum_event_age_in_seconds: 21_600,
+        destination_config: DestinationConfig {
+            on_failure: Destination {
+                destination: Expr::attribute(FAILURES, "Arn"),
+            },
+        },
     };
-    builder.add(
+    // Lambda looks whether the function's role may send there.
+    builder.add_after(
         format!("{CONFIRM_USER}Retries"),
         Resource::EventInvokeConfig(retries),
+        vec![format!("{CONFIRM_USER}Policy")],
     );
+}
+
+/// The name of the queue with what failed.
+pub(super) fn failures(builder: &Builder<'_>) -> String {
+    builder.name("confirm-user-failures")
 }
 
 fn of_generate_token(builder: &Builder<'_>, confirm_user: &str) -> environment::GenerateToken {

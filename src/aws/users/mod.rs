@@ -6,6 +6,7 @@
 
 mod accounts;
 mod deliveries;
+mod failures;
 mod items;
 mod memberships;
 mod records;
@@ -14,6 +15,7 @@ mod standing;
 
 pub use accounts::Account;
 pub use deliveries::Delivery;
+pub use failures::Message;
 pub use memberships::{Membership, Memberships};
 pub use records::{Part, UserRecord};
 pub use sign_in::{AppClient, SignedIn, Tokens};

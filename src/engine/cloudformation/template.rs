@@ -166,6 +166,7 @@ fn outputs(topology: &Topology) -> Value {
             }
             Kind::UserPoolClient => output(&format!("{id}Id"), json!({ "Ref": id })),
             Kind::Table | Kind::Function => output(&format!("{id}Name"), json!({ "Ref": id })),
+            Kind::Queue => output(&format!("{id}Url"), json!({ "Ref": id })),
             _ => {}
         }
     }

@@ -27,9 +27,10 @@ pub struct Kept {
 }
 
 /// Types that stay whole: data, and what signing in goes through.
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind::Table,
     Kind::Item,
+    Kind::Queue,
     Kind::UserPool,
     Kind::UserPoolClient,
     Kind::UserPoolDomain,

@@ -127,6 +127,13 @@ impl Request {
                 reply
             }
         };
+        // SQS also says its codes as the query protocol had them, which SDKs go by; of those that are refused here both are
+        // the same.
+        if self.service.name == "sqs"
+            && let Ok(both) = HeaderValue::try_from(format!("{code};Sender"))
+        {
+            reply.headers.insert("x-amzn-query-error", both);
+        }
         let headers = [
             (HeaderName::from_static("x-amzn-errortype"), code.as_str()),
             (HeaderName::from_static("x-amzn-requestid"), id.as_str()),
@@ -148,6 +155,7 @@ fn validation_code(service: &str) -> &'static str {
         "cognito-idp" | "logs" | "resourcegroupstaggingapi" => "InvalidParameterException",
         "iam" | "sts" | "cloudwatch" => "ValidationError",
         "sesv2" => "BadRequestException",
+        "sqs" => "InvalidParameterValue",
         _ => "ValidationException",
     }
 }

@@ -123,6 +123,20 @@ impl Upstream {
         reply.is_success().then(|| reply.json()).flatten()
     }
 
+    /// The URL of a queue; nothing when there is none of that name.
+    pub(super) async fn queue(&self, scope: &Scope, name: &str) -> Option<Value> {
+        let mut headers = HeaderMap::new();
+        let kind = HeaderValue::from_static("application/x-amz-json-1.0");
+        headers.insert("content-type", kind);
+        let target = HeaderValue::from_static("AmazonSQS.GetQueueUrl");
+        headers.insert("x-amz-target", target);
+        let body = json!({ "QueueName": name }).to_string();
+        let reply = self
+            .own(scope, "sqs", Method::POST, "/", headers, body)
+            .await;
+        reply.is_success().then(|| reply.json()).flatten()
+    }
+
     /// An IAM operation of our own, its parameters as a form's; the XML of a success.
     pub(super) async fn iam(&self, scope: &Scope, fields: &[(&str, &str)]) -> Option<String> {
         let fields: Vec<String> = [("Version", "2010-05-08")]

@@ -223,7 +223,8 @@ impl Question {
 
     /// The name of what the request makes or changes.
     pub(crate) fn subject(&self) -> Option<&str> {
-        const KEYS: [&str; 5] = [
+        const KEYS: [&str; 6] = [
+            "QueueName",
             "RoleName",
             "FunctionName",
             "TableName",
@@ -264,6 +265,9 @@ fn rest(method: &Method, segments: &[String]) -> Option<&'static str> {
         ("PUT", ["2015-03-31", "functions", _, "code"]) => "UpdateFunctionCode",
         ("POST", ["2015-03-31", "functions", _, "invocations"]) => "Invoke",
         ("POST", ["2015-03-31", "functions", _, "policy"]) => "AddPermission",
+        ("PUT", ["2019-09-25", "functions", _, "event-invoke-config"]) => {
+            "PutFunctionEventInvokeConfig"
+        }
         ("POST", ["v2", "email", "templates"]) => "CreateEmailTemplate",
         ("PUT", ["v2", "email", "templates", _]) => "UpdateEmailTemplate",
         ("DELETE", ["v2", "email", "templates", _]) => "DeleteEmailTemplate",

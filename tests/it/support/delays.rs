@@ -214,6 +214,28 @@ pub(crate) const DELAYS: &[Delay] = &[
         ],
     },
     Delay {
+        name: "a new queue is known to nobody",
+        effects: &[
+            Effect::Refused {
+                since: &["CreateQueue"],
+                refused: &["PutFunctionEventInvokeConfig"],
+                status: 400,
+                code: "InvalidParameterValueException",
+                messages: &[
+                    "The destination ARN of a queue is invalid.",
+                    "The function's execution role does not have permissions to call SendMessage on the queue",
+                ],
+            },
+            Effect::Refused {
+                since: &["CreateQueue"],
+                refused: &["GetQueueAttributes", "GetQueueUrl", "ListQueueTags"],
+                status: 400,
+                code: "QueueDoesNotExist",
+                messages: &["The specified queue does not exist."],
+            },
+        ],
+    },
+    Delay {
         name: "the tagging API is behind",
         effects: &[Effect::Stale {
             operation: "GetResources",

@@ -17,7 +17,7 @@ use super::python::{client, python};
 pub(crate) const LAMBDAS: &str = "../../lambdas/";
 
 /// How many resources `examples/starter` declares on the stage `local`.
-pub(crate) const RESOURCES: usize = 24;
+pub(crate) const RESOURCES: usize = 25;
 
 /// A project of its own, on the stage `local`.
 pub(crate) struct Project {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 pub(super) use self::check::{Violation, violations};
 
 /// Each service's table, by its name in botocore.
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 11] = [
     ("cloudwatch", include_str!("cloudwatch.json")),
     ("cognito-idp", include_str!("cognito-idp.json")),
     ("dynamodb", include_str!("dynamodb.json")),
@@ -26,6 +26,7 @@ const TABLES: [(&str, &str); 10] = [
         include_str!("resourcegroupstaggingapi.json"),
     ),
     ("sesv2", include_str!("sesv2.json")),
+    ("sqs", include_str!("sqs.json")),
     ("ssm", include_str!("ssm.json")),
     ("sts", include_str!("sts.json")),
 ];

@@ -174,6 +174,29 @@ impl<'a> Facts<'a> {
         })
     }
 
+    /// Whether there is a queue of this name.
+    pub(super) async fn has_queue(&self, name: &str) -> bool {
+        match self.world {
+            World::Emulator(upstream) => upstream.queue(&self.scope, name).await.is_some(),
+            #[cfg(test)]
+            World::Given(world) => world["queues"].get(name).is_some(),
+        }
+    }
+
+    /// The role of a function, by its ARN; nothing when there is no such function.
+    pub(super) async fn role_of_function(&self, name: &str) -> Option<String> {
+        let name = utf8_percent_encode(name, RESERVED).to_string();
+        let configuration = match self.world {
+            World::Emulator(upstream) => {
+                let path = format!("/2015-03-31/functions/{name}/configuration");
+                upstream.get(&self.scope, "lambda", &path).await?
+            }
+            #[cfg(test)]
+            World::Given(world) => world["functions"].get(&name)?.clone(),
+        };
+        configuration["Role"].as_str().map(str::to_owned)
+    }
+
     /// An identity of SES; nothing when there is none.
     pub(super) async fn identity(&self, scope: &Scope, name: &str) -> Option<Value> {
         let name = utf8_percent_encode(name, RESERVED).to_string();

@@ -191,6 +191,15 @@ pub(super) fn allows(role: &Role, action: &str) -> bool {
     !denied && (allowed || role.has_managed)
 }
 
+/// Whether the policies of a role allow an action on this very resource. Managed ones may, whatever stands in them.
+pub(super) fn allows_on(role: &Role, action: &str, resource: &str) -> bool {
+    let applies = |statement: &Value| {
+        each(&statement["Action"]).any(|one| is_action(one, action))
+            && each(&statement["Resource"]).any(|pattern| matches(pattern, resource))
+    };
+    role.has_managed || decides(&role.statements, applies)
+}
+
 /// A statement that denies wins over any that allows.
 fn decides(statements: &[Value], applies: impl Fn(&Value) -> bool) -> bool {
     let by = |effect: &str| {

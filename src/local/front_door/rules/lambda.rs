@@ -1,12 +1,16 @@
-//! Functions: CreateFunction, UpdateFunctionConfiguration.
+//! Functions: CreateFunction, UpdateFunctionConfiguration, and where their failures go.
 
 use serde_json::Value;
 
-use super::iam::lets_assume;
+use super::iam::{allows_on, lets_assume};
 use super::pools::role_name;
 use super::{Rule, When, refuse_if, text};
 
 const INVALID: &str = "InvalidParameterValueException";
+const DESTINATIONS: &[&str] = &[
+    "PutFunctionEventInvokeConfig",
+    "UpdateFunctionEventInvokeConfig",
+];
 const BOTH: &[&str] = &["CreateFunction", "UpdateFunctionConfiguration"];
 
 /// Variables that Lambda sets itself: the guide, Defined runtime environment variables, the reserved ones.
@@ -146,4 +150,45 @@ pub(super) const RULES: &[Rule] = &[
         }),
         source: "guide, Lambda quotas",
     },
+    Rule {
+        name: "failures to a queue that isn't there",
+        service: "lambda",
+        operations: DESTINATIONS,
+        code: INVALID,
+        when: When::Facts(|facts| {
+            Box::pin(async {
+                let arn = queue_of_failures(facts.input)?;
+                let name = arn.rsplit(':').next()?;
+                (!facts.has_queue(name).await)
+                    .then(|| format!("The destination ARN {arn} is invalid."))
+            })
+        }),
+        source: "hashicorp/terraform-provider-aws, internal/service/lambda/function_event_invoke_config.go",
+    },
+    Rule {
+        name: "failures to where the role may not send",
+        service: "lambda",
+        operations: DESTINATIONS,
+        code: INVALID,
+        when: When::Facts(|facts| {
+            Box::pin(async {
+                let arn = queue_of_failures(facts.input)?;
+                let function = text(facts.input, "/FunctionName")?;
+                let role = facts.role_of_function(function).await?;
+                let role = facts.role(role_name(&role)).await?;
+                (!allows_on(&role, "sqs:SendMessage", arn)).then(|| {
+                    format!(
+                        "The function's execution role does not have permissions to call SendMessage on {arn}"
+                    )
+                })
+            })
+        }),
+        source: "hashicorp/terraform-provider-aws, internal/service/lambda/function_event_invoke_config.go",
+    },
 ];
+
+/// The queue that failures are to go to, if it is a queue.
+fn queue_of_failures(input: &Value) -> Option<&str> {
+    let arn = text(input, "/DestinationConfig/OnFailure/Destination")?;
+    (arn.split(':').nth(2) == Some("sqs")).then_some(arn)
+}

@@ -19,6 +19,7 @@ mod observed;
 mod pools;
 mod providers;
 mod ses;
+mod sqs;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -71,6 +72,7 @@ fn all() -> impl Iterator<Item = &'static Rule> {
         lambda::RULES,
         dynamodb::RULES,
         ses::RULES,
+        sqs::RULES,
         observed::RULES,
     ]
     .into_iter()

@@ -20,6 +20,7 @@ const SES: &[&str] = &[
     "TagResource",
 ];
 const LOGS: &[&str] = &["CreateLogGroup", "TagResource"];
+const SQS: &[&str] = &["CreateQueue", "TagQueue"];
 const SSM: &[&str] = &["PutParameter", "AddTagsToResource"];
 const CLOUDWATCH: &[&str] = &["PutMetricAlarm", "TagResource"];
 
@@ -51,6 +52,7 @@ pub(super) const RULES: &[Rule] = rules![
     "dynamodb" DYNAMODB "ValidationException",
     "sesv2" SES "BadRequestException",
     "logs" LOGS "InvalidParameterException",
+    "sqs" SQS "InvalidParameterValue",
     "ssm" SSM "ValidationException",
     "cloudwatch" CLOUDWATCH "ValidationError",
 ];

@@ -91,7 +91,19 @@ fn account() -> Value {
             "mute": { "trust": trust("cognito-idp.amazonaws.com", "me"), "policy": {} },
             "stranger": { "trust": trust("cognito-idp.amazonaws.com", "you"), "policy": publish },
             "function": { "trust": lambda, "policy": {} },
+            "sender": { "trust": lambda, "policy": { "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Action": ["sqs:SendMessage"],
+                    "Resource": ["arn:aws:sqs:eu-west-1:111122223333:failures"],
+                },
+            ]}},
         },
+        "functions": {
+            "mute": { "Role": "arn:aws:iam::111122223333:role/function" },
+            "sends": { "Role": "arn:aws:iam::111122223333:role/sender" },
+        },
+        "queues": { "failures": {}, "others": {} },
         "identities": {
             "acme.com": { "VerifiedForSendingStatus": true },
             "new.acme.org": { "VerifiedForSendingStatus": false },

@@ -64,7 +64,52 @@ pub(super) fn cases() -> Vec<Case> {
     let create = |rule, refused, passes| case(rule, "CreateFunction", refused, passes, account());
     let in_account =
         |rule, operation, refused, passes| case(rule, operation, refused, passes, account());
+    let failures = |function: &str, queue: &str| {
+        let queue = format!("arn:aws:sqs:eu-west-1:111122223333:{queue}");
+        json!({
+            "FunctionName": function,
+            "DestinationConfig": { "OnFailure": { "Destination": queue } },
+        })
+    };
+    let queue =
+        |attributes: Value| json!({ "QueueUrl": "http://queue/1/q", "Attributes": attributes });
     vec![
+        in_account(
+            "failures to a queue that isn't there",
+            "PutFunctionEventInvokeConfig",
+            failures("sends", "none"),
+            failures("sends", "failures"),
+        ),
+        in_account(
+            "failures to where the role may not send",
+            "PutFunctionEventInvokeConfig",
+            failures("mute", "failures"),
+            failures("sends", "failures"),
+        ),
+        in_account(
+            "failures to where the role may not send",
+            "UpdateFunctionEventInvokeConfig",
+            failures("sends", "others"),
+            failures("sends", "failures"),
+        ),
+        in_account(
+            "a name no queue has",
+            "CreateQueue",
+            json!({ "QueueName": "a.b" }),
+            json!({ "QueueName": "a_b.fifo" }),
+        ),
+        in_account(
+            "two encryptions of a queue",
+            "SetQueueAttributes",
+            queue(json!({ "KmsMasterKeyId": "alias/aws/sqs", "SqsManagedSseEnabled": "true" })),
+            queue(json!({ "KmsMasterKeyId": "", "SqsManagedSseEnabled": "true" })),
+        ),
+        in_account(
+            "attributes that are SQS's to say",
+            "SetQueueAttributes",
+            queue(json!({ "QueueArn": "arn" })),
+            queue(json!({ "VisibilityTimeout": "60" })),
+        ),
         in_account(
             "a trust policy that isn't JSON",
             "CreateRole",

@@ -51,6 +51,12 @@ pub(super) fn cases() -> Vec<Case> {
             json!({ "logGroupName": "g", "tags": map("a.b") }),
         ),
         one(
+            "tags of sqs",
+            "CreateQueue",
+            json!({ "QueueName": "q", "tags": map("aws:team") }),
+            json!({ "QueueName": "q", "tags": map("team") }),
+        ),
+        one(
             "tags of ssm",
             "AddTagsToResource",
             json!({ "Tags": (0..51).map(|number| json!({ "Key": number.to_string(), "Value": "" })).collect::<Vec<_>>() }),
