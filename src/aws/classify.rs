@@ -128,6 +128,17 @@ impl Fault {
                 "the quota is `{quota}`: delete what nobody needs any more, or ask for more in Service Quotas"
             ));
         }
+        // Every service says in words of its own that KMS let nobody use the key.
+        let is_ours_to_name = matches!(
+            code,
+            "InvalidParameterException" | "InvalidParameterValueException" | "ValidationException"
+        );
+        if code.starts_with("KMS") || (is_ours_to_name && self.message.contains("KMS")) {
+            return Some(
+                "the key's policy has to let these credentials, the functions' roles and CloudWatch Logs use it: see the README, \"A key of your own\""
+                    .to_owned(),
+            );
+        }
         if self.class == Class::Denied {
             return Some(
                 "give these credentials the right to do that, or use others with `--profile`"

@@ -94,6 +94,7 @@ mod tests {
         Resource::LogGroup(LogGroup {
             log_group_name: "g".to_owned(),
             retention_in_days: 7,
+            kms_key_id: None,
             tags: vec![tag(PROJECT_TAG, "acme"), tag(STAGE_TAG, "dev")],
         })
     }

@@ -78,6 +78,7 @@ impl Aws {
             .memory_size(megabytes(one))
             .timeout(seconds(one))
             .environment(environment(one))
+            .set_kms_key_arn(one.kms_key_arn.clone())
             .code(
                 FunctionCode::builder()
                     .zip_file(Blob::new(package.zip.clone()))
@@ -171,7 +172,8 @@ impl Aws {
             .handler(&one.handler)
             .memory_size(megabytes(one))
             .timeout(seconds(one))
-            .environment(environment(one));
+            .environment(environment(one))
+            .set_kms_key_arn(one.kms_key_arn.clone());
         let answer = request.send().await?;
         let name = &one.function_name;
         let done = updated(
@@ -305,6 +307,7 @@ fn properties(configuration: &FunctionConfiguration) -> Value {
         "MemorySize": configuration.memory_size(),
         "Timeout": configuration.timeout(),
         "Environment": { "Variables": variables.cloned().unwrap_or_default() },
+        "KmsKeyArn": configuration.kms_key_arn().filter(|key| !key.is_empty()),
         "Code": { "S3Bucket": SENT_DIRECTLY, "S3Key": configuration.code_sha256() },
     })
 }
@@ -357,6 +360,7 @@ mod tests {
             environment: resource::Environment {
                 variables: BTreeMap::new(),
             },
+            kms_key_arn: None,
             code: resource::Code {
                 s3_bucket: SENT_DIRECTLY.to_owned(),
                 s3_key: "new".to_owned(),

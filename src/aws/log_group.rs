@@ -71,6 +71,7 @@ impl Aws {
         let properties = json!({
             "LogGroupName": name,
             "RetentionInDays": description.retention_in_days(),
+            "KmsKeyId": description.kms_key_id(),
             "Tags": tags,
         });
         let live = with_arn(super::live(Kind::LogGroup, name, properties), Some(arn));
@@ -81,6 +82,7 @@ impl Aws {
         self.logs
             .create_log_group()
             .log_group_name(&one.log_group_name)
+            .set_kms_key_id(one.kms_key_id.clone())
             .set_tags(Some(tags(&one.tags)))
             .send()
             .await?;
@@ -97,6 +99,18 @@ impl Aws {
     ) -> Result<()> {
         if changed.contains("RetentionInDays") {
             self.put_retention(one).await?;
+        }
+        if let Some(key) = one
+            .kms_key_id
+            .as_ref()
+            .filter(|_| changed.contains("KmsKeyId"))
+        {
+            self.logs
+                .associate_kms_key()
+                .log_group_name(&one.log_group_name)
+                .kms_key_id(key)
+                .send()
+                .await?;
         }
         if changed.contains("Tags") {
             let arn = live

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
     PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, Projection, ProjectionType,
-    ScalarAttributeType, SseSpecification, SseStatus, TableDescription, TableStatus, Tag,
+    ScalarAttributeType, SseSpecification, SseStatus, SseType, TableDescription, TableStatus, Tag,
 };
 use serde_json::{Value, json};
 
@@ -275,22 +275,24 @@ fn properties(table: &TableDescription) -> Value {
         .and_then(|summary| summary.billing_mode())
         .unwrap_or(&BillingMode::Provisioned);
     // No description is the key DynamoDB owns. On the way to a state counts as being there.
-    let encrypted = table
-        .sse_description()
-        .and_then(|sse| sse.status())
-        .is_some_and(|status| {
-            matches!(
-                status,
-                SseStatus::Enabled | SseStatus::Enabling | SseStatus::Updating
-            )
-        });
+    let sse = table.sse_description();
+    let encrypted = sse.and_then(|sse| sse.status()).is_some_and(|status| {
+        matches!(
+            status,
+            SseStatus::Enabled | SseStatus::Enabling | SseStatus::Updating
+        )
+    });
     json!({
         "TableName": table.table_name(),
         "BillingMode": billing.as_str(),
         "AttributeDefinitions": attributes,
         "KeySchema": live_keys(table.key_schema()),
         "GlobalSecondaryIndexes": indexes,
-        "SSESpecification": { "SSEEnabled": encrypted },
+        "SSESpecification": {
+            "SSEEnabled": encrypted,
+            "SSEType": sse.and_then(|sse| sse.sse_type()).map(SseType::as_str),
+            "KMSMasterKeyId": sse.and_then(|sse| sse.kms_master_key_arn()),
+        },
         "DeletionProtectionEnabled": table.deletion_protection_enabled().unwrap_or(false),
     })
 }
@@ -333,6 +335,8 @@ fn index(one: &table::Index) -> Result<GlobalSecondaryIndex> {
 fn encryption(one: &Table) -> SseSpecification {
     SseSpecification::builder()
         .enabled(one.sse_specification.sse_enabled)
+        .set_sse_type(one.sse_specification.sse_type.as_deref().map(SseType::from))
+        .set_kms_master_key_id(one.sse_specification.kms_master_key_id.clone())
         .build()
 }
 
@@ -359,7 +363,11 @@ mod tests {
             point_in_time_recovery_specification: table::PointInTimeRecovery {
                 point_in_time_recovery_enabled: true,
             },
-            sse_specification: table::Sse { sse_enabled: true },
+            sse_specification: table::Sse {
+                sse_enabled: true,
+                sse_type: None,
+                kms_master_key_id: None,
+            },
             deletion_protection_enabled: true,
             tags: vec![],
         }

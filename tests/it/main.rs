@@ -17,6 +17,7 @@ mod deliveries;
 mod doctor;
 mod domains;
 mod door;
+mod encryption;
 mod faults;
 mod hooks;
 mod init;

@@ -14,6 +14,9 @@ pub struct LogGroup {
     pub log_group_name: String,
     /// Days; one of the values CloudWatch Logs lists.
     pub retention_in_days: u32,
+    /// ARN of a key of one's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
     /// Tags.
     pub tags: Vec<Tag>,
 }

@@ -95,9 +95,20 @@ pub struct PointInTimeRecovery {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sse {
-    /// True is the AWS managed key, false the key DynamoDB owns; both encrypt.
+    /// True is a key in KMS: the one below, or else the one AWS manages for the account. False is the key DynamoDB owns.
+    /// Each encrypts.
     #[serde(rename = "SSEEnabled")]
     pub sse_enabled: bool,
+    /// `KMS`, with a key of one's own.
+    #[serde(rename = "SSEType", default, skip_serializing_if = "Option::is_none")]
+    pub sse_type: Option<String>,
+    /// Its ARN.
+    #[serde(
+        rename = "KMSMasterKeyId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub kms_master_key_id: Option<String>,
 }
 
 impl AttributeDefinition {

@@ -83,7 +83,11 @@ fn table(
         point_in_time_recovery_specification: PointInTimeRecovery {
             point_in_time_recovery_enabled: true,
         },
-        sse_specification: Sse { sse_enabled: true },
+        sse_specification: Sse {
+            sse_enabled: true,
+            sse_type: builder.kms_key().map(|_| "KMS".to_owned()),
+            kms_master_key_id: builder.kms_key(),
+        },
         deletion_protection_enabled: true,
         tags: builder.tags(),
     })

@@ -26,6 +26,7 @@ pub use access::{DOMAINS_TABLE, PERMISSIONS_TABLE};
 pub use cognito::{HOSTED_UI, USER_POOL};
 pub use email::IDENTITY as EMAIL_IDENTITY;
 pub use names::{id, physical};
+pub use permissions::OPEN_TABLES;
 pub use sign_in::sms_region;
 pub use triggers::{CONFIRM_USER, FAILURES, GENERATE_TOKEN, code_parameter, functions};
 
@@ -197,6 +198,12 @@ impl Builder<'_> {
 
     fn name(&self, thing: &str) -> String {
         physical(&self.stage.project, &self.stage.name, thing)
+    }
+
+    /// The ARN of the stage's own key in KMS, if it has one.
+    fn kms_key(&self) -> Option<String> {
+        let key = self.stage.kms_key_arn.as_ref();
+        key.map(|key| key.value.clone())
     }
 
     /// The name of a role.

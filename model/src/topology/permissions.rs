@@ -100,6 +100,39 @@ pub(super) fn write_logs(log_group: &str) -> Statement {
     )
 }
 
+/// The statement that lets a function use the key of the tables.
+pub const OPEN_TABLES: &str = "OpenTables";
+
+/// With a key of one's own: to have it open the function's variables and the items of the tables, each through its service
+/// alone. Lambda names the function in the encryption context
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars-encryption.html>); DynamoDB asks KMS as whoever asks it
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html>).
+pub(super) fn use_key(builder: &Builder<'_>, function: &str) -> Vec<Statement> {
+    let Some(key) = builder.kms_key() else {
+        return Vec::new();
+    };
+    let decrypt = |sid: &str, operator: &str, condition: (&str, Expr)| Statement {
+        condition: Some(BTreeMap::from([(
+            operator.to_owned(),
+            BTreeMap::from([(condition.0.to_owned(), condition.1)]),
+        )])),
+        ..Statement::allow(sid, &["kms:Decrypt"], vec![Expr::from(key.as_str())])
+    };
+    let this = Expr::arn("lambda", format!("function:{function}"));
+    vec![
+        decrypt(
+            "OpenVariables",
+            "StringEquals",
+            ("kms:EncryptionContext:aws:lambda:FunctionArn", this),
+        ),
+        decrypt(
+            OPEN_TABLES,
+            "StringLike",
+            ("kms:ViaService", Expr::from("dynamodb.*")),
+        ),
+    ]
+}
+
 /// Both hand the deliveries owed to a user to an asynchronous invocation of confirmUser. The ARN is put
 /// together from the name: a reference would have the role wait for the function, which waits for it.
 fn hand_over(confirm_user: &str) -> Statement {

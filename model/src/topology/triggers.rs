@@ -173,6 +173,7 @@ fn declare_function(builder: &mut Builder<'_>, spec: Spec<'_>) {
 
     let mut statements = spec.statements;
     statements.push(permissions::write_logs(&log_group_name));
+    statements.extend(permissions::use_key(builder, &name));
     let policy = RolePolicy {
         policy_name: name.clone(),
         role_name: Expr::reference(role_id.as_str()),
@@ -183,6 +184,7 @@ fn declare_function(builder: &mut Builder<'_>, spec: Spec<'_>) {
     let logs = LogGroup {
         log_group_name,
         retention_in_days: *spec.trigger.log_retention_days,
+        kms_key_id: builder.kms_key(),
         tags: builder.tags(),
     };
     builder.add(format!("{}Logs", spec.id), Resource::LogGroup(logs));
@@ -207,6 +209,7 @@ fn declare_function(builder: &mut Builder<'_>, spec: Spec<'_>) {
                 .map(|(name, value)| (name.to_owned(), Expr::from(value)))
                 .collect(),
         },
+        kms_key_arn: builder.kms_key(),
         code: Code {
             s3_bucket: Expr::reference(ARTIFACT_BUCKET),
             s3_key: Expr::reference(code_parameter(spec.id)),

@@ -190,6 +190,9 @@ async fn look(
             .await
             .map_err(|fault| fault.while_doing(doing))?
     };
+    if reads == Reads::All && stage.kms_key_arn.is_none() {
+        check_key_is_kept(&live)?;
+    }
     let recorded = ledger
         .records
         .iter()
@@ -253,6 +256,32 @@ fn check_engine(stage: &Stage, ledger: &Ledger) -> Result<()> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// Refuses a file that no longer names the key of the tables: the functions would lose their right to it, and with it what is in
+/// them. Which key a table has says nothing, for AWS's own has an ARN as well; what the functions were let open does.
+fn check_key_is_kept(live: &BTreeMap<LogicalId, Live>) -> Result<()> {
+    let statements = live
+        .values()
+        .filter_map(|one| {
+            one.properties
+                .pointer("/PolicyDocument/Statement")?
+                .as_array()
+        })
+        .flatten();
+    let mut opened = statements.filter(|statement| statement["Sid"] == topology::OPEN_TABLES);
+    let Some(key) = opened.next().map(|statement| &statement["Resource"]) else {
+        return Ok(());
+    };
+    let key = key.as_str().or_else(|| key.pointer("/0")?.as_str());
+    Err(Error::refused(
+        "refused to take the functions' right to the key that the tables are encrypted with",
+    )
+    .with_cause("the project file has no `kms_key_arn` any more")
+    .with_hint(format!(
+        "put it back: `kms_key_arn: \"{}\"`; or name another key, which the tables are moved to",
+        key.unwrap_or_default()
+    )))
 }
 
 async fn sender(aws: &Aws, stage: &Stage) -> crate::aws::Result<Option<IdentityState>> {

@@ -10,6 +10,7 @@ mod codes;
 mod cognito;
 mod federation;
 mod gate;
+mod logs;
 mod message;
 mod models;
 mod pools;
@@ -104,6 +105,7 @@ struct Door {
     codes: Codes,
     users: users::State,
     unkept: Unkept,
+    log_keys: logs::Keys,
     mailbox: Mailbox,
     trace: Trace,
     /// As in [`Settings`].
@@ -125,6 +127,7 @@ impl FrontDoor {
             codes: Codes::default(),
             users: users::State::default(),
             unkept: Unkept::default(),
+            log_keys: logs::Keys::default(),
             mailbox: Mailbox::default(),
             trace: Trace::to(settings.trace.as_deref()),
             strict: settings.strict,
@@ -166,6 +169,7 @@ impl Door {
         self.codes.clear();
         self.users.clear();
         self.unkept.clear();
+        self.log_keys.clear();
         self.mailbox.clear();
         self.scopes.clear();
     }
@@ -280,6 +284,9 @@ async fn route(door: &Door, call: Call) -> Reply {
     }
     if let Some(identity) = ses::asked_identity(&call) {
         return ses::identity(&door.upstream, &call, identity).await;
+    }
+    if let Some(action) = call.operation_of(logs::LOGS).map(str::to_owned) {
+        return logs::answer(door, call, &action).await;
     }
     match call.operation_of(COGNITO).map(str::to_owned) {
         Some(action) if door.strict => pools::answer(door, call, &action).await,

@@ -6,6 +6,7 @@ mod access;
 mod alarms;
 mod clients;
 mod email;
+mod encryption;
 mod factors;
 mod files;
 mod hosts;
@@ -196,6 +197,7 @@ pub(super) fn stage(
         triggers,
         architecture,
         tags,
+        kms_key_arn,
     } = &mut settings;
     naming::target(name, target, report);
     naming::region(region, report);
@@ -226,6 +228,9 @@ pub(super) fn stage(
     }
     if let Some(alarms) = alarms {
         alarms::alarms(alarms, region, report);
+    }
+    if let Some(key) = kms_key_arn {
+        encryption::kms_key(key, region, account.as_ref().filter(|_| !local), report);
     }
     triggers::triggers(triggers, report);
     naming::check_apart("clients", clients.keys(), report);
