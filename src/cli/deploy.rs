@@ -12,7 +12,7 @@ use super::revision::revision;
 use super::turn::{self, Attempt, TurnOptions};
 use crate::aws::Aws;
 use crate::aws::ledger::Revision;
-use crate::engine::direct::{self, Cause, Found, Turn};
+use crate::engine::direct::{self, Cause, Found, Loss, Turn};
 use crate::engine::event::Event;
 use crate::engine::outputs::Outputs;
 use saasauth_model::error::{Error, ErrorKind, Result};
@@ -41,6 +41,9 @@ pub(super) struct PlanOptions {
     /// Allow this resource to be replaced; may be repeated
     #[arg(long, value_name = "ID")]
     allow_replace: Vec<String>,
+    /// Allow this resource to be deleted although people depend on it; may be repeated
+    #[arg(long, value_name = "ID")]
+    allow_delete: Vec<String>,
 }
 
 /// A plan, and what carrying it out takes.
@@ -49,6 +52,8 @@ pub(super) struct Prepared {
     pub(super) aws: Aws,
     pub(super) found: Found,
     pub(super) plan: Plan,
+    /// Deletions that hit people, and that nobody has allowed.
+    pub(super) losses: Vec<Loss>,
     /// Of the project's files.
     pub(super) revision: Option<Revision>,
 }
@@ -93,12 +98,15 @@ pub(super) async fn prepare(context: &Context, options: &PlanOptions) -> Result<
     let observed = std::mem::take(&mut found.observed);
     found.observed.live.clone_from(&observed.live);
     let mut plan = plan::plan(&found.topology, stage.engine, observed, &permissions)?;
-    direct::say_whom_it_hits(&aws, &mut plan).await?;
+    let mut losses = direct::say_whom_it_hits(&aws, &mut plan).await?;
+    losses.retain(|loss| !options.allow_delete.contains(&loss.id));
+    tell_idle(&options.allow_delete, &plan, context);
     Ok(Prepared {
         stage,
         aws,
         found,
         plan,
+        losses,
         revision,
     })
 }
@@ -138,7 +146,7 @@ pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode>
             if turn::turn(context, aws, found, patience).await? == Turn::After {
                 return Ok(Attempt::After);
             }
-            approve(&args, context, stage, plan).await?;
+            approve(&args, context, stage, plan, &prepared.losses).await?;
         }
         let cause = Cause {
             command: "deploy",
@@ -224,7 +232,36 @@ async fn show_verification(context: &Context, aws: &Aws, identity: &str) -> Resu
     Ok(())
 }
 
-async fn approve(args: &DeployArgs, context: &Context, stage: &Stage, plan: &Plan) -> Result<()> {
+async fn approve(
+    args: &DeployArgs,
+    context: &Context,
+    stage: &Stage,
+    plan: &Plan,
+    losses: &[Loss],
+) -> Result<()> {
+    let is_asked = !args.yes && stage.target != Target::Local && context.ui.can_ask();
+    if !losses.is_empty() {
+        if !is_asked {
+            context.ui.plan(plan);
+            let refusals = losses.iter().map(|Loss { id, whom }| {
+                Error::refused(format!("refused to delete `{id}`"))
+                    .with_cause(whom)
+                    .with_hint(format!("to accept that, add `--allow-delete {id}`"))
+            });
+            return Error::together(refusals).map_or(Ok(()), Err);
+        }
+        context.ui.plan_to_approve(plan);
+        for Loss { id, whom } in losses {
+            context.ui.warn(&format!("deleting `{id}`: {whom}"));
+        }
+        let question = format!("Carry this out on stage `{}`?", stage.name);
+        let name = stage.name.clone();
+        return context
+            .agreed("nothing was changed", move |ui| {
+                ui.type_name(&question, &name)
+            })
+            .await;
+    }
     if args.yes || stage.target == Target::Local {
         context.ui.plan(plan);
         return Ok(());
@@ -278,6 +315,19 @@ fn check_engine(stage: &Stage) -> Result<()> {
             "set `engine: direct`, or deploy the template of `saasauth synth --stage {}` yourself",
             stage.name
         ))),
+    }
+}
+
+/// Says which allowances are for nothing: a slip of the pen, or a pipeline's from a deploy before.
+fn tell_idle(allowed: &[String], plan: &Plan, context: &Context) {
+    let is_deleted = |id: &&String| {
+        let mut changes = plan.changes.iter();
+        changes.any(|change| change.action == Action::Delete && change.logical_id == **id)
+    };
+    for id in allowed.iter().filter(|id| !is_deleted(id)) {
+        context.ui.warn(&format!(
+            "`--allow-delete {id}` names nothing that is deleted"
+        ));
     }
 }
 

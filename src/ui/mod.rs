@@ -273,6 +273,11 @@ impl Ui {
         self.streams.write_note(&text);
     }
 
+    /// Whether there is somebody to ask.
+    pub fn can_ask(&self) -> bool {
+        lock(&self.prompt).attended()
+    }
+
     /// Asks a question that only `y` or `yes` answers with yes. Refused where nobody can answer.
     pub fn confirm(&self, question: &str) -> Result<bool> {
         let ask = || {

@@ -35,6 +35,11 @@ impl Prompt {
         Ok(line.trim().to_owned())
     }
 
+    /// Whether there is somebody to ask.
+    pub(super) fn attended(&self) -> bool {
+        self.attended
+    }
+
     /// Reads a secret: a line where a person types it, everything where it is piped in, one line end
     /// taken off. Refuses, with `hint`, where nobody could read the question.
     pub(super) fn secret(

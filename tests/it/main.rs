@@ -31,6 +31,7 @@ mod neighbours;
 mod permissions;
 mod pool_bodies;
 mod providers;
+mod reach;
 mod regions;
 mod requests;
 mod second_factor;

@@ -362,7 +362,7 @@ fn unknown_key_hint(found: &str, known: &[&'static str], at_top: bool) -> String
 
 fn type_hint(source: &Source, span: Span, key: &str, wanted: &str, found: &str) -> String {
     match (wanted, found) {
-        ("text", "a number") if ["access", "id", "refresh"].contains(&key) => {
+        ("text", "a number") if ["access", "id", "refresh", "retry_grace"].contains(&key) => {
             "add a unit: `90s`, `15m`, `1h` or `30d`".to_owned()
         }
         ("text", "a number" | "`true` or `false`") => {

@@ -135,7 +135,7 @@ pub struct Settings {
     /// The ARN of a key of your own in KMS, for the tables, the functions' variables and their logs. Without one, keys that AWS
     /// manages. It can be changed, and not taken out of the file again.
     #[schemars(regex(
-        pattern = r"^arn:aws(-cn|-us-gov)?:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
+        pattern = r"^arn:aws(-cn|-us-gov|-eusc)?:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
     ))]
     pub kms_key_arn: Option<At<String>>,
 }

@@ -71,6 +71,31 @@ impl Aws {
         Ok(users.into_iter().filter_map(account).collect())
     }
 
+    /// How many users of a pool came through an identity provider, and whether there are more. None when there is no such
+    /// pool.
+    ///
+    /// Cognito names them `PROVIDER_ID`, in a pool that tells no cases apart in small letters; the filter tells them apart.
+    pub async fn count_federated(&self, pool: &str, provider: &str) -> Result<(usize, bool)> {
+        let named = |name: String| async move {
+            let filter = format!("username ^= \"{name}_\"");
+            let request = self.cognito.list_users().user_pool_id(pool);
+            let answer = request.filter(filter).limit(60).send().await;
+            let page = super::super::classify::found(answer.map_err(Fault::from))?;
+            let count = page.as_ref().map_or(0, |page| page.users().len());
+            let more = page.is_some_and(|page| page.pagination_token().is_some());
+            Ok::<_, Fault>((count, more))
+        };
+        let small = provider.to_lowercase();
+        let is_same = small == provider;
+        let (as_written, small) = futures::try_join!(named(provider.to_owned()), async {
+            match is_same {
+                true => Ok((0, false)),
+                false => named(small).await,
+            }
+        })?;
+        Ok((as_written.0.max(small.0), as_written.1 || small.1))
+    }
+
     /// The `sub` of a user, if there is such a user.
     pub async fn user_sub(&self, pool: &str, username: &str) -> Result<Option<String>> {
         let answer = self

@@ -100,6 +100,35 @@ impl Aws {
         Ok(members)
     }
 
+    /// How many users hold a role, and whether there may be more: no more is read than says that there are some. None when
+    /// there is no such table.
+    pub async fn count_holders(&self, table: &str, role: &str) -> Result<(usize, bool)> {
+        // There is no index by role. A page is a megabyte of records, some thousands of them.
+        const PAGES: usize = 50;
+        let mut pages = self
+            .dynamodb
+            .scan()
+            .table_name(table)
+            .select(Select::Count)
+            .filter_expression("begins_with(pk, :user) AND #role = :role")
+            .expression_attribute_names("#role", "role")
+            .expression_attribute_values(":user", text_value(USER_PREFIX))
+            .expression_attribute_values(":role", text_value(role))
+            .into_paginator()
+            .send();
+        let mut holders = 0;
+        for _ in 0..PAGES {
+            let Some(page) = pages.next().await else {
+                return Ok((holders, false));
+            };
+            let Some(page) = found(page.map_err(Fault::from))? else {
+                return Ok((0, false));
+            };
+            holders += usize::try_from(page.count).unwrap_or_default();
+        }
+        Ok((holders, true))
+    }
+
     /// Every membership there is, by `sub`.
     pub async fn all_memberships(&self, tables: &Tables) -> Result<BTreeMap<String, Memberships>> {
         let items: Vec<Item> = self

@@ -14,5 +14,5 @@ pub use keep::kept;
 pub use observe::{
     Found, check_account, complete, domain_target, identify, observe, observe_owned, read_outputs,
 };
-pub use reach::say_whom_it_hits;
+pub use reach::{Loss, say_whom_it_hits};
 pub use session::{Cause, Outcome, Turn, carry_out, turn};

@@ -290,7 +290,11 @@ async fn route(door: &Door, call: Call) -> Reply {
     }
     match call.operation_of(COGNITO).map(str::to_owned) {
         Some(action) if door.strict => pools::answer(door, call, &action).await,
-        Some(action) => cognito::answer(door, call, &action).await,
+        Some(action) => {
+            let asked = call.body.clone();
+            let reply = cognito::answer(door, call, &action).await;
+            door.unkept.add_to(&action, &asked, reply)
+        }
         None => door.upstream.forward(&call).await,
     }
 }

@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 
+use super::call::Reply;
+
 /// Of a pool. The last one is kept by an update that leaves it out, by its description in the model.
 const POOL: [&str; 4] = [
     "AcrConfiguration",
@@ -63,6 +65,16 @@ impl Unkept {
                 described.insert(name.clone(), value.clone());
             }
         }
+    }
+
+    /// The answer to an operation, with what is remembered: where nothing else is made of it.
+    pub(super) fn add_to(&self, action: &str, asked: &[u8], reply: Reply) -> Reply {
+        let answer = reply.is_success().then(|| reply.json()).flatten();
+        let (Some(mut answer), Ok(input)) = (answer, serde_json::from_slice(asked)) else {
+            return reply;
+        };
+        self.apply(action, &input, &mut answer);
+        reply.with_json(&answer)
     }
 
     pub(super) fn clear(&self) {

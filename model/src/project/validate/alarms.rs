@@ -38,7 +38,7 @@ fn region_of(arn: &str) -> Option<&str> {
     let parts: Vec<&str> = arn.split(':').collect();
     let [
         "arn",
-        "aws" | "aws-cn" | "aws-us-gov",
+        "aws" | "aws-cn" | "aws-us-gov" | "aws-eusc",
         "sns",
         region,
         account,

@@ -40,7 +40,7 @@ fn parts(arn: &str) -> Option<(&str, &str)> {
     let parts: Vec<&str> = arn.split(':').collect();
     let [
         "arn",
-        "aws" | "aws-cn" | "aws-us-gov",
+        "aws" | "aws-cn" | "aws-us-gov" | "aws-eusc",
         "kms",
         region,
         account,

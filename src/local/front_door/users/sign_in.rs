@@ -25,7 +25,10 @@ impl Operation<'_> {
             let token = self.parameter("REFRESH_TOKEN").unwrap_or_default();
             let hash = self.parameter("SECRET_HASH");
             self.refuse_refresh(&pool, &client, token, hash).await?;
-            return self.pass_on().await;
+            // One from when they were rotated is as good as the first.
+            let mut input = self.input.clone();
+            input["AuthParameters"]["REFRESH_TOKEN"] = parted(token).0.into();
+            return self.finish(self.send(self.action, &input).await);
         }
         let Some(name) = self.parameter("USERNAME") else {
             return refuse(

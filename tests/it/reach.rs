@@ -1,0 +1,110 @@
+//! Deletions that hit people: said with their number, and made only when somebody says so.
+
+use serde_json::json;
+
+use crate::support::{Project, on_a_terminal};
+
+/// Somebody who holds a role.
+fn holder(project: &Project, sub: &str, role: &str) {
+    project.client(
+        "dynamodb",
+        "put_item",
+        json!({
+            "TableName": "starter-local-permissions",
+            "Item": { "pk": { "S": format!("USER#{sub}") }, "role": { "S": role } },
+        }),
+    );
+}
+
+#[test]
+fn what_people_depend_on_goes_only_when_it_is_named() {
+    let project = Project::starter();
+    project.deploy();
+    for (sub, role) in [("1", "admin"), ("2", "admin"), ("3", "member")] {
+        holder(&project, sub, role);
+    }
+    // A client under a new name, and a role out of the file.
+    project.edit("  web:  ", "  app:  ");
+    project.edit("      web:\n", "      app:\n");
+    project.edit("  default_role: member", "  default_role: member # only");
+    project.edit(
+        "    admin: [\"projects:*\", \"billing:*\", \"members:*\"]\n",
+        "",
+    );
+    project.edit(
+        "  example.com: { role: admin }",
+        "  example.com: { role: member }",
+    );
+
+    // A look says whom it hits.
+    let seen = project.run(&["diff", "--no-build"]).expect(0);
+    for part in [
+        "2 users hold `admin`",
+        "applications that hold its client ID",
+        "wants `--allow-delete ClientWeb`",
+    ] {
+        let text = seen.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(part), "{part}: {seen:?}");
+    }
+    // All that is refused at once, and nothing is done.
+    let refused = project.run(&["deploy", "--no-build", "--yes"]).expect(3);
+    for part in [
+        "refused to delete `ClientWeb`",
+        "--allow-delete ClientWeb",
+        "2 users hold `admin`",
+    ] {
+        assert!(refused.stderr.contains(part), "{part}: {refused:?}");
+    }
+    let one = project
+        .run(&["deploy", "--no-build", "--allow-delete", "AccessRoleAdmin"])
+        .expect(3);
+    assert!(
+        !one.stderr.contains("2 users hold `admin`\nhint"),
+        "{one:?}"
+    );
+    let seen = project.run(&["diff", "--no-build"]).expect(0);
+    assert!(
+        seen.stdout.contains("3 to delete"),
+        "nothing was done: {seen:?}"
+    );
+
+    let allowed = [
+        "--allow-delete",
+        "AccessRoleAdmin",
+        "--allow-delete",
+        "ClientWeb",
+        "--allow-delete",
+        "Nothing",
+    ];
+    let mut deploy = vec!["deploy", "--no-build"];
+    deploy.extend(allowed);
+    let deployed = project.run(&deploy).expect(0);
+    let idle = "`--allow-delete Nothing` names nothing that is deleted";
+    assert!(deployed.stderr.contains(idle), "{deployed:?}");
+    project
+        .run(&["diff", "--no-build", "--detailed-exitcode"])
+        .expect(0);
+    // A role that nobody holds goes without a word.
+    project.edit(
+        "    member: [",
+        "    guest: [\"projects:read\"]\n    member: [",
+    );
+    project.deploy();
+    project.edit("    guest: [\"projects:read\"]\n", "");
+    project.deploy();
+}
+
+#[test]
+fn a_person_types_the_stages_name() {
+    let project = Project::dev();
+    project
+        .run(&["deploy", "--no-build", "--stage", "dev", "--yes"])
+        .expect(0);
+    project.edit("  web:  ", "  app:  ");
+    project.edit("      web:\n", "      app:\n");
+    let deploy = ["deploy", "--no-build", "--stage", "dev"];
+    let no = on_a_terminal(&project, "y", &deploy);
+    assert_eq!(no.code, 3, "{no:?}");
+    let yes = on_a_terminal(&project, "dev", &deploy);
+    assert_eq!(yes.code, 0, "{yes:?}");
+}
