@@ -243,15 +243,19 @@ async fn approve(
     if !losses.is_empty() {
         if !is_asked {
             context.ui.plan(plan);
-            let refusals = losses.iter().map(|Loss { id, whom }| {
-                Error::refused(format!("refused to delete `{id}`"))
+            let refusals = losses.iter().map(|Loss { id, whom, hint }| {
+                let error = Error::refused(format!("refused to delete `{id}`"))
                     .with_cause(whom)
-                    .with_hint(format!("to accept that, add `--allow-delete {id}`"))
+                    .with_hint(format!("to accept that, add `--allow-delete {id}`"));
+                match hint {
+                    Some(hint) => error.with_hint(*hint),
+                    None => error,
+                }
             });
             return Error::together(refusals).map_or(Ok(()), Err);
         }
         context.ui.plan_to_approve(plan);
-        for Loss { id, whom } in losses {
+        for Loss { id, whom, .. } in losses {
             context.ui.warn(&format!("deleting `{id}`: {whom}"));
         }
         let question = format!("Carry this out on stage `{}`?", stage.name);

@@ -113,9 +113,9 @@ impl Outputs {
         };
         let clients = stage
             .clients
-            .keys()
-            .filter_map(|name| {
-                let id = physical(&topology::id("Client", name))?;
+            .iter()
+            .filter_map(|(name, client)| {
+                let id = physical(&topology::client_id(name, client))?;
                 let client_id = id.rsplit('|').next().unwrap_or_default().to_owned();
                 Some((name.to_string(), ClientOutputs { client_id }))
             })

@@ -79,12 +79,14 @@ fn a_domain_gives_what_it_gives_now_and_nothing_once_it_is_gone() {
 
     project.edit("domains:\n  example.com: { role: member }\n", "");
     project.edit("domains: roles }", "domains: roles, budget: 2048 }");
-    assert!(
-        reason(&project).ends_with("its 1 member lose it at the next token, and the role it gave"),
-        "{}",
-        reason(&project)
-    );
-    project.deploy();
+    let told = "its 1 member lose it at the next token, and the role it gave; \
+                wants `--allow-delete CompanyDomainExampleDotCom`";
+    assert!(reason(&project).ends_with(told), "{}", reason(&project));
+    project.run(&["deploy", "--no-build"]).expect(3);
+    let allowed = ["--allow-delete", "CompanyDomainExampleDotCom"];
+    project
+        .run(&[&["deploy", "--no-build"][..], &allowed].concat())
+        .expect(0);
     let gone = claims(&project);
     assert_eq!(
         (&gone["role"], &gone["domains"]),

@@ -95,6 +95,24 @@ fn what_people_depend_on_goes_only_when_it_is_named() {
 }
 
 #[test]
+fn a_renamed_client_keeps_its_id() {
+    let project = Project::starter();
+    let web = project.deploy()["outputs"]["clients"]["web"]["client_id"].clone();
+    project.edit("  web:  ", "  app:  ");
+    project.edit("      web:\n", "      app:\n");
+    let refused = project.run(&["deploy", "--no-build"]).expect(3);
+    let hint = "give it `renamed_from: OLD_NAME`";
+    assert!(refused.stderr.contains(hint), "{refused:?}");
+    project.edit("    kind: spa\n", "    kind: spa\n    renamed_from: web\n");
+    let renamed = project.deploy();
+    assert_eq!(renamed["summary"]["update"], 1, "{renamed:#}");
+    assert_eq!(renamed["outputs"]["clients"]["app"]["client_id"], web);
+    project
+        .run(&["diff", "--no-build", "--detailed-exitcode"])
+        .expect(0);
+}
+
+#[test]
 fn a_person_types_the_stages_name() {
     let project = Project::dev();
     project

@@ -662,9 +662,19 @@ pub struct Client {
     /// Which identity providers it offers, `cognito` for the pool's own users among them. Default: all.
     // None for a machine.
     pub providers: At<BTreeSet<At<String>>>,
+    /// What it was called before. It keeps its client ID as long as this stands here; without it a new name is a new
+    /// client.
+    pub renamed_from: Option<At<String>>,
 }
 
 impl Client {
+    /// The name that its logical ID is made of: the one it was made under.
+    pub fn first_name<'a>(&'a self, name: &'a str) -> &'a str {
+        self.renamed_from
+            .as_ref()
+            .map_or(name, |before| before.as_str())
+    }
+
     /// Whether its refresh tokens are rotated; `None` where that isn't ours to say. A browser keeps its token where scripts
     /// of the page can read it, so there a stolen one is to end with the next refresh.
     pub fn rotates(&self) -> Option<bool> {

@@ -19,8 +19,8 @@ use crate::resource::user_pool_client::{RefreshTokenRotation, TokenValidityUnits
 use crate::resource::user_pool_domain::CustomDomainConfig;
 use crate::resource::user_pool_resource_server::ResourceServerScope;
 use crate::resource::{
-    Expr, Resource, UserPoolClient, UserPoolDomain, UserPoolGroup, UserPoolIdentityProvider,
-    UserPoolResourceServer,
+    Expr, LogicalId, Resource, UserPoolClient, UserPoolDomain, UserPoolGroup,
+    UserPoolIdentityProvider, UserPoolResourceServer,
 };
 
 /// Logical ID of the user pool.
@@ -48,8 +48,9 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
         declare_identity_provider(builder, name, provider);
     }
     for (name, client) in &stage.clients {
+        let logical_id = client_id(name, client);
         let client = user_pool_client(builder, name, client);
-        builder.add(id("Client", name), Resource::UserPoolClient(client));
+        builder.add(logical_id, Resource::UserPoolClient(client));
     }
     if let Some(hosted_ui) = &stage.hosted_ui {
         builder.add(
@@ -233,6 +234,11 @@ fn machine_scopes(stage: &Stage) -> BTreeSet<&str> {
 /// The identifier of the resource server whose scopes are permissions, where machines ask for some.
 pub(super) fn resource_server(stage: &Stage) -> Option<&str> {
     (!machine_scopes(stage).is_empty()).then_some(stage.project.as_str())
+}
+
+/// The logical ID of a client: one that was renamed keeps what it had, and with that the ID in AWS.
+pub fn client_id(name: &str, client: &Client) -> LogicalId {
+    id("Client", client.first_name(name))
 }
 
 fn declare_resource_server(builder: &mut Builder<'_>) {

@@ -23,7 +23,7 @@ use crate::project::stage::{Stage, Target};
 use crate::resource::{LogicalId, PROJECT_TAG, Resource, STAGE_TAG, Tag};
 
 pub use access::{DOMAINS_TABLE, PERMISSIONS_TABLE};
-pub use cognito::{HOSTED_UI, USER_POOL};
+pub use cognito::{HOSTED_UI, USER_POOL, client_id};
 pub use email::IDENTITY as EMAIL_IDENTITY;
 pub use names::{id, physical};
 pub use permissions::OPEN_TABLES;

@@ -42,7 +42,8 @@ impl Holder {
 /// One process, told from every other that ever had its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Process {
-    /// Which boot of which machine, and which of its namespaces of process numbers: two containers may share a host's name.
+    /// Which boot of which machine, which of its namespaces of process numbers (two containers may share a host's name), and
+    /// which user: another's processes can be hidden.
     machine: String,
     id: u32,
     /// When it started.
@@ -65,7 +66,7 @@ impl Process {
             .is_some_and(|state| state == "Z" || state == "X");
         let started = fields.nth(18)?.to_owned();
         (!is_dead).then(|| Self {
-            machine: format!("{}/{}", boot.trim(), namespace.display()),
+            machine: format!("{}/{}/{}", boot.trim(), namespace.display(), user()),
             id,
             started,
         })
@@ -86,7 +87,7 @@ impl Process {
         };
         Some(Self {
             // The first process starts with the machine.
-            machine: listed("lstart=", "1")?,
+            machine: format!("{}/{}", listed("lstart=", "1")?, user()),
             id,
             started: listed("lstart=", &id.to_string())?,
         })
@@ -100,6 +101,10 @@ impl Process {
             started: parts.next()?.to_owned(),
         })
     }
+}
+
+fn user() -> u32 {
+    rustix::process::getuid().as_raw()
 }
 
 impl fmt::Display for Process {

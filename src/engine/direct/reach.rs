@@ -16,6 +16,8 @@ pub struct Loss {
     pub id: LogicalId,
     /// Whom that hits.
     pub whom: String,
+    /// What may have been meant.
+    pub hint: Option<&'static str>,
 }
 
 /// Whom a change may hit.
@@ -58,7 +60,10 @@ pub async fn say_whom_it_hits(aws: &Aws, plan: &mut Plan) -> Result<Vec<Loss>> {
             }
             change.reason = Some(reasons.join("; "));
             let id = id.clone();
-            Ok::<_, Error>(is_loss.then_some(Loss { id, whom }))
+            let hint = (subject == Subject::Applications).then_some(
+                "a client that was only renamed keeps its ID: give it `renamed_from: OLD_NAME`",
+            );
+            Ok::<_, Error>(is_loss.then_some(Loss { id, whom, hint }))
         })
     });
     Ok(try_join_all(told).await?.into_iter().flatten().collect())

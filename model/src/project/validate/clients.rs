@@ -39,6 +39,7 @@ pub(super) fn clients(
         );
     }
     check_machine_scopes(clients, report);
+    check_renamed(clients, report);
     for (name, client) in clients {
         if !naming::is_name(name) || name.len() > 32 {
             report.add(
@@ -57,6 +58,35 @@ pub(super) fn clients(
             machine(name, client, has_hosted_ui, report);
         } else {
             for_users(name, client, has_hosted_ui, sign_in, report);
+        }
+    }
+}
+
+/// A client keeps what it was before, so nobody else may be called that.
+fn check_renamed(clients: &BTreeMap<Name, Client>, report: &mut Report<'_>) {
+    let part = words::letters_and_digits;
+    for (name, client) in clients {
+        let Some(before) = &client.renamed_from else {
+            continue;
+        };
+        let taken = clients.iter().find(|(other, another)| {
+            other.value != name.value && part(another.first_name(other)) == part(before)
+        });
+        if !naming::is_name(before) {
+            report.add(
+                before.span(),
+                format!("no client was ever called `{}`", before.value),
+                "write the name it had in this file",
+            );
+        } else if let Some((other, _)) = taken {
+            report.add(
+                before.span(),
+                format!(
+                    "`{name}` can't be what `{}` was: `{other}` is",
+                    before.value
+                ),
+                "remove `renamed_from` from one, or give the other another name",
+            );
         }
     }
 }
@@ -95,6 +125,7 @@ fn for_users(
         read,
         write,
         providers: _,
+        renamed_from: _,
     } = client;
     if has_hosted_ui && callback_urls.is_empty() {
         report.add(
@@ -141,6 +172,7 @@ fn machine(name: &Name, client: &Client, has_hosted_ui: bool, report: &mut Repor
         read,
         write,
         providers: _,
+        renamed_from: _,
     } = client;
     for (key, span) in [
         ("callback_urls", callback_urls.span()),
