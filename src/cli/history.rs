@@ -42,11 +42,9 @@ pub(super) async fn run(args: HistoryArgs, context: &Context) -> Result<ExitCode
             .ui
             .note(&format!("stage `{}` was never deployed", stage.name));
     } else {
-        let headers = [
-            "#", "when", "what", "who", "revision", "result", "seconds", "changes",
-        ];
-        let rows: Vec<Vec<String>> = past.iter().map(row).collect();
-        context.ui.table(&headers, &rows)?;
+        // In narrow lines: a table of all that would be wider than a terminal.
+        let lines: Vec<(String, String)> = past.iter().flat_map(lines).collect();
+        context.ui.outputs(&lines)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -65,22 +63,23 @@ fn document(past: &Past) -> Value {
     })
 }
 
-fn row(past: &Past) -> Vec<String> {
+fn lines(past: &Past) -> [(String, String); 3] {
+    let number = past.number.map(|number| format!("#{number}"));
     let revision = past.revision.as_ref().map(|revision| {
         let short: String = revision.commit.chars().take(10).collect();
-        let mark = if revision.clean { "" } else { " (changed)" };
-        format!("{short}{mark}")
+        let mark = if revision.clean { "" } else { ", changed" };
+        format!(", from {short}{mark}")
     });
-    vec![
-        past.number
-            .map(|number| number.to_string())
-            .unwrap_or_default(),
-        time(past.started),
-        past.command.clone(),
-        past.owner.clone(),
-        revision.unwrap_or_default(),
-        past.outcome.clone(),
-        past.ended.saturating_sub(past.started).to_string(),
-        past.summary.clone(),
+    let is_something = |part: &&str| !part.starts_with("0 ");
+    let changes: Vec<&str> = past.summary.split(", ").filter(is_something).collect();
+    let seconds = past.ended.saturating_sub(past.started);
+    let below = |line: String| (String::new(), line);
+    [
+        (
+            number.unwrap_or_else(|| "#".to_owned()),
+            format!("{}  {} {}", time(past.started), past.command, past.outcome),
+        ),
+        below(format!("{} in {seconds} s", changes.join(", "))),
+        below(format!("by {}{}", past.owner, revision.unwrap_or_default())),
     ]
 }

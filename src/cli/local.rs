@@ -144,7 +144,11 @@ async fn credentials(context: &Context, directory: &Path, format: CredentialsFor
             // The local cloud has every region; what was deployed lies in the stage's. A file that can't be read names
             // none, and is no reason to keep the key back.
             let region = match context.stage() {
-                Ok((_, stage)) => format!("export AWS_REGION={}\n", *stage.region),
+                // boto3 reads the second one alone.
+                Ok((_, stage)) => format!(
+                    "export AWS_REGION={region}\nexport AWS_DEFAULT_REGION={region}\n",
+                    region = *stage.region
+                ),
                 Err(_) => String::new(),
             };
             context.ui.data(&format!(

@@ -350,7 +350,10 @@ fn doctor_has_the_key_of_the_projects_own_local_cloud() {
     let account = checks.iter().find(|check| check["name"] == "account");
     assert_eq!(account.unwrap()["status"], "ok", "{found:#}");
     let lines = bare(&["local", "credentials", "--format", "env"]).expect(0);
-    assert!(lines.stdout.contains("export AWS_REGION="), "{lines:?}");
+    for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
+        let line = format!("export {name}=eu-west-1\n");
+        assert!(lines.stdout.contains(&line), "{lines:?}");
+    }
     bare(&["local", "stop"]).expect(0);
 }
 
