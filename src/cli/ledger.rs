@@ -86,9 +86,13 @@ async fn import(context: &Context, file: &Path) -> Result<ExitCode> {
     let doing = "could not import the ledger";
     let (aws, _, ledger) = read(context, doing).await?;
     let stage = &aws.owner().stage;
-    let caller =
-        context.look(async |_| aws.caller().await.map_err(|fault| fault.while_doing(doing)));
-    let account = caller.await?.account;
+    let (account, tagged) = context
+        .look(async |_| {
+            let asked = futures::try_join!(aws.caller(), aws.tagged());
+            let (caller, tagged) = asked.map_err(|fault| fault.while_doing(doing))?;
+            Ok((caller.account, tagged))
+        })
+        .await?;
     for (what, theirs, ours) in [
         ("project", &document.project, &aws.owner().project),
         ("stage", &document.stage, stage),
@@ -102,6 +106,15 @@ async fn import(context: &Context, file: &Path) -> Result<ExitCode> {
                     .with_hint("check `--stage`, `--region` and `--profile`"),
             );
         }
+    }
+    let (_, declared) = context.stage()?;
+    let sender = declared.email.as_ref().map(|email| email.identity.as_str());
+    if let Some((id, physical_id)) = document.stranger(&tagged, sender) {
+        return Err(Error::refused(format!(
+            "refused to import: `{id}` is said to be `{physical_id}`"
+        ))
+        .with_cause("neither its name nor its tags say that it is this stage's, and what the ledger has is deleted one day")
+        .with_hint("without an import, `saasauth deploy` finds what is this stage's by tags and names"));
     }
     if !ledger.records.is_empty() {
         return Err(Error::refused(format!(

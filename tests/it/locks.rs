@@ -280,6 +280,12 @@ fn a_lost_ledger_is_brought_back_or_made_up_for() {
         .run(&["ledger", "import", elsewhere.to_str().unwrap()])
         .expect(3);
     assert!(refused.stderr.contains("AWS account"), "{refused:?}");
+    let theirs = export.stdout.replace("starter-local-domains", "billing");
+    std::fs::write(&elsewhere, theirs).unwrap();
+    let refused = project
+        .run(&["ledger", "import", elsewhere.to_str().unwrap()])
+        .expect(3);
+    assert!(refused.stderr.contains("`billing"), "{refused:?}");
     let imported = project.run(&["ledger", "import", name, "--json"]).expect(0);
     assert_eq!(imported.json()["resources"], RESOURCES, "{imported:?}");
     let again = project.run(&["ledger", "export"]).expect(0);

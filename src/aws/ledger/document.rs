@@ -13,6 +13,7 @@ use crate::aws::Class;
 use crate::aws::{Aws, Fault, Result};
 use saasauth_model::plan::Memory;
 use saasauth_model::resource::{Kind, LogicalId};
+use saasauth_model::topology::physical;
 
 /// All that the ledger says of a stage, but who is deploying.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +112,34 @@ impl Document {
         self.records().err()
     }
 
+    /// A resource in it that is not this stage's, by its name, by one of these ARNs, which are tagged as its, or as the
+    /// sender in its file. What the ledger says is ours is deleted once it leaves the file, so a document may say so of
+    /// nothing else.
+    pub fn stranger(&self, tagged: &[String], sender: Option<&str>) -> Option<(&LogicalId, &str)> {
+        let prefix = physical(&self.project, &self.stage, "");
+        let is_ours = |name: &str| {
+            let last = name.rsplit('/').next().unwrap_or_default();
+            let ends = [format!("/{name}"), format!(":{name}")];
+            last.starts_with(&prefix)
+                || tagged
+                    .iter()
+                    .any(|arn| ends.iter().any(|end| arn.ends_with(end)))
+        };
+        self.resources.iter().find_map(|(id, entry)| {
+            let physical_id = entry.physical_id.as_deref()?;
+            let mut parts = physical_id.split('|');
+            // A part of something else is as much ours as that is; a policy is of a role.
+            let is_whole = entry.kind == Kind::RolePolicy.type_name();
+            let is_sender = entry.kind == Kind::EmailIdentity.type_name();
+            let is_known = match is_whole {
+                _ if is_sender && sender == Some(physical_id) => true,
+                true => parts.all(is_ours),
+                false => parts.next().is_some_and(is_ours),
+            };
+            (!is_known).then_some((id, physical_id))
+        })
+    }
+
     /// Whether this version can read it.
     pub fn is_later(&self) -> bool {
         self.schema > SCHEMA
@@ -143,5 +172,78 @@ impl Aws {
             .send()
             .await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn document(kind: &str, physical_id: &str) -> Document {
+        let document = json!({
+            "schema": 1, "project": "acme", "stage": "dev", "account": "123456789012", "region": "eu-west-1",
+            "engine": "direct", "serial": 1, "deploys": [],
+            "resources": { "X": {
+                "type": kind, "physical_id": physical_id, "digest": "", "tags": null, "holds": null,
+            } },
+        });
+        serde_json::from_value(document).expect("a document")
+    }
+
+    #[test]
+    fn what_is_no_stages_own_is_found() {
+        let tagged = [
+            "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_ours".to_owned(),
+            "arn:aws:ses:eu-west-1:123456789012:identity/acme.com".to_owned(),
+        ];
+        for (kind, ours, stranger) in [
+            (
+                "AWS::DynamoDB::Table",
+                "acme-dev-permissions",
+                "acme-prod-permissions",
+            ),
+            (
+                "AWS::Cognito::UserPool",
+                "eu-west-1_ours",
+                "eu-west-1_theirs",
+            ),
+            ("AWS::Cognito::UserPool", "eu-west-1_ours", "1_ours"),
+            (
+                "AWS::Cognito::UserPoolClient",
+                "eu-west-1_ours|1",
+                "eu-west-1_theirs|acme-dev-1",
+            ),
+            ("AWS::SES::EmailIdentity", "acme.com", "cme.com"),
+            (
+                "AWS::IAM::RolePolicy",
+                "acme-dev-x|acme-dev-x-euw1",
+                "acme-dev-x|admin",
+            ),
+            (
+                "AWS::Logs::LogGroup",
+                "/aws/lambda/acme-dev-x",
+                "/aws/lambda/billing",
+            ),
+            (
+                "SaasAuth::DynamoDB::Item",
+                "acme-dev-permissions|ROLE#a|",
+                "payroll|ROLE#a|",
+            ),
+            (
+                "AWS::SQS::Queue",
+                "https://sqs/1/acme-dev-x",
+                "https://sqs/1/orders",
+            ),
+        ] {
+            assert_eq!(document(kind, ours).stranger(&tagged, None), None, "{ours}");
+            let found = document(kind, stranger);
+            let found = found.stranger(&tagged, None).map(|(_, id)| id.to_owned());
+            assert_eq!(found.as_deref(), Some(stranger));
+        }
+        let sender = document("AWS::SES::EmailIdentity", "acme.org");
+        assert_eq!(sender.stranger(&[], Some("acme.org")), None);
+        assert!(sender.stranger(&[], Some("acme.com")).is_some());
     }
 }

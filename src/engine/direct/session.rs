@@ -321,10 +321,12 @@ pub async fn turn(
     };
     let mut last = held(stage, lock, ledger.read);
     let began = Instant::now();
-    events(Event::Phase(format!(
-        "waiting for `{}`, who is deploying stage `{stage}`",
-        lock.holder.owner
-    )));
+    if !patience.is_zero() {
+        events(Event::Phase(format!(
+            "waiting for `{}`, who is deploying stage `{stage}`",
+            lock.holder.owner
+        )));
+    }
     while began.elapsed() < patience {
         tokio::time::sleep(LOOK.min(patience)).await;
         let ledger = aws
