@@ -20,6 +20,7 @@ use reqwest::Url;
 pub(super) use self::clock::Clock;
 pub use self::clock::{Greeting, uptime};
 use self::credentials::{Choice, Remembered};
+pub(crate) use self::http::download;
 pub use self::http::{Proxy, has_exceptions, leads_here, proxy};
 pub use self::mfa::AskCode;
 use super::attempts;

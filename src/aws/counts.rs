@@ -17,6 +17,19 @@ impl Aws {
             .map(|pool| i64::from(pool.estimated_number_of_users())))
     }
 
+    /// Whether a pool has a user. Its own count is an estimate that lags behind.
+    pub async fn has_users(&self, pool_id: &str) -> Result<bool> {
+        let answer = self
+            .cognito
+            .list_users()
+            .user_pool_id(pool_id)
+            .limit(1)
+            .send()
+            .await;
+        let found = classify::found(answer.map_err(Fault::from))?;
+        Ok(found.is_some_and(|page| !page.users().is_empty()))
+    }
+
     /// How many items a table has. DynamoDB updates its own count only every six hours or so, which
     /// could show nothing where there are a thousand; so they are counted.
     pub async fn item_count(&self, table: &str) -> Result<Option<i64>> {

@@ -1,5 +1,6 @@
 //! `AWS::Lambda::Function`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
@@ -65,7 +66,7 @@ impl Aws {
 
     pub(super) async fn create_function(&self, id: &str, one: &Function<String>) -> Result<Live> {
         let name = one.function_name.as_str();
-        let package = self.package(id)?;
+        let package = self.package(id, one).await?;
         let request = self
             .lambda
             .create_function()
@@ -84,7 +85,8 @@ impl Aws {
                     .zip_file(Blob::new(package.zip.clone()))
                     .build(),
             )
-            .publish(false)
+            // So that one can go back to it: see `kept_code`.
+            .publish(true)
             .set_tags(Some(
                 one.tags
                     .iter()
@@ -142,13 +144,14 @@ impl Aws {
 
     /// The package goes along even when only the architecture changed: AWS wants both together.
     async fn put_code(&self, id: &str, one: &Function<String>, waiting: Waiting<'_>) -> Result<()> {
+        let zip = self.package(id, one).await?.zip.clone();
         let request = self
             .lambda
             .update_function_code()
             .function_name(&one.function_name)
-            .zip_file(Blob::new(self.package(id)?.zip.clone()))
+            .zip_file(Blob::new(zip))
             .set_architectures(Some(architectures(one)))
-            .publish(false);
+            .publish(true);
         let answer = request.send().await?;
         let name = &one.function_name;
         let done = updated(
@@ -156,7 +159,8 @@ impl Aws {
             answer.last_update_status(),
             answer.last_update_status_reason(),
         )?;
-        self.until_updated(name, done, waiting).await
+        self.until_updated(name, done, waiting).await?;
+        self.drop_old_version(name, answer.version()).await
     }
 
     /// Sends every setting we declare. Lambda keeps what is left out, such as layers, but replaces the
@@ -252,10 +256,18 @@ impl Aws {
             .await?)
     }
 
-    fn package(&self, id: &str) -> Result<&Package> {
-        self.packages
-            .get(id)
-            .ok_or_else(|| Fault::ours(format!("no package was built for `{id}`")))
+    /// The package that was built for a function, or the earlier one it is to go back to.
+    async fn package(&self, id: &str, one: &Function<String>) -> Result<Cow<'_, Package>> {
+        let wanted = one.code.s3_key.as_str();
+        if let Some(built) = self.packages.get(id).filter(|one| one.digest == wanted) {
+            return Ok(Cow::Borrowed(built));
+        }
+        let kept = self.kept_package(&one.function_name, wanted).await?;
+        kept.map(Cow::Owned).ok_or_else(|| {
+            Fault::ours(format!(
+                "no package was built for `{id}`, and Lambda keeps none of that digest"
+            ))
+        })
     }
 }
 

@@ -11,6 +11,7 @@ mod document;
 mod history;
 mod holder;
 mod lock;
+mod snapshot;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,18 +23,21 @@ use aws_sdk_dynamodb::types::{
 use super::wait::READINESS;
 use super::{Aws, Class, Fault, Result, Waiting, classify};
 pub use document::Document;
-pub use history::{Deploy, Past, Revision};
+pub use history::{DONE, Deploy, Past, Revision};
 pub use holder::Holder;
 pub use lock::{LEASE, Lock};
 use saasauth_model::error::Error;
-use saasauth_model::plan::Memory;
+use saasauth_model::plan::{Memory, Snapshot};
 use saasauth_model::resource::{Kind, LogicalId};
 
 /// The table's name, the same in every account and region.
 pub const TABLE: &str = "saasauth-ledger";
 
 /// The version of how the ledger is written. A change that an older saasauth would misread raises it.
-const SCHEMA: u64 = 1;
+///
+/// 2: deploys leave a snapshot. A version that wrote none would leave an old one behind, and its own changes would look like
+/// those of others.
+const SCHEMA: u64 = 2;
 
 const STATE: &str = "STATE";
 const RESOURCE: &str = "RESOURCE#";
@@ -58,6 +62,8 @@ pub struct Ledger {
     pub lock: Option<Lock>,
     /// Our resources.
     pub records: BTreeMap<LogicalId, Record>,
+    /// What the last deploy left; `None` before the first that noted it.
+    pub snapshot: Option<Snapshot>,
 }
 
 /// One resource of ours.
@@ -84,6 +90,7 @@ impl Aws {
             exists: true,
             ..Ledger::default()
         };
+        let mut parts = snapshot::Parts::default();
         let mut start: Option<HashMap<String, AttributeValue>> = None;
         loop {
             let answer = self
@@ -102,10 +109,11 @@ impl Aws {
                 return Ok(Ledger::default());
             };
             for item in page.items() {
-                ledger.take(item);
+                ledger.take(item, &mut parts);
             }
             start = page.last_evaluated_key;
             if start.is_none() {
+                ledger.snapshot = parts.whole();
                 ledger.read = self.now();
                 return Ok(ledger);
             }
@@ -254,7 +262,7 @@ impl Ledger {
         )
     }
 
-    fn take(&mut self, item: &HashMap<String, AttributeValue>) {
+    fn take(&mut self, item: &HashMap<String, AttributeValue>, parts: &mut snapshot::Parts) {
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
         let number = |name: &str| -> Option<u64> {
             item.get(name)
@@ -284,6 +292,8 @@ impl Ledger {
                 since: number("lock_since").unwrap_or(0),
                 expires: number("lock_expires").unwrap_or(0),
             });
+        } else if sort.starts_with(snapshot::LATEST) {
+            parts.take(&sort, item);
         } else if let Some(id) = sort.strip_prefix(RESOURCE) {
             // A type this version doesn't know was written by a later one; it isn't ours to touch.
             if let Some(kind) = text("type").and_then(|name| Kind::of(&name)) {

@@ -19,6 +19,7 @@ mod email_identity;
 mod event_invoke_config;
 mod function;
 mod item;
+mod kept_code;
 pub mod lease;
 mod lifecycle;
 mod log_group;

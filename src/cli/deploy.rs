@@ -12,7 +12,7 @@ use super::revision::revision;
 use super::turn::{self, Attempt, TurnOptions};
 use crate::aws::Aws;
 use crate::aws::ledger::Revision;
-use crate::engine::direct::{self, Cause, Found, Loss, Turn};
+use crate::engine::direct::{self, Cause, Found, Loss, Outcome, Turn};
 use crate::engine::event::Event;
 use crate::engine::outputs::Outputs;
 use saasauth_model::error::{Error, ErrorKind, Result};
@@ -26,6 +26,15 @@ pub(super) struct DeployArgs {
     /// Don't ask before carrying the plan out
     #[arg(long, short)]
     yes: bool,
+    /// When something fails, take back what this deploy changed; as a protected stage does anyway
+    #[arg(long, overrides_with = "no_rollback")]
+    rollback: bool,
+    /// When something fails, leave what was done, to go on from there
+    #[arg(long)]
+    no_rollback: bool,
+    /// Change nothing, and take what others changed for what was deployed
+    #[arg(long, conflicts_with_all = ["rollback", "no_rollback", "allow_replace", "allow_delete"])]
+    refresh_only: bool,
     #[command(flatten)]
     options: PlanOptions,
     #[command(flatten)]
@@ -38,6 +47,13 @@ pub(super) struct PlanOptions {
     /// Use the packages of the last build
     #[arg(long)]
     no_build: bool,
+    #[command(flatten)]
+    allowances: Allowances,
+}
+
+/// What is allowed beyond the ordinary.
+#[derive(Debug, Args)]
+pub(super) struct Allowances {
     /// Allow this resource to be replaced; may be repeated
     #[arg(long, value_name = "ID")]
     allow_replace: Vec<String>,
@@ -84,23 +100,56 @@ pub(super) async fn prepare(context: &Context, options: &PlanOptions) -> Result<
         let found = direct::observe(&aws, &stage, &digests(&packages)).await?;
         Ok((packages, aws, found, revision))
     });
-    let (packages, aws, mut found, revision) = looking.await?;
+    let (packages, aws, found, revision) = looking.await?;
     let aws = aws.with_packages(by_function(packages));
+    let read = Read {
+        stage,
+        aws,
+        found,
+        revision,
+    };
+    plan(context, read, &options.allowances, false).await
+}
+
+/// What a plan is made of.
+pub(super) struct Read {
+    pub(super) stage: Stage,
+    pub(super) aws: Aws,
+    pub(super) found: Found,
+    pub(super) revision: Option<Revision>,
+}
+
+/// Plans how to get from what was found to what should be there: what the project file says, or, going `back`, what once was.
+pub(super) async fn plan(
+    context: &Context,
+    read: Read,
+    allowances: &Allowances,
+    back: bool,
+) -> Result<Prepared> {
+    let Read {
+        stage,
+        aws,
+        mut found,
+        revision,
+    } = read;
     let permissions = Permissions {
-        replace: options
+        replace: allowances
             .allow_replace
             .iter()
             .cloned()
             .collect::<BTreeSet<_>>(),
+        discard: BTreeSet::new(),
         protected: stage.protect,
+        back,
     };
     check_names(&permissions, &found)?;
     let observed = std::mem::take(&mut found.observed);
     found.observed.live.clone_from(&observed.live);
     let mut plan = plan::plan(&found.topology, stage.engine, observed, &permissions)?;
+    plan.drift.clone_from(&found.drift);
     let mut losses = direct::say_whom_it_hits(&aws, &mut plan).await?;
-    losses.retain(|loss| !options.allow_delete.contains(&loss.id));
-    tell_idle(&options.allow_delete, &plan, context);
+    losses.retain(|loss| !allowances.allow_delete.contains(&loss.id));
+    tell_idle(&allowances.allow_delete, &plan, context);
     Ok(Prepared {
         stage,
         aws,
@@ -132,6 +181,9 @@ fn check_secrets(stage: &Stage, found: &Found, plan: &Plan) -> Result<()> {
 
 pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode> {
     let began = Instant::now();
+    if args.refresh_only {
+        return refresh(&args, context, began).await;
+    }
     let attempt = async |patience| {
         let prepared = prepare(context, &args.options).await?;
         let Prepared {
@@ -146,16 +198,76 @@ pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode>
             if turn::turn(context, aws, found, patience).await? == Turn::After {
                 return Ok(Attempt::After);
             }
-            approve(&args, context, stage, plan, &prepared.losses).await?;
+            approve(args.yes, context, &prepared).await?;
         }
         let cause = Cause {
             command: "deploy",
+            to: None,
+            undo: !args.no_rollback && (args.rollback || stage.protect),
             revision: prepared.revision.clone(),
         };
         let outcome = context.carry_out(aws, found, plan, cause).await?;
         Ok(Attempt::Done((prepared, outcome)))
     };
     let (prepared, outcome) = turn::in_turn(args.turn, attempt).await?;
+    report(context, prepared, &outcome, "Deployed", began).await
+}
+
+/// Takes what others changed for what was deployed.
+async fn refresh(args: &DeployArgs, context: &Context, began: Instant) -> Result<ExitCode> {
+    let attempt = async |patience| {
+        let prepared = prepare(context, &args.options).await?;
+        let Prepared {
+            stage, aws, found, ..
+        } = &prepared;
+        if found.drift.is_empty() {
+            return Ok(Attempt::Done(prepared));
+        }
+        if turn::turn(context, aws, found, patience).await? == Turn::After {
+            return Ok(Attempt::After);
+        }
+        context.ui.drift(&found.drift);
+        if !args.yes && stage.target != Target::Local {
+            let question = format!("Take this for what stage `{}` was deployed as?", stage.name);
+            let refusal = "nothing was noted";
+            context
+                .agreed(refusal, move |ui| ui.confirm(&question))
+                .await?;
+        }
+        let revision = prepared.revision.clone();
+        context
+            .look(async |events| direct::accept_drift(aws, found, revision, events).await)
+            .await?;
+        Ok(Attempt::Done(prepared))
+    };
+    let prepared = turn::in_turn(args.turn, attempt).await?;
+    let drift = &prepared.found.drift;
+    if context.global.json {
+        let mut document = drift_document(&prepared.plan)?;
+        add_cost(context, &mut document, began);
+        context.ui.json(&document)?;
+    } else if drift.is_empty() {
+        context
+            .ui
+            .success("nobody changed anything since the last deploy");
+    } else {
+        context.ui.success(&format!(
+            "what others changed is taken for what stage `{}` was deployed as, in {} of its resources",
+            prepared.stage.name,
+            drift.len()
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows what came of a deploy or a rollback.
+pub(super) async fn report(
+    context: &Context,
+    prepared: Prepared,
+    outcome: &Outcome,
+    done: &str,
+    began: Instant,
+) -> Result<ExitCode> {
     let Prepared {
         stage,
         aws,
@@ -179,7 +291,7 @@ pub(super) async fn run(args: DeployArgs, context: &Context) -> Result<ExitCode>
         context.ui.json(&document)?;
     } else {
         context.ui.summary(
-            &format!("Deployed {}", stage.name),
+            &format!("{done} {}", stage.name),
             &plan.summary(),
             began.elapsed(),
         );
@@ -232,14 +344,15 @@ async fn show_verification(context: &Context, aws: &Aws, identity: &str) -> Resu
     Ok(())
 }
 
-async fn approve(
-    args: &DeployArgs,
-    context: &Context,
-    stage: &Stage,
-    plan: &Plan,
-    losses: &[Loss],
-) -> Result<()> {
-    let is_asked = !args.yes && stage.target != Target::Local && context.ui.can_ask();
+/// Has the plan agreed to, and what it takes from people.
+pub(super) async fn approve(yes: bool, context: &Context, prepared: &Prepared) -> Result<()> {
+    let Prepared {
+        stage,
+        plan,
+        losses,
+        ..
+    } = prepared;
+    let is_asked = !yes && stage.target != Target::Local && context.ui.can_ask();
     if !losses.is_empty() {
         if !is_asked {
             context.ui.plan(plan);
@@ -266,7 +379,7 @@ async fn approve(
             })
             .await;
     }
-    if args.yes || stage.target == Target::Local {
+    if yes || stage.target == Target::Local {
         context.ui.plan(plan);
         return Ok(());
     }
@@ -279,11 +392,24 @@ async fn approve(
 
 /// The plan as the contract writes it.
 pub(super) fn plan_document(plan: &Plan) -> Result<Value> {
-    Ok(json!({
+    let mut document = json!({
         "stage": plan.stage,
         "engine": plan.engine,
         "changes": to_value(&plan.changes)?,
         "summary": plan.summary(),
+    });
+    if !plan.drift.is_empty() {
+        document["drift"] = to_value(&plan.drift)?;
+    }
+    Ok(document)
+}
+
+/// What others changed, in the same shape.
+pub(super) fn drift_document(plan: &Plan) -> Result<Value> {
+    Ok(json!({
+        "stage": plan.stage,
+        "engine": plan.engine,
+        "drift": to_value(&plan.drift)?,
     }))
 }
 
@@ -298,9 +424,14 @@ pub(super) fn done_document(
     if let Some(outputs) = outputs {
         document["outputs"] = to_value(outputs)?;
     }
+    add_cost(context, &mut document, began);
+    Ok(document)
+}
+
+/// Adds what it took: the requests sent to AWS, and the seconds.
+fn add_cost(context: &Context, document: &mut Value, began: Instant) {
     document["calls"] = json!(context.calls.list().len());
     document["seconds"] = json!((began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0);
-    Ok(document)
 }
 
 pub(super) fn to_value(value: &impl serde::Serialize) -> Result<Value> {
@@ -308,7 +439,7 @@ pub(super) fn to_value(value: &impl serde::Serialize) -> Result<Value> {
         .map_err(|error| Error::new(ErrorKind::System, "could not write JSON").with_source(&error))
 }
 
-fn check_engine(stage: &Stage) -> Result<()> {
+pub(super) fn check_engine(stage: &Stage) -> Result<()> {
     match stage.engine {
         Engine::Direct => Ok(()),
         Engine::CloudFormation => Err(Error::refused(format!(

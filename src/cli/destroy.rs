@@ -126,6 +126,8 @@ async fn destroy(
     }
     let cause = Cause {
         command: "destroy",
+        to: None,
+        undo: false,
         revision: revision(&project.directory).await,
     };
     context.carry_out(&aws, &found, &plan, cause).await?;

@@ -50,7 +50,7 @@ pub(super) async fn run(args: HistoryArgs, context: &Context) -> Result<ExitCode
 }
 
 fn document(past: &Past) -> Value {
-    json!({
+    let mut document = json!({
         "number": past.number,
         "command": past.command,
         "owner": past.owner,
@@ -60,7 +60,11 @@ fn document(past: &Past) -> Value {
         "summary": past.summary,
         "revision": past.revision,
         "version": past.version,
-    })
+    });
+    if let Some(to) = past.to {
+        document["to"] = to.into();
+    }
+    document
 }
 
 fn lines(past: &Past) -> [(String, String); 3] {
@@ -70,6 +74,7 @@ fn lines(past: &Past) -> [(String, String); 3] {
         let mark = if revision.clean { "" } else { ", changed" };
         format!(", from {short}{mark}")
     });
+    let to = past.to.map(|to| format!(" to #{to}")).unwrap_or_default();
     let is_something = |part: &&str| !part.starts_with("0 ");
     let changes: Vec<&str> = past.summary.split(", ").filter(is_something).collect();
     let seconds = past.ended.saturating_sub(past.started);
@@ -77,7 +82,12 @@ fn lines(past: &Past) -> [(String, String); 3] {
     [
         (
             number.unwrap_or_else(|| "#".to_owned()),
-            format!("{}  {} {}", time(past.started), past.command, past.outcome),
+            format!(
+                "{}  {}{to} {}",
+                time(past.started),
+                past.command,
+                past.outcome
+            ),
         ),
         below(format!("{} in {seconds} s", changes.join(", "))),
         below(format!("by {}{}", past.owner, revision.unwrap_or_default())),

@@ -19,6 +19,7 @@ mod local;
 mod outputs;
 mod repair;
 mod revision;
+mod rollback;
 mod schema;
 mod secret;
 mod synth;
@@ -123,6 +124,7 @@ enum Command {
     Build(build::BuildArgs),
     Diff(diff::DiffArgs),
     Deploy(deploy::DeployArgs),
+    Rollback(rollback::RollbackArgs),
     Destroy(destroy::DestroyArgs),
     Unlock(unlock::UnlockArgs),
     History(history::HistoryArgs),
@@ -178,6 +180,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode> {
         Command::Build(args) => Box::pin(build::run(args, context)).await,
         Command::Diff(args) => Box::pin(diff::run(args, context)).await,
         Command::Deploy(args) => Box::pin(deploy::run(args, context)).await,
+        Command::Rollback(args) => Box::pin(rollback::run(args, context)).await,
         Command::Destroy(args) => Box::pin(destroy::run(args, context)).await,
         Command::Unlock(args) => Box::pin(unlock::run(args, context)).await,
         Command::History(args) => Box::pin(history::run(args, context)).await,

@@ -34,7 +34,7 @@ pub use self::time::time;
 use crate::aws::trace::Call;
 use crate::scaffold::upgrade::Upgrade;
 use saasauth_model::error::{Error, ErrorKind, Result};
-use saasauth_model::plan::{Plan, Summary};
+use saasauth_model::plan::{Change, Plan, Summary};
 
 /// What the person asked of the output, as the global options say.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +102,18 @@ impl Ui {
     /// nothing: the document stands for it.
     pub fn diff(&self, plan: &Plan) -> Result<()> {
         self.result(|| plan::render(plan, self.layout(self.streams.data_width())))
+    }
+
+    /// Writes what others changed to standard output, as the result of a command. Under `--json` it writes nothing: the
+    /// document stands for it.
+    pub fn drifted(&self, drift: &[Change]) -> Result<()> {
+        self.result(|| plan::drift(drift, self.layout(self.streams.data_width())))
+    }
+
+    /// Shows what others changed, to somebody who is about to take it for what was deployed.
+    pub fn drift(&self, drift: &[Change]) {
+        let layout = self.layout(self.streams.notes_width());
+        self.streams.write_note(&plan::drift(drift, layout));
     }
 
     /// Writes names and values to standard output, as the result of a command. Under `--json` it

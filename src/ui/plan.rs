@@ -16,6 +16,9 @@ const MOST_ENTRIES: usize = 12;
 /// An environment variable may hold anything; this much tells which value it is.
 const MOST_OF_A_VARIABLE: usize = 60;
 
+/// What stands over the changes that nobody deployed.
+const DRIFT: &str = "Drift, changed by others since the last deploy, from what that left:";
+
 /// How to lay a plan out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout {
@@ -28,13 +31,15 @@ pub(super) struct Layout {
 /// Renders a plan, ending in a newline.
 pub(super) fn render(plan: &Plan, layout: Layout) -> String {
     let mut lines = Vec::new();
-    let mut changes: Vec<&Change> = plan.changes.iter().collect();
-    changes.sort_by_key(|change| change.action);
-    let column = name_column(&changes, layout.width);
-    for change in changes {
-        heading(change, column, layout.width, &mut lines);
-        properties(change, layout, &mut lines);
+    if !plan.drift.is_empty() {
+        lines.push(wrap(DRIFT, layout.width, 0));
+        list(&plan.drift, layout, &mut lines);
+        lines.push(String::new());
     }
+    if !plan.drift.is_empty() && !plan.changes.is_empty() {
+        lines.push(wrap("What a deploy does:", layout.width, 0));
+    }
+    list(&plan.changes, layout, &mut lines);
     if !plan.changes.is_empty() {
         lines.push(String::new());
     }
@@ -46,6 +51,26 @@ pub(super) fn render(plan: &Plan, layout: Layout) -> String {
     }
     lines.push(closing(plan, layout.width));
     lines.join("\n") + "\n"
+}
+
+/// Renders what others changed, ending in a newline.
+pub(super) fn drift(drift: &[Change], layout: Layout) -> String {
+    if drift.is_empty() {
+        return "Nobody changed anything since the last deploy.\n".to_owned();
+    }
+    let mut lines = vec![wrap(DRIFT, layout.width, 0)];
+    list(drift, layout, &mut lines);
+    lines.join("\n") + "\n"
+}
+
+fn list(changes: &[Change], layout: Layout, lines: &mut Vec<String>) {
+    let mut changes: Vec<&Change> = changes.iter().collect();
+    changes.sort_by_key(|change| change.action);
+    let column = name_column(&changes, layout.width);
+    for change in changes {
+        heading(change, column, layout.width, lines);
+        properties(change, layout, lines);
+    }
 }
 
 /// How wide names are padded so that types stand in a column; 0 when that doesn't fit.

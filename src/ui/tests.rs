@@ -78,6 +78,7 @@ fn empty_plan() -> Plan {
         steps: Vec::new(),
         gone_with: Default::default(),
         answers: Answers::default(),
+        drift: Vec::new(),
     }
 }
 

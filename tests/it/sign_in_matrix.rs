@@ -113,6 +113,8 @@ impl Bench {
         let uninterrupted = CancellationToken::new();
         let cause = direct::Cause {
             command,
+            to: None,
+            undo: false,
             revision: None,
         };
         let done = direct::carry_out(&self.aws, found, plan, cause, &|_| {}, &uninterrupted);

@@ -109,6 +109,11 @@ impl Started {
         signal(self.pid(), name);
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Reads standard output up to the end of a line.
     pub(crate) fn line(&mut self) -> String {
         let mut line = Vec::new();

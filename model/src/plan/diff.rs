@@ -41,10 +41,12 @@ pub fn cleared(
         .collect()
 }
 
-/// Whether an ARN in a value ends with a name that is `ours`.
+/// Whether an ARN in a value ends with a name that is `ours`: `…:role/NAME`, `…:function:NAME`.
 fn names(value: &Value, ours: &impl Fn(&str) -> bool) -> bool {
     match value {
-        Value::String(text) => text.rsplit_once('/').is_some_and(|(_, name)| ours(name)),
+        Value::String(text) => text
+            .rsplit_once(['/', ':'])
+            .is_some_and(|(_, name)| ours(name)),
         Value::Array(items) => items.iter().any(|item| names(item, ours)),
         Value::Object(fields) => fields.values().any(|field| names(field, ours)),
         _ => false,

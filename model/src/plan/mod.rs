@@ -5,12 +5,15 @@
 //! decide while executing.
 
 pub mod diff;
+pub mod drift;
 pub mod graph;
 mod handover;
 mod keep;
 mod memory;
 pub mod schedule;
+pub mod snapshot;
 mod steps;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +27,9 @@ use crate::topology::Topology;
 use graph::Graph;
 use handover::Holder;
 pub use memory::Memory;
+pub use snapshot::Snapshot;
 use steps::{Planner, Written};
+pub use undo::Undo;
 
 /// What happens to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -240,6 +245,8 @@ pub struct Plan {
     pub gone_with: Gone,
     /// What is known before the first step.
     pub answers: Answers,
+    /// What others changed since the last deploy, for people: what is done about it is among the changes.
+    pub drift: Vec<Change>,
 }
 
 /// Resources, and the position of the step each goes with.
@@ -261,8 +268,12 @@ pub struct Observed {
 pub struct Permissions {
     /// Resources that may be replaced although others hold their ID.
     pub replace: BTreeSet<LogicalId>,
+    /// Resources that may be deleted although they hold data: nobody has put any there.
+    pub discard: BTreeSet<LogicalId>,
     /// Whether the stage is protected: nothing is replaced, whatever is allowed.
     pub protected: bool,
+    /// Whether what should be is what once was, rather than what the project file says: only words depend on it.
+    pub back: bool,
 }
 
 /// Plans how to get from what was observed to the topology.
@@ -379,16 +390,20 @@ pub fn plan(
         return Err(error);
     }
 
+    let left = match permissions.back {
+        true => "was not there then",
+        false => "left the project file",
+    };
     for (id, recorded) in &gone {
-        if recorded.kind.rules().holds_data {
+        if recorded.kind.rules().holds_data && !permissions.discard.contains(id) {
             return Err(Error::refused(format!(
                 "refused to delete `{id}` ({})",
                 recorded.kind.type_name()
             ))
-            .with_cause("it left the project file, and deleting it loses its data")
+            .with_cause(format!("it {left}, and deleting it loses its data"))
             .with_hint("put it back into the file, or run `saasauth destroy`"));
         }
-        changes.push(deletion(id, recorded, "left the project file"));
+        changes.push(deletion(id, recorded, left));
     }
     // Deletes come last: until everything new stands, what is there may still be in use.
     let all: Vec<usize> = (0..planner.len()).collect();
@@ -407,6 +422,7 @@ pub fn plan(
         steps,
         gone_with,
         answers,
+        drift: Vec::new(),
     })
 }
 
@@ -438,6 +454,7 @@ pub fn destroy(
         steps,
         gone_with,
         answers,
+        drift: Vec::new(),
     })
 }
 

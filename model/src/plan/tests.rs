@@ -53,7 +53,7 @@ pub(super) fn account() -> Answers {
     answers
 }
 
-fn planned(topology: &Topology, observed: Observed) -> Result<Plan> {
+pub(super) fn planned(topology: &Topology, observed: Observed) -> Result<Plan> {
     plan(topology, Engine::Direct, observed, &Permissions::default())
 }
 
@@ -197,7 +197,7 @@ fn a_client_is_replaced_only_when_allowed_and_the_old_one_goes_last() {
     let (observed, _) = with_secret_flipped(&topology);
     let allowed = Permissions {
         replace: BTreeSet::from([id.clone()]),
-        protected: false,
+        ..Permissions::default()
     };
     let plan = plan(&topology, Engine::Direct, observed, &allowed).expect("a plan");
     assert_eq!(operations(&plan), [Operation::Create, Operation::Delete]);
@@ -207,6 +207,7 @@ fn a_client_is_replaced_only_when_allowed_and_the_old_one_goes_last() {
     let protected = Permissions {
         replace: BTreeSet::from([id]),
         protected: true,
+        ..Permissions::default()
     };
     assert!(super::plan(&topology, Engine::Direct, observed, &protected).is_err());
 }

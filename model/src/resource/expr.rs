@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
 /// A resource's name inside a topology; also its logical ID in a CloudFormation template.
@@ -73,6 +73,33 @@ impl Serialize for Expr {
             Self::Ref(id) => json!({ "Ref": id }).serialize(serializer),
             Self::GetAtt(id, name) => json!({ "Fn::GetAtt": [id, name] }).serialize(serializer),
             Self::Join(parts) => json!({ "Fn::Join": ["", parts] }).serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Expr {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Self::of(&value).ok_or_else(|| {
+            serde::de::Error::custom("neither a string nor a reference that is known")
+        })
+    }
+}
+
+impl Expr {
+    fn of(value: &Value) -> Option<Self> {
+        if let Value::String(text) = value {
+            return Some(Self::Literal(text.clone()));
+        }
+        match intrinsic(value)? {
+            Intrinsic::Reference(Reference { id, attribute }) => Some(match attribute {
+                Some(attribute) => Self::GetAtt(id, attribute),
+                None => Self::Ref(id),
+            }),
+            Intrinsic::Join(parts) => {
+                let parts: Option<Vec<Self>> = parts.iter().map(Self::of).collect();
+                parts.map(Self::Join)
+            }
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct Function<S = Expr> {
     /// Environment variables.
     pub environment: Environment<S>,
     /// ARN of a key of one's own for them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kms_key_arn: Option<String>,
     /// The deployment package.
     pub code: Code<S>,

@@ -15,7 +15,7 @@ pub struct LogGroup {
     /// Days; one of the values CloudWatch Logs lists.
     pub retention_in_days: u32,
     /// ARN of a key of one's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<String>,
     /// Tags.
     pub tags: Vec<Tag>,

@@ -152,8 +152,9 @@ macro_rules! kinds_and_resources {
             }
         }
 
-        impl Resolved {
-            /// Reads a resolved property document back into its struct. The error names the property.
+        impl<S: expr::Phase + DeserializeOwned> Resource<S> {
+            /// Reads a property document back into its struct; with references left open, that of the declared phase alone.
+            /// The error names the property.
             pub fn from_properties(kind: Kind, properties: Value) -> Result<Self, String> {
                 Ok(match kind {
                     $(Kind::$name => Self::$name(read(kind, properties)?),)*

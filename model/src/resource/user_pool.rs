@@ -19,10 +19,10 @@ pub struct UserPool<S = Expr> {
     /// `ACTIVE` refuses DeleteUserPool.
     pub deletion_protection: String,
     /// `email`, `phone_number`: what stands in for a user name. Fixed at creation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub username_attributes: Option<Vec<String>>,
     /// What may be used beside a user name. Fixed at creation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub alias_attributes: Option<Vec<String>>,
     /// Fixed at creation.
     pub username_configuration: UsernameConfiguration,
@@ -37,7 +37,7 @@ pub struct UserPool<S = Expr> {
     /// `OFF`, `OPTIONAL` or `ON`.
     pub mfa_configuration: String,
     /// `SOFTWARE_TOKEN_MFA`, `SMS_MFA`, `EMAIL_OTP`; absent when off.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled_mfas: Option<Vec<String>>,
     /// How a forgotten password is recovered.
     pub account_recovery_setting: AccountRecoverySetting,
@@ -48,14 +48,14 @@ pub struct UserPool<S = Expr> {
     /// Who sends Cognito's own mail.
     pub email_configuration: EmailConfiguration<S>,
     /// Who sends text messages; absent when nothing does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sms_configuration: Option<SmsConfiguration<S>>,
     /// Threat protection. Said to be off, too: below the tier Plus Cognito refuses a pool that has it on
     /// (FeatureUnavailableInTierException, terraform-provider-aws#40734), and what isn't said stays.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_pool_add_ons: Option<UserPoolAddOns>,
     /// The triggers. Sent after the pool is made: see [`USER_POOL`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lambda_config: Option<LambdaConfig<S>>,
     /// Tags, as a map: this type spells them so.
     pub user_pool_tags: BTreeMap<String, String>,
@@ -82,10 +82,10 @@ pub struct SchemaAttribute {
     /// Whether sign-up fails without it.
     pub required: bool,
     /// Lengths, for strings.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub string_attribute_constraints: Option<StringConstraints>,
     /// Bounds, for numbers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub number_attribute_constraints: Option<NumberConstraints>,
 }
 
@@ -94,10 +94,10 @@ pub struct SchemaAttribute {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct StringConstraints {
     /// Shortest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_length: Option<String>,
     /// Longest, at most 2048.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_length: Option<String>,
 }
 
@@ -106,10 +106,10 @@ pub struct StringConstraints {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct NumberConstraints {
     /// Smallest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_value: Option<String>,
     /// Largest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_value: Option<String>,
 }
 
@@ -150,16 +150,16 @@ pub struct VerificationMessageTemplate {
     /// `CONFIRM_WITH_CODE` or `CONFIRM_WITH_LINK`.
     pub default_email_option: String,
     /// Subject of the message with a code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email_subject: Option<String>,
     /// Message with a code; `{####}` stands for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email_message: Option<String>,
     /// Subject of the message with a link.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email_subject_by_link: Option<String>,
     /// Message with a link; `{##text##}` stands for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email_message_by_link: Option<String>,
     /// Text message; `{####}` stands for the code.
     pub sms_message: String,
@@ -206,13 +206,13 @@ pub struct EmailConfiguration<S = Expr> {
     /// `COGNITO_DEFAULT` (50 a day) or `DEVELOPER` (SES).
     pub email_sending_account: String,
     /// The sender, with `DEVELOPER`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// ARN of the SES identity, with `DEVELOPER`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub source_arn: Option<S>,
     /// The SES configuration set, with `DEVELOPER`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub configuration_set: Option<S>,
 }
 
@@ -225,7 +225,7 @@ pub struct SmsConfiguration<S = Expr> {
     /// The external ID that role's trust policy asks for.
     pub external_id: String,
     /// The region whose SNS sends, where that is not the pool's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sns_region: Option<String>,
 }
 
@@ -300,7 +300,7 @@ impl<S: Phase> ResourceType for UserPool<S> {
         defaults: &[("UserPoolAddOns.AdvancedSecurityMode", "OFF")],
         // It names a role of ours, which goes: every later update of a pool that still names it would fail
         // (awslabs/nx-plugin-for-aws#631).
-        cleared: &["SmsConfiguration"],
+        cleared: &["LambdaConfig", "SmsConfiguration"],
         identity: Identity::Assigned { within: None },
         holds_data: true,
         // A pool whose text messages lost their role takes no update any more, not even the one that lifts its

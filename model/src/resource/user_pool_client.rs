@@ -38,10 +38,10 @@ pub struct UserPoolClient<S = Expr> {
     /// `COGNITO` for the pool's own users, and names of identity providers.
     pub supported_identity_providers: Vec<S>,
     /// Attributes it may read; absent for machines.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub read_attributes: Option<Vec<String>>,
     /// Attributes it may write; absent for machines.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub write_attributes: Option<Vec<String>>,
     /// In the unit below.
     pub access_token_validity: u32,
@@ -52,7 +52,7 @@ pub struct UserPoolClient<S = Expr> {
     /// The units.
     pub token_validity_units: TokenValidityUnits,
     /// Whether a refresh gives a new refresh token; absent where that is not ours to say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token_rotation: Option<RefreshTokenRotation>,
     /// `ENABLED`: an unknown user looks like a wrong password.
     pub prevent_user_existence_errors: String,
@@ -67,7 +67,7 @@ pub struct RefreshTokenRotation {
     /// `ENABLED` or `DISABLED`.
     pub feature: String,
     /// How long the old one is still good, in seconds; absent where there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_grace_period_seconds: Option<u32>,
 }
 

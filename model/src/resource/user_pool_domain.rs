@@ -17,7 +17,7 @@ pub struct UserPoolDomain<S = Expr> {
     /// 1: the classic hosted UI, which needs no branding resource to show anything.
     pub managed_login_version: u32,
     /// The certificate of a custom domain.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub custom_domain_config: Option<CustomDomainConfig>,
 }
 

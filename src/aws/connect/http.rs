@@ -192,6 +192,28 @@ impl HttpConnector for Fork {
     }
 }
 
+/// A client for one file that AWS says where to fetch: encrypted, unless it is on this machine, and from there alone.
+///
+/// # Errors
+/// When the URL is not encrypted, or the certificates to trust can't be read.
+pub(crate) fn download(url: &str) -> std::result::Result<reqwest::Client, String> {
+    let mut client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    if leads_here(url) {
+        client = client.no_proxy();
+    } else if !url.starts_with("https://") {
+        return Err("the URL of the package is not encrypted".to_owned());
+    }
+    if let Some(path) = env::var_os(CA_BUNDLE).filter(|path| !path.is_empty()) {
+        let certificates = fs::read(path)
+            .ok()
+            .and_then(|pem| reqwest::Certificate::from_pem_bundle(&pem).ok());
+        let certificates =
+            certificates.ok_or_else(|| format!("`{CA_BUNDLE}` names no certificates"))?;
+        client = client.tls_certs_only(certificates);
+    }
+    client.build().map_err(|error| error.to_string())
+}
+
 /// The certificates to trust: the file's that `AWS_CA_BUNDLE` names, else the system's.
 fn trusted() -> Result<TlsContext> {
     let Some(path) = env::var_os(CA_BUNDLE).filter(|path| !path.is_empty()) else {

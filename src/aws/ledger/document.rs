@@ -11,7 +11,7 @@ use super::{Ledger, Record, SCHEMA, STATE, TABLE, number, text};
 #[cfg(doc)]
 use crate::aws::Class;
 use crate::aws::{Aws, Fault, Result};
-use saasauth_model::plan::Memory;
+use saasauth_model::plan::{Memory, Snapshot};
 use saasauth_model::resource::{Kind, LogicalId};
 use saasauth_model::topology::physical;
 
@@ -37,6 +37,8 @@ pub struct Document {
     pub resources: BTreeMap<LogicalId, Entry>,
     /// Latest first.
     pub deploys: Vec<Past>,
+    /// What the last deploy left; what earlier ones left is not part of an export.
+    pub snapshot: Option<Snapshot>,
 }
 
 /// One resource.
@@ -83,6 +85,7 @@ impl Document {
             serial: ledger.serial,
             resources: resources.collect(),
             deploys,
+            snapshot: ledger.snapshot.clone(),
         }
     }
 
@@ -158,7 +161,11 @@ impl Aws {
         let engine = document.engine.as_deref().unwrap_or("direct");
         self.begin(ledger, &lock, engine, &records).await?;
         let past = document.deploys.iter().map(|past| self.put_past(past));
-        self.transact(past.collect::<Result<_>>()?).await?;
+        let mut actions: Vec<_> = past.collect::<Result<_>>()?;
+        if let Some(snapshot) = &document.snapshot {
+            actions.extend(self.put_snapshot(snapshot, None)?);
+        }
+        self.transact(actions).await?;
         self.dynamodb
             .update_item()
             .table_name(TABLE)

@@ -8,25 +8,32 @@ use serde::{Deserialize, Serialize};
 use super::lock::Lock;
 use super::{DEPLOY, TABLE, number, text};
 use crate::aws::{Aws, Fault, Result, classify};
-use saasauth_model::plan::Summary;
+use saasauth_model::plan::{Snapshot, Summary};
+
+/// The outcome of a deploy that got to its end.
+pub const DONE: &str = "done";
 
 /// One deploy that has just ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deploy {
     /// Which of the stage's it is, from 1.
     pub number: u64,
-    /// What was run: `deploy` or `destroy`.
+    /// What was run: `deploy`, `rollback`, `refresh` or `destroy`.
     pub command: &'static str,
+    /// Which deploy's state a rollback went back to.
+    pub to: Option<u64>,
     /// `user@host`.
     pub owner: String,
     /// When it began, by DynamoDB's clock, in seconds since 1970.
     pub started: u64,
-    /// How it ended: `done`, `failed`, `interrupted`, or `stopped` when its lock was lost.
+    /// How it ended: `done`, `failed`, `rolled back`, `interrupted`, or `stopped` when its lock was lost.
     pub outcome: &'static str,
     /// What its plan was.
     pub summary: Summary,
     /// What was deployed, where the project is under version control.
     pub revision: Option<Revision>,
+    /// What it left the stage as.
+    pub snapshot: Snapshot,
 }
 
 /// A state of the project's files.
@@ -46,6 +53,8 @@ pub struct Past {
     pub number: Option<u64>,
     /// What was run.
     pub command: String,
+    /// Which deploy's state a rollback went back to.
+    pub to: Option<u64>,
     /// `user@host`.
     pub owner: String,
     /// In seconds since 1970.
@@ -99,6 +108,7 @@ impl Aws {
         let past = Past {
             number: Some(deploy.number),
             command: deploy.command.to_owned(),
+            to: deploy.to,
             owner: deploy.owner.clone(),
             started: deploy.started,
             ended: self.now(),
@@ -124,6 +134,9 @@ impl Aws {
         if let Some(count) = past.number {
             item.insert("number".to_owned(), number(count));
         }
+        if let Some(to) = past.to {
+            item.insert("to".to_owned(), number(to));
+        }
         if let Some(version) = &past.version {
             item.insert("version".to_owned(), text(version));
         }
@@ -139,7 +152,21 @@ impl Aws {
     }
 }
 
+impl Deploy {
+    /// Whether one may go back to what it left.
+    pub(super) fn is_good(&self) -> bool {
+        self.outcome == DONE && matches!(self.command, "deploy" | "rollback")
+    }
+}
+
 impl Past {
+    /// The number of the deploy whose state it left, when it got to its end.
+    pub fn state(&self) -> Option<u64> {
+        let is_deploy = matches!(self.command.as_str(), "deploy" | "rollback");
+        let number = self.to.or(self.number)?;
+        (is_deploy && self.outcome == DONE).then_some(number)
+    }
+
     fn of(item: &HashMap<String, AttributeValue>) -> Option<Self> {
         let text = |name: &str| item.get(name)?.as_s().ok().cloned();
         let number = |name: &str| item.get(name)?.as_n().ok()?.parse().ok();
@@ -148,6 +175,7 @@ impl Past {
         let clean = item.get("clean").and_then(|value| value.as_bool().ok());
         Some(Self {
             number: number("number"),
+            to: number("to"),
             command: text("command").unwrap_or_default(),
             owner: text("owner").unwrap_or_default(),
             started: number("started").unwrap_or(0),

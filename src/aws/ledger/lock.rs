@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
 
 use super::history::Deploy;
 use super::holder::Holder;
@@ -17,6 +17,8 @@ pub const LEASE: Duration = Duration::from_secs(60);
 
 /// DynamoDB takes at most a hundred actions in a transaction.
 const TRANSACTION: usize = 100;
+/// And four megabytes altogether.
+const TRANSACTION_SIZE: usize = 3 * 1024 * 1024;
 
 /// A lease lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +152,9 @@ impl Aws {
         // Last, so that with more than one transaction the lock outlives the records.
         let release = TransactWriteItem::builder().update(release).build();
         let records = actions.clone();
+        // Whoever took the lock meanwhile knows better than we what all of the stage is like.
+        let kept = deploy.is_good().then_some(deploy.number);
+        actions.extend(self.put_snapshot(&deploy.snapshot, kept)?);
         actions.push(release);
         match self.transact(actions).await {
             Err(fault) if fault.class == Class::ConditionFailed => self.transact(records).await,
@@ -196,15 +201,42 @@ impl Aws {
     }
 
     pub(super) async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<()> {
-        for chunk in actions.chunks(TRANSACTION) {
+        for chunk in transactions(actions) {
             self.dynamodb
                 .transact_write_items()
-                .set_transact_items(Some(chunk.to_vec()))
+                .set_transact_items(Some(chunk))
                 .send()
                 .await?;
         }
         Ok(())
     }
+}
+
+/// The actions in order, in as few transactions as hold them.
+fn transactions(actions: Vec<TransactWriteItem>) -> Vec<Vec<TransactWriteItem>> {
+    let mut transactions: Vec<(usize, Vec<TransactWriteItem>)> = Vec::new();
+    for action in actions {
+        let size = size(&action);
+        match transactions.last_mut() {
+            Some((sum, chunk)) if chunk.len() < TRANSACTION && *sum + size <= TRANSACTION_SIZE => {
+                *sum += size;
+                chunk.push(action);
+            }
+            _ => transactions.push((size, vec![action])),
+        }
+    }
+    transactions.into_iter().map(|(_, chunk)| chunk).collect()
+}
+
+/// About how many bytes an action takes: what is neither bytes nor text is short.
+fn size(action: &TransactWriteItem) -> usize {
+    let items = action.put().into_iter().flat_map(|put| put.item().values());
+    let sizes = items.map(|value| match value {
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
+        AttributeValue::S(text) => text.len(),
+        _ => 100,
+    });
+    1000 + sizes.sum::<usize>()
 }
 
 #[cfg(test)]
@@ -215,7 +247,7 @@ mod tests {
 
     use super::*;
     use crate::aws::replay::{self, ok};
-    use saasauth_model::plan::{Memory, Summary};
+    use saasauth_model::plan::{Memory, Snapshot, Summary};
     use saasauth_model::resource::Kind;
 
     fn lock(token: &str) -> Lock {
@@ -333,11 +365,13 @@ mod tests {
         let deploy = Deploy {
             number: 1,
             command: "deploy",
+            to: None,
             owner: "ada@host".to_owned(),
             started: 1,
             outcome: "done",
             summary: Summary::default(),
             revision: None,
+            snapshot: Snapshot::default(),
         };
         let lost = (502, String::new());
         let refused = {
@@ -358,6 +392,11 @@ mod tests {
         assert_eq!(
             sent[2].body["TransactItems"].as_array().map(Vec::len),
             Some(1)
+        );
+        // The latest snapshot, the one to go back to, the history and the lock.
+        assert_eq!(
+            sent[0].body["TransactItems"].as_array().map(Vec::len),
+            Some(4)
         );
         assert!(sent[2].body["TransactItems"][0]["Put"].is_object());
     }

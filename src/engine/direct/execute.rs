@@ -25,6 +25,8 @@ pub struct Execution {
     pub written: BTreeMap<LogicalId, Record>,
     /// Resources that are gone.
     pub removed: Vec<LogicalId>,
+    /// The resources that failed.
+    pub failed: Vec<LogicalId>,
     /// Root causes; what only failed because something before it did is left out.
     pub failures: Vec<Error>,
     /// Whether it was stopped before its end.
@@ -107,6 +109,7 @@ pub(super) async fn execute(
             continue;
         };
         for (id, error) in ended.failures {
+            execution.failed.push(id.clone());
             events(Event::StepFailed {
                 id,
                 error: Box::new(error.clone()),

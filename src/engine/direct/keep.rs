@@ -6,14 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::observe::Found;
 use crate::aws::ledger::Record;
 use crate::aws::{Aws, Wanted};
 use saasauth_model::error::Result;
 use saasauth_model::plan::Plan;
-use saasauth_model::resource::expr::is_unresolved;
+use saasauth_model::plan::drift::as_it_is;
 use saasauth_model::resource::{Kind, Live, LogicalId};
 use saasauth_model::topology::{self, Topology};
 
@@ -94,6 +94,7 @@ impl Kept {
         let Some(live) = self.pool else {
             return;
         };
+        // Whatever the file says by now, what stays isn't changed.
         let mut properties = as_it_is(&declared(topology), &live.properties);
         let Value::Object(members) = &mut properties else {
             return;
@@ -109,73 +110,4 @@ impl Kept {
 fn declared(topology: &Topology) -> Value {
     let declared = topology.resources.get(topology::USER_POOL);
     declared.map_or(Value::Null, |node| node.resource.properties())
-}
-
-/// The properties that are declared, with the values that are there: whatever the file says by now, what stays isn't
-/// changed.
-fn as_it_is(declared: &Value, live: &Value) -> Value {
-    match (declared, live) {
-        (Value::Object(declared), Value::Object(live)) => {
-            let members = declared.iter().filter_map(|(name, declared)| {
-                let value = match live.get(name).filter(|live| !live.is_null()) {
-                    Some(live) => as_it_is(declared, live),
-                    None if is_unresolved(declared) => return None,
-                    None => declared.clone(),
-                };
-                Some((name.clone(), value))
-            });
-            Value::Object(members.collect::<Map<_, _>>())
-        }
-        // Elements have the members that declared ones have: Cognito answers with more than a declaration may say.
-        (Value::Array(declared), Value::Array(live)) => {
-            let members = declared.iter().filter_map(Value::as_object);
-            let names: BTreeSet<&String> = members.flat_map(Map::keys).collect();
-            let known = live.iter().map(|element| match element {
-                Value::Object(members) => {
-                    let known = members.iter().filter(|(name, _)| names.contains(name));
-                    Value::Object(
-                        known
-                            .map(|(name, value)| (name.clone(), value.clone()))
-                            .collect(),
-                    )
-                }
-                element => element.clone(),
-            });
-            Value::Array(known.collect())
-        }
-        (_, live) => live.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn what_stays_is_not_brought_to_the_file() {
-        let declared = json!({
-            "Policies": { "PasswordPolicy": { "MinimumLength": 14 } },
-            "SmsConfiguration": { "SnsCallerArn": { "Fn::GetAtt": ["SmsRole", "Arn"] } },
-            "EmailConfiguration": { "SourceArn": { "Fn::GetAtt": ["Identity", "Arn"] } },
-            "EnabledMfas": ["SMS_MFA"],
-            "Schema": [{ "Name": "name", "Required": true }, { "Name": "seats", "Mutable": true }],
-        });
-        let live = json!({
-            "Schema": [{ "Name": "seats", "Mutable": false, "DeveloperOnlyAttribute": false }],
-            "Policies": { "PasswordPolicy": { "MinimumLength": 8 }, "SignInPolicy": {} },
-            "EmailConfiguration": { "SourceArn": "arn:identity" },
-            "DeviceConfiguration": {},
-        });
-        assert_eq!(
-            as_it_is(&declared, &live),
-            json!({
-                "Policies": { "PasswordPolicy": { "MinimumLength": 8 } },
-                "EmailConfiguration": { "SourceArn": "arn:identity" },
-                "EnabledMfas": ["SMS_MFA"],
-                "Schema": [{ "Name": "seats", "Mutable": false }],
-            })
-        );
-    }
 }

@@ -7,11 +7,11 @@ use crate::aws::ledger::{Ledger, Record};
 use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, trace};
 use crate::engine::outputs::Outputs;
 use saasauth_model::error::{Error, ErrorKind, Result};
-use saasauth_model::plan::{Memory, Observed, Recorded};
+use saasauth_model::plan::{Change, Memory, Observed, Recorded, Snapshot, drift};
 use saasauth_model::project::stage::{Stage, Target};
 use saasauth_model::resource::expr::references;
 use saasauth_model::resource::function::{ARTIFACT_BUCKET, SENT_DIRECTLY};
-use saasauth_model::resource::{Answers, Kind, Live, LogicalId};
+use saasauth_model::resource::{Answers, Kind, Live, LogicalId, Resource};
 use saasauth_model::topology::{self, Facts, SenderIdentity, Topology};
 
 /// Everything found, and the topology it was compared with.
@@ -21,6 +21,8 @@ pub struct Found {
     pub topology: Topology,
     /// What is there.
     pub observed: Observed,
+    /// What others changed since the last deploy.
+    pub drift: Vec<Change>,
     /// What the ledger says.
     pub ledger: Ledger,
     /// Who we are.
@@ -46,7 +48,15 @@ pub async fn observe(
     stage: &Stage,
     digests: &BTreeMap<LogicalId, String>,
 ) -> Result<Found> {
-    let (found, level) = trace::scope("observe", 0, look(aws, stage, digests, Reads::All)).await;
+    let look = look(aws, stage, Source::File(digests), Reads::All);
+    let (found, level) = trace::scope("observe", 0, look).await;
+    found.map(|found| Found { level, ..found })
+}
+
+/// Reads everything of a stage, to compare it with what an earlier deploy left. Begins below `level`.
+pub async fn observe_past(aws: &Aws, stage: &Stage, past: &Snapshot, level: u32) -> Result<Found> {
+    let look = look(aws, stage, Source::Past(past), Reads::All);
+    let (found, level) = trace::scope("observe", level, look).await;
     found.map(|found| Found { level, ..found })
 }
 
@@ -54,7 +64,7 @@ pub async fn observe(
 /// destroying needs.
 pub async fn observe_owned(aws: &Aws, stage: &Stage) -> Result<Found> {
     let no_digests = BTreeMap::new();
-    let look = look(aws, stage, &no_digests, Reads::Unknown);
+    let look = look(aws, stage, Source::File(&no_digests), Reads::Unknown);
     let (found, level) = trace::scope("observe", 0, look).await;
     found.map(|found| Found { level, ..found })
 }
@@ -64,6 +74,22 @@ pub async fn observe_owned(aws: &Aws, stage: &Stage) -> Result<Found> {
 enum Reads {
     All,
     Unknown,
+}
+
+/// Where it is written what should exist.
+#[derive(Debug, Clone, Copy)]
+enum Source<'a> {
+    /// In the project file, with these digests of the packages.
+    File(&'a BTreeMap<LogicalId, String>),
+    /// In the ledger: what an earlier deploy left.
+    Past(&'a Snapshot),
+}
+
+impl Source<'_> {
+    /// Whether what the file names of the account beside our resources is of interest.
+    fn is_file(self) -> bool {
+        matches!(self, Self::File(_))
+    }
 }
 
 /// Reads the outputs of a stage off the ledger.
@@ -115,20 +141,20 @@ pub async fn domain_target(
 const WHO: &str = "could not find out which AWS account this is";
 const LEDGER: &str = "could not read the ledger";
 
-async fn look(
-    aws: &Aws,
-    stage: &Stage,
-    digests: &BTreeMap<LogicalId, String>,
-    reads: Reads,
-) -> Result<Found> {
+async fn look(aws: &Aws, stage: &Stage, source: Source<'_>, reads: Reads) -> Result<Found> {
+    // An earlier deploy has settled what those are asked for.
+    let named = match source.is_file() {
+        true => reads,
+        false => Reads::Unknown,
+    };
     let (caller, ledger, tagged, sender, domain, sandbox, secrets) = tokio::join!(
         trace::beside(aws.caller()),
         trace::beside(aws.read_ledger()),
         trace::beside(aws.tagged()),
-        trace::beside(sender(aws, stage)),
-        trace::beside(domain_pool(aws, stage)),
-        trace::beside(sandbox(aws, stage, reads)),
-        trace::beside(missing_secrets(aws, stage, reads)),
+        trace::beside(sender(aws, stage, source)),
+        trace::beside(domain_pool(aws, stage, source)),
+        trace::beside(sandbox(aws, stage, named)),
+        trace::beside(missing_secrets(aws, stage, named)),
     );
     let doing = "could not read what is deployed";
     let caller = caller.map_err(|fault| fault.while_doing(WHO))?;
@@ -142,10 +168,15 @@ async fn look(
     let secrets = tolerate(secrets).map_err(|fault| fault.while_doing(doing))?;
 
     let recorded_identity = ledger.records.contains_key(topology::EMAIL_IDENTITY);
-    let facts = Facts {
-        identity: identity_fact(aws, sender.as_ref(), recorded_identity),
+    let mut topology = match source {
+        Source::File(_) => {
+            let facts = Facts {
+                identity: identity_fact(aws, sender.as_ref(), recorded_identity),
+            };
+            topology::build(stage, &facts)?
+        }
+        Source::Past(past) => past_topology(aws, past)?,
     };
-    let mut topology = topology::build(stage, &facts)?;
     if sandbox {
         topology.notes.push(format!(
             "SES is in its sandbox in {}: mail reaches verified addresses only, 200 a day; ask AWS for production access",
@@ -166,7 +197,7 @@ async fn look(
     topology
         .notes
         .extend(texts.map_err(|fault| fault.while_doing(doing))?);
-    if reads == Reads::All {
+    if named == Reads::All {
         check_domain(stage, &pool, domain)?;
     }
 
@@ -174,8 +205,13 @@ async fn look(
     for (parameter, secret) in &topology.secrets {
         answers.reference(parameter, format!("ssm:{secret}"));
     }
-    for (function, digest) in digests {
-        answers.reference(&topology::code_parameter(function), digest);
+    match source {
+        Source::File(digests) => {
+            for (function, digest) in digests {
+                answers.reference(&topology::code_parameter(function), digest);
+            }
+        }
+        Source::Past(past) => past.answer(&mut answers),
     }
     // With no record and no tag nothing of ours is there, and reading name by name would be a request
     // for each resource to learn just that. A name that somebody else took is found by the create.
@@ -183,14 +219,18 @@ async fn look(
         BTreeMap::new()
     } else {
         let known = KnownSender {
-            identity: stage.email.as_ref().map(|email| email.identity.as_str()),
+            identity: stage
+                .email
+                .as_ref()
+                .filter(|_| source.is_file())
+                .map(|email| email.identity.as_str()),
             live: sender.map(|state| state.live),
         };
         read_all(aws, &topology, &ledger, pool, answers.clone(), reads, known)
             .await
             .map_err(|fault| fault.while_doing(doing))?
     };
-    if reads == Reads::All && stage.kms_key_arn.is_none() {
+    if reads == Reads::All && !opens_tables(&topology) {
         check_key_is_kept(&live)?;
     }
     let recorded = ledger
@@ -198,13 +238,19 @@ async fn look(
         .iter()
         .map(|(id, record)| (id.clone(), Recorded::from(record)))
         .collect();
+    let observed = Observed {
+        live,
+        recorded,
+        answers,
+    };
+    let drift = match (&ledger.snapshot, reads) {
+        (Some(snapshot), Reads::All) => drift::drift(snapshot, &topology, &observed),
+        _ => Vec::new(),
+    };
     Ok(Found {
         topology,
-        observed: Observed {
-            live,
-            recorded,
-            answers,
-        },
+        observed,
+        drift,
         ledger,
         caller,
         unset_secrets: secrets,
@@ -258,6 +304,29 @@ fn check_engine(stage: &Stage, ledger: &Ledger) -> Result<()> {
     }
 }
 
+/// What an earlier deploy left, as what should exist.
+fn past_topology(aws: &Aws, past: &Snapshot) -> Result<Topology> {
+    let owner = aws.owner();
+    let topology = past.topology(&owner.project, &owner.stage);
+    topology.map_err(|cause| {
+        Error::refused("refused to go back to what another version of saasauth deployed")
+            .with_cause(format!("this version doesn't know {cause}"))
+            .with_hint("check that deploy's revision out, and deploy it")
+    })
+}
+
+/// Whether the functions get the right to a key of one's own.
+fn opens_tables(topology: &Topology) -> bool {
+    let nodes = topology.resources.values();
+    nodes.into_iter().any(|node| {
+        let Resource::RolePolicy(policy) = &node.resource else {
+            return false;
+        };
+        let mut statements = policy.policy_document.statement.iter();
+        statements.any(|statement| statement.sid.as_deref() == Some(topology::OPEN_TABLES))
+    })
+}
+
 /// Refuses a file that no longer names the key of the tables: the functions would lose their right to it, and with it what is in
 /// them. Which key a table has says nothing, for AWS's own has an ARN as well; what the functions were let open does.
 fn check_key_is_kept(live: &BTreeMap<LogicalId, Live>) -> Result<()> {
@@ -284,10 +353,14 @@ fn check_key_is_kept(live: &BTreeMap<LogicalId, Live>) -> Result<()> {
     )))
 }
 
-async fn sender(aws: &Aws, stage: &Stage) -> crate::aws::Result<Option<IdentityState>> {
+async fn sender(
+    aws: &Aws,
+    stage: &Stage,
+    source: Source<'_>,
+) -> crate::aws::Result<Option<IdentityState>> {
     match &stage.email {
-        Some(email) => aws.identity_state(&email.identity).await,
-        None => Ok(None),
+        Some(email) if source.is_file() => aws.identity_state(&email.identity).await,
+        _ => Ok(None),
     }
 }
 
@@ -359,10 +432,14 @@ fn identity_fact(aws: &Aws, state: Option<&IdentityState>, recorded: bool) -> Se
 }
 
 /// The pool the hosted UI's domain hangs from now, ours or not.
-async fn domain_pool(aws: &Aws, stage: &Stage) -> crate::aws::Result<Option<String>> {
+async fn domain_pool(
+    aws: &Aws,
+    stage: &Stage,
+    source: Source<'_>,
+) -> crate::aws::Result<Option<String>> {
     match &stage.hosted_ui {
-        Some(hosted_ui) => aws.domain_pool(hosted_ui.name()).await,
-        None => Ok(None),
+        Some(hosted_ui) if source.is_file() => aws.domain_pool(hosted_ui.name()).await,
+        _ => Ok(None),
     }
 }
 
@@ -544,6 +621,34 @@ async fn find_pool(
         }
     }
     Ok(Pool::Absent)
+}
+
+/// Reads what is there in the middle of a deploy: the declared, of which `records` know the names.
+pub(super) async fn look_again(
+    aws: &Aws,
+    topology: &Topology,
+    records: &BTreeMap<LogicalId, Record>,
+    answers: &Answers,
+) -> crate::aws::Result<BTreeMap<LogicalId, Live>> {
+    let ledger = Ledger {
+        records: records.clone(),
+        ..Ledger::default()
+    };
+    let pool = find_pool(aws, topology, &ledger, &[]).await?;
+    let sender = KnownSender {
+        identity: None,
+        live: None,
+    };
+    read_all(
+        aws,
+        topology,
+        &ledger,
+        pool,
+        answers.clone(),
+        Reads::All,
+        sender,
+    )
+    .await
 }
 
 /// Finds the physical IDs of records that have none, because a deploy was cut off while making them;

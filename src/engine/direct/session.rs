@@ -1,20 +1,21 @@
 //! One deploy or destroy from the lock to its release.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use futures::future::Either;
 use tokio_util::sync::CancellationToken;
 
-use super::execute;
+use super::execute::{self, Execution};
 use super::observe::{self, Found};
+use super::take_back::{self, TakenBack};
 use crate::aws::connect::uptime;
 use crate::aws::lease::{self, Lease};
-use crate::aws::ledger::{Deploy, Holder, LEASE, Ledger, Lock, Record, Revision};
+use crate::aws::ledger::{DONE, Deploy, Holder, LEASE, Ledger, Lock, Record, Revision};
 use crate::aws::{Aws, Class, Fault, Waiting, trace};
 use crate::engine::event::{Event, Events};
 use saasauth_model::error::{Error, ErrorKind, Result};
-use saasauth_model::plan::{Memory, Plan, Work};
+use saasauth_model::plan::{Memory, Plan, Summary, Work};
 use saasauth_model::resource::LogicalId;
 
 /// What came of a deploy or destroy.
@@ -24,17 +25,24 @@ pub struct Outcome {
     pub records: BTreeMap<LogicalId, Record>,
 }
 
+/// The command after which nothing is declared any more.
+const DESTROY: &str = "destroy";
+
 /// A heartbeat goes out this often: two may get lost before the lease ends.
 const HEARTBEAT: Duration = Duration::from_secs(LEASE.as_secs() / 3);
 
 /// Nothing is sent in the last of a lease: what is under way then is to be answered before somebody else begins.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// Which command is carried out, and of what.
+/// Which command is carried out, of what, and how.
 #[derive(Debug, Clone)]
 pub struct Cause {
     /// Such as `deploy`.
     pub command: &'static str,
+    /// Which deploy's state a rollback goes back to.
+    pub to: Option<u64>,
+    /// Whether what was changed is taken back when something fails.
+    pub undo: bool,
     /// The state of the project's files.
     pub revision: Option<Revision>,
 }
@@ -58,11 +66,20 @@ pub async fn carry_out(
     events: &Events<'_>,
     interrupt: &CancellationToken,
 ) -> Result<Outcome> {
-    let Cause { command, revision } = cause;
+    let Cause {
+        command,
+        to,
+        undo,
+        revision,
+    } = cause;
     let mut records = observe::complete(aws, found);
     let unrecorded = adopted(&records, &found.ledger);
     let stale = stale(&records, &found.ledger, plan);
-    if plan.is_empty() && unrecorded.is_empty() && stale.is_empty() {
+    let is_known = unrecorded.is_empty() && stale.is_empty();
+    // What others changed to what the file says by now is as declared from here on.
+    let is_noted =
+        found.drift.is_empty() && (found.ledger.snapshot.is_some() || records.is_empty());
+    if plan.is_empty() && is_known && is_noted {
         return Ok(Outcome { records });
     }
     if let Some(lock) = found.ledger.lock.as_ref().filter(|lock| lock.is_orphaned()) {
@@ -80,17 +97,31 @@ pub async fn carry_out(
     }
     let locked = uptime();
     let waiting = |what: &'static str| events(Event::Note(format!("waiting for {what}")));
-    let work = begin(aws, found, plan, &waiting);
+    let intents = intents(plan);
+    let work = lock(aws, found, &intents, &waiting);
     let (lock, level) = trace::scope_telling("ledger", found.level, &waiting, work).await;
     let lock = lock?;
     let started = aws.now();
 
     let stop = interrupt.child_token();
     let lease = Lease::until(locked + LEASE - MARGIN);
-    let work = execute::execute(aws, plan, events, &stop, level);
+    let mut known = intents;
+    known.extend(records.clone());
+    let work = async {
+        let execution = execute::execute(aws, plan, events, &stop, level).await;
+        if !undo || !take_back::can_be(plan, &execution) {
+            return (execution, None);
+        }
+        let ours = ours(&known, &execution);
+        let back = take_back::take_back(aws, found, plan, &execution, &ours, events, &stop);
+        // Boxed: it is large, and seldom needed.
+        let back = Box::pin(back).await;
+        (execution, Some(back))
+    };
     let work = lease::under(&lease, work);
     let kept = keep(aws, &lock, &lease, locked, HEARTBEAT);
-    let (execution, lost) = under_lease(work, kept, &stop).await;
+    let ((mut execution, back), lost) = under_lease(work, kept, &stop).await;
+    let undone = merge(&mut execution, back);
     // Whoever was asleep finds out by what it could not send.
     let lost = lost.or(execution.lease_over.then_some(Lost::Expired));
     let interrupted = execution.stopped && interrupt.is_cancelled();
@@ -98,8 +129,20 @@ pub async fn carry_out(
     let outcome = match (&execution.failures[..], lost) {
         (_, Some(_)) => "stopped",
         _ if interrupted => "interrupted",
-        ([], None) => "done",
+        ([], None) => DONE,
+        _ if undone.as_ref().is_some_and(|undone| undone.whole) => "rolled back",
         _ => "failed",
+    };
+    let before = found.ledger.snapshot.clone().unwrap_or_default();
+    let declared = (command != DESTROY).then_some(&found.topology);
+    let is_done = |id: &str| {
+        let record = execution.written.get(id);
+        execution.removed.iter().any(|removed| removed == id)
+            || record.is_some_and(|record| !record.digest.is_empty())
+    };
+    let snapshot = match &undone {
+        None => before.after(declared, plan, is_done),
+        Some(undone) => before.taken_back(declared, plan, &undone.as_before),
     };
     let mut written = unrecorded;
     written.extend(unremembered(found, plan));
@@ -117,11 +160,13 @@ pub async fn carry_out(
     let deploy = Deploy {
         number: found.ledger.serial + 1,
         command,
+        to,
         owner: lock.holder.owner.clone(),
         started,
         outcome,
         summary: plan.summary(),
         revision,
+        snapshot,
     };
     let work = aws.finish(&lock, &written, &removed, &deploy);
     let (finished, _) = trace::scope_telling("ledger", execution.level, &waiting, work).await;
@@ -139,10 +184,109 @@ pub async fn carry_out(
         ));
     }
     if let Some(error) = Error::together(failures) {
-        return Err(next_command(error, command, plan));
+        let hint = match undone {
+            Some(undone) if undone.whole => {
+                let Summary {
+                    update,
+                    create,
+                    replace,
+                    delete,
+                    ..
+                } = undone.summary;
+                let changed = update + create + replace;
+                events(Event::Note(format!(
+                    "taken back: {changed} as before, {delete} deleted again"
+                )));
+                "nothing of this deploy is left; mend what failed, and deploy again".to_owned()
+            }
+            _ => format!(
+                "run `saasauth {command} --stage {}` again to continue",
+                plan.stage
+            ),
+        };
+        return Err(next_command(error, hint));
     }
     finished.map_err(|fault| fault.while_doing("could not write the ledger"))?;
     Ok(Outcome { records })
+}
+
+/// What taking a deploy back came to.
+struct Undone {
+    as_before: BTreeSet<LogicalId>,
+    summary: Summary,
+    /// Whether nothing of the deploy is left.
+    whole: bool,
+}
+
+/// Counts what was taken back as done, and adds why it was not.
+fn merge(execution: &mut Execution, back: Option<Result<TakenBack>>) -> Option<Undone> {
+    match back? {
+        Ok(TakenBack {
+            execution: back,
+            summary,
+            as_before,
+        }) => {
+            let whole = back.failures.is_empty() && !back.stopped && !back.lease_over;
+            execution.written.extend(back.written);
+            execution.removed.extend(back.removed);
+            let removed = &execution.removed;
+            execution.written.retain(|id, _| !removed.contains(id));
+            execution.failures.extend(back.failures);
+            execution.level = execution.level.max(back.level);
+            execution.stopped |= back.stopped;
+            execution.lease_over |= back.lease_over;
+            Some(Undone {
+                as_before,
+                summary,
+                whole,
+            })
+        }
+        Err(error) => {
+            execution.failures.push(error);
+            None
+        }
+    }
+}
+
+/// What is ours once a plan was carried out as far as it was.
+fn ours(known: &BTreeMap<LogicalId, Record>, execution: &Execution) -> BTreeMap<LogicalId, Record> {
+    let mut ours = known.clone();
+    ours.extend(execution.written.clone());
+    ours.retain(|id, _| !execution.removed.contains(id));
+    ours
+}
+
+/// Takes what others changed for what was deployed, without a change of anything but the ledger.
+///
+/// # Errors
+/// With [`ErrorKind::Locked`] when somebody else deploys, and when the ledger can't be written.
+pub async fn accept_drift(
+    aws: &Aws,
+    found: &Found,
+    revision: Option<Revision>,
+    events: &Events<'_>,
+) -> Result<()> {
+    let waiting = |what: &'static str| events(Event::Note(format!("waiting for {what}")));
+    let none = BTreeMap::new();
+    let work = lock(aws, found, &none, &waiting);
+    let (lock, level) = trace::scope_telling("ledger", found.level, &waiting, work).await;
+    let lock = lock?;
+    let mut snapshot = found.ledger.snapshot.clone().unwrap_or_default();
+    snapshot.accept(&found.drift, &found.observed);
+    let deploy = Deploy {
+        number: found.ledger.serial + 1,
+        command: "refresh",
+        to: None,
+        owner: lock.holder.owner.clone(),
+        started: aws.now(),
+        outcome: DONE,
+        summary: Summary::default(),
+        revision,
+        snapshot,
+    };
+    let work = aws.finish(&lock, &none, &[], &deploy);
+    let (finished, _) = trace::scope_telling("ledger", level, &waiting, work).await;
+    finished.map_err(|fault| fault.while_doing("could not write the ledger"))
 }
 
 /// Runs `work` while `lease` holds. Once it is lost somebody else may be changing the same resources, so
@@ -215,15 +359,20 @@ fn unremembered(found: &Found, plan: &Plan) -> BTreeMap<LogicalId, Record> {
     records.collect()
 }
 
-async fn begin(aws: &Aws, found: &Found, plan: &Plan, waiting: Waiting<'_>) -> Result<Lock> {
+/// Takes the lock, and notes what is about to be made.
+async fn lock(
+    aws: &Aws,
+    found: &Found,
+    intents: &BTreeMap<LogicalId, Record>,
+    waiting: Waiting<'_>,
+) -> Result<Lock> {
     if !found.ledger.exists {
         aws.create_ledger(waiting)
             .await
             .map_err(|fault| fault.while_doing("could not create the ledger table"))?;
     }
     let lock = Lock::new(Holder::this(), aws.now());
-    let intents = intents(plan);
-    match aws.begin(&found.ledger, &lock, "direct", &intents).await {
+    match aws.begin(&found.ledger, &lock, "direct", intents).await {
         Ok(()) => Ok(lock),
         Err(fault) if fault.class == Class::ConditionFailed => Err(explain_lock(aws, &fault).await),
         Err(fault) => Err(fault.while_doing("could not lock the stage")),
@@ -369,7 +518,7 @@ async fn keep(aws: &Aws, lock: &Lock, lease: &Lease, locked: Duration, every: Du
 }
 
 /// Says what to run next, under the last error shown; and lets Ctrl-C decide the exit code.
-fn next_command(mut error: Error, command: &str, plan: &Plan) -> Error {
+fn next_command(mut error: Error, hint: String) -> Error {
     if error
         .others
         .iter()
@@ -377,10 +526,6 @@ fn next_command(mut error: Error, command: &str, plan: &Plan) -> Error {
     {
         error.kind = ErrorKind::Interrupted;
     }
-    let hint = format!(
-        "run `saasauth {command} --stage {}` again to continue",
-        plan.stage
-    );
     let last = match error.others.last_mut() {
         Some(last) => last,
         None => &mut error,

@@ -23,6 +23,7 @@ use percent_encoding::percent_decode_str;
 use sha2::Sha256;
 
 use super::call::{BODY_LIMIT, Call, Reply};
+use super::code::CODE_PATH;
 use super::request::{Refusal, Request};
 use super::signature::{self, Fault, Sent};
 use super::upstream::COGNITO;
@@ -117,6 +118,11 @@ impl Gate {
             secret,
             issued: Mutex::default(),
         }
+    }
+
+    /// The key, to sign URLs with that are given out.
+    pub(super) fn secret(&self) -> &str {
+        self.secret.expose()
     }
 
     /// How long the body of a request may be, of which no more is known than its head; or what it is answered without
@@ -245,7 +251,9 @@ impl Gate {
     }
 
     fn check_key(&self, call: &Call) -> Result<(), Box<Reply>> {
-        if call.uri.path().starts_with("/_") {
+        // A package's URL is signed: whoever was given it may fetch that one.
+        let is_package = call.method == Method::GET && call.uri.path().starts_with(CODE_PATH);
+        if call.uri.path().starts_with("/_") && !is_package {
             return match self.is_bearer(&call.headers) {
                 true => Ok(()),
                 false => Err(forbidden(

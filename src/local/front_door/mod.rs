@@ -6,6 +6,7 @@
 
 mod call;
 mod cbor;
+mod code;
 mod codes;
 mod cognito;
 mod federation;
@@ -106,6 +107,7 @@ struct Door {
     users: users::State,
     unkept: Unkept,
     log_keys: logs::Keys,
+    packages: code::Packages,
     mailbox: Mailbox,
     trace: Trace,
     /// As in [`Settings`].
@@ -128,6 +130,7 @@ impl FrontDoor {
             users: users::State::default(),
             unkept: Unkept::default(),
             log_keys: logs::Keys::default(),
+            packages: code::Packages::default(),
             mailbox: Mailbox::default(),
             trace: Trace::to(settings.trace.as_deref()),
             strict: settings.strict,
@@ -170,6 +173,7 @@ impl Door {
         self.users.clear();
         self.unkept.clear();
         self.log_keys.clear();
+        self.packages.clear();
         self.mailbox.clear();
         self.scopes.clear();
     }
@@ -262,6 +266,9 @@ async fn route(door: &Door, call: Call) -> Reply {
             }
             return reply;
         }
+        (&Method::GET, path) if path.starts_with(code::CODE_PATH) => {
+            return code::serve(door, path);
+        }
         (&Method::GET, cognito::CONFIRM_PATH) => {
             let query = Query::<BTreeMap<String, String>>::try_from_uri(&call.uri);
             let query = query.map(|query| query.0).unwrap_or_default();
@@ -287,6 +294,9 @@ async fn route(door: &Door, call: Call) -> Reply {
     }
     if let Some(action) = call.operation_of(logs::LOGS).map(str::to_owned) {
         return logs::answer(door, call, &action).await;
+    }
+    if code::is_about(&call) {
+        return code::answer(door, &call).await;
     }
     match call.operation_of(COGNITO).map(str::to_owned) {
         Some(action) if door.strict => pools::answer(door, call, &action).await,

@@ -108,6 +108,49 @@ pub fn resigned(sent: Sent<'_>, secret: &str) -> Option<String> {
     ))
 }
 
+/// A URL of this host's that whoever is given it may fetch for ten minutes; of a region and service.
+pub(super) fn presigned(
+    host: &str,
+    path: &str,
+    [region, service]: [&str; 2],
+    secret: &str,
+    now: SystemTime,
+) -> String {
+    const SECONDS: u64 = 600;
+    // Lambda's own, which nobody else is known by.
+    const ACCESS_KEY: &str = "LOCALLAMBDA";
+    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
+    let date = time::OffsetDateTime::from(now).format(&format);
+    let date = date.expect("a time of today can be written");
+    let day = date[..8].to_owned();
+    let credential = format!("{ACCESS_KEY}/{day}/{region}/{service}/{TERMINATOR}");
+    let credential = utf8_percent_encode(&credential, RESERVED);
+    let target = format!(
+        "{path}?X-Amz-Algorithm={ALGORITHM}&X-Amz-Credential={credential}&X-Amz-Date={date}\
+         &X-Amz-Expires={SECONDS}&X-Amz-SignedHeaders=host"
+    );
+    let uri: Uri = target.parse().expect("it is put together as one");
+    let mut headers = HeaderMap::new();
+    headers.insert("host", host.parse().expect("an address is one"));
+    let sent = Sent {
+        method: &Method::GET,
+        uri: &uri,
+        headers: &headers,
+        body: &[],
+    };
+    let claimed = Claimed {
+        scope: [day, region.to_owned(), service.to_owned()],
+        access_key: ACCESS_KEY.to_owned(),
+        signed_headers: "host".to_owned(),
+        signature: String::new(),
+        date,
+        expires: Some(SECONDS),
+    };
+    let payload = payload(sent, &claimed).unwrap_or_default();
+    let signature = hex(&claimed.mac(sent, secret, &payload).finalize().into_bytes());
+    format!("http://{host}{target}&X-Amz-Signature={signature}")
+}
+
 impl Claimed {
     fn of(sent: Sent<'_>) -> Result<Self, Fault> {
         let header = |name: &str| sent.headers.get(name)?.to_str().ok();
@@ -368,6 +411,26 @@ mod tests {
             body: body.as_bytes(),
         };
         verify(sent, SECRET, at)
+    }
+
+    #[test]
+    fn a_url_of_ours_is_good_for_what_it_names_and_for_ten_minutes() {
+        let url = presigned(
+            "127.0.0.1:1",
+            "/_saasauth/code/x",
+            ["eu-west-1", "s3"],
+            SECRET,
+            now(0),
+        );
+        let target = url.strip_prefix("http://127.0.0.1:1").expect("a URL");
+        let host = [("host", "127.0.0.1:1")];
+        assert_eq!(check(target, &host, "", now(0)), Ok(()));
+        assert_eq!(check(target, &host, "", now(599)), Ok(()));
+        assert_eq!(check(target, &host, "", now(601)), Err(Fault::Expired));
+        let other = target.replace("/code/x", "/code/y");
+        assert_eq!(check(&other, &host, "", now(0)), Err(Fault::Mismatch));
+        let longer = target.replace("Expires=600", "Expires=6000");
+        assert_eq!(check(&longer, &host, "", now(0)), Err(Fault::Mismatch));
     }
 
     /// The vector `get-vanilla-query-order-key-case` of AWS's test suite for Signature Version 4.

@@ -18,6 +18,7 @@ fn plan(changes: Vec<Change>, unchanged: usize) -> Plan {
         steps: Vec::new(),
         gone_with: BTreeMap::new(),
         answers: Answers::default(),
+        drift: Vec::new(),
     }
 }
 

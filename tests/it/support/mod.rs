@@ -33,7 +33,7 @@ pub(crate) use fresh::{Fresh, build_here};
 pub(crate) use gate::{Gate, Moment};
 pub(crate) use platforms::{PLATFORMS, Platforms, ask, key, start_with_input};
 pub(crate) use project::{Calls, LAMBDAS, Project, RESOURCES};
-pub(crate) use python::{python, python_tool, script};
+pub(crate) use python::{client, python, python_tool, script};
 pub(crate) use server::{Asked, Server};
 pub(crate) use terminal::{answered_after, on_a_terminal};
 pub(crate) use trouble::{Trouble, Troubled};
