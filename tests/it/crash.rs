@@ -382,7 +382,7 @@ fn at_a_sample_of_points_everything_converges() {
     ];
     at_once(2, lanes, |(journey, moment, position)| {
         let mut lane = Lane::new(&EXAMPLES[1], journey, moment);
-        let tally = lane.walk([position, position + 6].into_iter());
+        let tally = lane.walk(std::iter::once(position));
         assert!(tally.points > 0, "{journey:?} has no request {position}");
         assert!(tally.wrong.is_empty(), "{}", tally.wrong.join("\n\n"));
     });

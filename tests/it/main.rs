@@ -38,6 +38,7 @@ mod requests;
 mod rollback;
 mod second_factor;
 mod sign_in_matrix;
+mod speed;
 mod strict;
 mod strict_users;
 mod synth;

@@ -59,7 +59,7 @@ fn refused(
 fn nothing(_: &str) {}
 
 /// Other code: the same package with a comment at its end.
-fn other_code(project: &Project, comment: &[u8]) {
+pub(crate) fn other_code(project: &Project, comment: &[u8]) {
     let file = project
         .directory
         .join(".saasauth/build/local/confirm_user.zip");
