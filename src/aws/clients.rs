@@ -121,6 +121,15 @@ impl Aws {
             .cloned()
     }
 
+    /// The ARN of something in this account and region; none before it is known which account that is.
+    pub(super) fn arn(&self, service: &str, rest: &str) -> Option<String> {
+        let Caller { account, partition } = self.caller.get()?;
+        Some(format!(
+            "arn:{partition}:{service}:{}:{account}:{rest}",
+            self.region
+        ))
+    }
+
     async fn get_caller(&self) -> Result<Caller> {
         let identity = self.sts.get_caller_identity().send().await?;
         Ok(Caller::of(

@@ -455,14 +455,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_function_without_package_sends_nothing() {
-        let (aws, replay) = aws([]);
+    async fn a_function_without_package_is_not_made() {
+        let (aws, replay) = aws([ok(json!({ "Versions": [] }))]);
         let fault = aws
             .create_function("G", &declared())
             .await
             .expect_err("no package");
-        assert_eq!(fault.message, "no package was built for `G`");
-        replay.finish();
+        assert_eq!(
+            fault.message,
+            "no package was built for `G`, and Lambda keeps none of that digest"
+        );
+        assert_eq!(
+            replay.operations(),
+            ["GET /2015-03-31/functions/f/versions"]
+        );
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! `AWS::Logs::LogGroup`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_cloudwatchlogs::types::LogGroup as Description;
 use futures::future::try_join_all;
@@ -30,6 +30,28 @@ impl Lifecycle for LogGroup {
     }
 }
 
+type Tags = HashMap<String, String>;
+
+/// What DescribeLogGroups and ListTagsForResource tell, in CloudFormation's words.
+fn as_live(description: &Description, tags: &Tags) -> Live {
+    let name = description.log_group_name().unwrap_or_default();
+    let (tags, owner) = tag_list(
+        tags.iter()
+            .map(|(key, value)| (key.as_str(), value.as_str())),
+    );
+    let properties = json!({
+        "LogGroupName": name,
+        "RetentionInDays": description.retention_in_days(),
+        "KmsKeyId": description.kms_key_id(),
+        "Tags": tags,
+    });
+    let live = super::live(Kind::LogGroup, name, properties);
+    Live {
+        owner,
+        ..with_arn(live, description.arn())
+    }
+}
+
 impl Aws {
     /// Lists by the names' common prefix, in one request for all; only the tags cost one each.
     pub(super) async fn read_log_groups(
@@ -39,43 +61,46 @@ impl Aws {
         let Some((ids, prefix)) = by_name(wanted) else {
             return Ok(Vec::new());
         };
-        let descriptions = self
+        let described = self
             .logs
             .describe_log_groups()
             .set_log_group_name_prefix((!prefix.is_empty()).then_some(prefix))
             .into_paginator()
             .items()
             .send()
-            .collect::<std::result::Result<Vec<Description>, _>>()
-            .await?;
-        let reads = descriptions.iter().filter_map(|description| {
-            let id = ids.get(description.log_group_name()?)?;
+            .collect::<std::result::Result<Vec<Description>, _>>();
+        // Nothing waits for the ARNs that follow from the names.
+        let known = ids.keys().filter_map(|name| {
+            let arn = self.arn("logs", &format!("log-group:{name}"))?;
             Some(trace::beside(async move {
-                Ok::<_, super::Fault>((id.clone(), self.with_tags(description).await?))
+                (name.clone(), self.log_group_tags(&arn).await)
+            }))
+        });
+        let (descriptions, known) =
+            futures::join!(trace::beside(described), futures::future::join_all(known));
+        let descriptions = descriptions?;
+        let mut known: BTreeMap<String, Result<Tags>> = known.into_iter().collect();
+        let reads = descriptions.iter().filter_map(|description| {
+            let name = description.log_group_name()?;
+            let id = ids.get(name)?;
+            let known = known.remove(name);
+            Some(trace::beside(async move {
+                let tags = match known {
+                    Some(tags) => tags?,
+                    None => {
+                        let arn = description.arn().unwrap_or_default();
+                        self.log_group_tags(bare(arn)).await?
+                    }
+                };
+                Ok::<_, super::Fault>((id.clone(), as_live(description, &tags)))
             }))
         });
         try_join_all(reads).await
     }
 
-    async fn with_tags(&self, description: &Description) -> Result<Live> {
-        let name = description.log_group_name().unwrap_or_default();
-        let arn = description.arn().unwrap_or_default();
-        let answer = self
-            .logs
-            .list_tags_for_resource()
-            .resource_arn(bare(arn))
-            .send()
-            .await?;
-        let tags = answer.tags().into_iter().flatten();
-        let (tags, owner) = tag_list(tags.map(|(key, value)| (key.as_str(), value.as_str())));
-        let properties = json!({
-            "LogGroupName": name,
-            "RetentionInDays": description.retention_in_days(),
-            "KmsKeyId": description.kms_key_id(),
-            "Tags": tags,
-        });
-        let live = with_arn(super::live(Kind::LogGroup, name, properties), Some(arn));
-        Ok(Live { owner, ..live })
+    async fn log_group_tags(&self, arn: &str) -> Result<Tags> {
+        let request = self.logs.list_tags_for_resource().resource_arn(arn);
+        Ok(request.send().await?.tags.unwrap_or_default())
     }
 
     pub(super) async fn create_log_group(&self, one: &LogGroup) -> Result<Live> {

@@ -255,6 +255,14 @@ const RULES: &[Rule] = &[
         Class::Propagation,
     )
     .waits_for("IAM to know the role", PROPAGATION),
+    // No change is under way that would end.
+    Rule::new(
+        LAMBDA,
+        &["DeleteFunction"],
+        &["ResourceConflictException"],
+        &["alias"],
+        Class::Other,
+    ),
     Rule::new(
         LAMBDA,
         ANY,

@@ -40,15 +40,27 @@ impl Lifecycle for Table {
 
 impl Aws {
     pub(super) async fn read_table(&self, name: &str) -> Result<Option<Live>> {
-        let Some(description) = self.describe_table(name).await? else {
+        let known = self.arn("dynamodb", &format!("table/{name}"));
+        let (description, rest) = match &known {
+            // Nothing waits for the ARN that follows from the name.
+            Some(arn) => {
+                let (description, rest) = futures::join!(
+                    trace::beside(self.describe_table(name)),
+                    self.rest_of_table(name, arn)
+                );
+                (description?, Some(rest))
+            }
+            None => (self.describe_table(name).await?, None),
+        };
+        // What was said of a table that isn't there doesn't count.
+        let Some(description) = description else {
             return Ok(None);
         };
         let arn = description.table_arn().unwrap_or_default();
-        let (recovery, tags) = futures::join!(
-            trace::beside(self.point_in_time_recovery(name)),
-            trace::beside(self.table_tags(arn))
-        );
-        let (tags, recovery) = (tags?, recovery?);
+        let (recovery, tags) = match rest {
+            Some(rest) => rest?,
+            None => self.rest_of_table(name, arn).await?,
+        };
         let (tags, owner) = tag_list(tags.iter().map(|tag| (tag.key(), tag.value())));
         let mut properties = properties(&description);
         properties["PointInTimeRecoverySpecification"] =
@@ -58,6 +70,15 @@ impl Aws {
             owner,
             ..with_arn(live(Kind::Table, name, properties), Some(arn))
         }))
+    }
+
+    /// What DescribeTable doesn't tell: whether it can be restored to a point in time, and its tags.
+    async fn rest_of_table(&self, name: &str, arn: &str) -> Result<(bool, Vec<Tag>)> {
+        let (recovery, tags) = futures::join!(
+            trace::beside(self.point_in_time_recovery(name)),
+            trace::beside(self.table_tags(arn))
+        );
+        Ok((recovery?, tags?))
     }
 
     /// `None` when it isn't there, or is on its way out.

@@ -63,10 +63,16 @@ impl Aws {
         Ok(found.and_then(|_| heard.part("DomainDescription")))
     }
 
-    /// The pool a domain hangs from, when the account knows the domain.
-    pub async fn domain_pool(&self, domain: &str) -> Result<Option<String>> {
+    /// A domain of any pool, when the account knows it: the pool it hangs from, and the domain itself unless it is being
+    /// taken down.
+    pub async fn domain(&self, domain: &str) -> Result<Option<(String, Option<Live>)>> {
         let description = self.describe_domain(domain).await?;
-        Ok(description.and_then(|description| text(&description, "UserPoolId").map(str::to_owned)))
+        Ok(description.and_then(|description| {
+            let pool = text(&description, "UserPoolId")?.to_owned();
+            let is_standing = !has_status(&description, Status::Deleting);
+            let live = is_standing.then(|| as_live(&format!("{pool}|{domain}"), &description));
+            Some((pool, live))
+        }))
     }
 
     /// What a custom domain's DNS record has to point to.

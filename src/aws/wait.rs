@@ -27,7 +27,7 @@ pub(super) struct Patience {
 /// Tables and functions take 3 to 20 seconds. Two minutes is what the SDKs' own waiters give a table
 /// that is in trouble, before a person should look.
 /// Nothing is ready within half a second, so a look before that would be a request for nothing.
-pub(super) const READINESS: Patience = Patience::new(600, 2_000, 120);
+pub(super) const READINESS: Patience = Patience::new(500, 2_000, 120);
 
 /// Behind a custom domain stands a CloudFront distribution, and taking that down is reported to take
 /// minutes. Three times the longest that others wait for it.

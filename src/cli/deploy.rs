@@ -91,13 +91,13 @@ pub(super) async fn prepare(context: &Context, options: &PlanOptions) -> Result<
         };
         let connection = async {
             let aws = context.connect(&project, &stage, events).await?;
-            direct::identify(&aws, &stage).await?;
-            Ok(aws)
+            let first = direct::look_around(&aws, &stage).await?;
+            Ok((aws, first))
         };
         let revision = async { Ok(revision(&project.directory).await) };
-        let (packages, aws, revision) = tokio::try_join!(packages, connection, revision)?;
+        let (packages, (aws, first), revision) = tokio::try_join!(packages, connection, revision)?;
         events(Event::Phase("reading what is deployed".to_owned()));
-        let found = direct::observe(&aws, &stage, &digests(&packages)).await?;
+        let found = direct::observe(&aws, &stage, &digests(&packages), first).await?;
         Ok((packages, aws, found, revision))
     });
     let (packages, aws, found, revision) = looking.await?;

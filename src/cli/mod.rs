@@ -27,6 +27,7 @@ mod turn;
 mod unlock;
 mod upgrade;
 mod user;
+mod users;
 pub mod variables;
 mod verify;
 
@@ -133,6 +134,7 @@ enum Command {
     Outputs(outputs::OutputsArgs),
     Verify(verify::VerifyArgs),
     User(user::UserArgs),
+    Users(users::UsersArgs),
     Repair(repair::RepairArgs),
     Secret(secret::SecretArgs),
     Local(local::LocalArgs),
@@ -188,6 +190,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode> {
         Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
         Command::Outputs(args) => Box::pin(outputs::run(args, context)).await,
         Command::Verify(args) => Box::pin(verify::run(args, context)).await,
+        Command::Users(args) => Box::pin(users::run(args, context)).await,
         Command::User(args) => Box::pin(user::run(args, context)).await,
         Command::Repair(args) => Box::pin(repair::run(args, context)).await,
         Command::Secret(args) => Box::pin(secret::run(args, context)).await,

@@ -282,7 +282,11 @@ async fn text_sandbox(aws: &Aws, stage: &Stage, emulated: bool) -> Option<Check>
 
 async fn domain(aws: &Aws, stage: &Stage) -> Option<crate::aws::Result<Option<String>>> {
     let hosted_ui = stage.hosted_ui.as_ref()?;
-    Some(aws.domain_pool(hosted_ui.name()).await)
+    Some(
+        aws.domain(hosted_ui.name())
+            .await
+            .map(|found| found.map(|(pool, _)| pool)),
+    )
 }
 
 /// `pool` is what the domain hangs from now.

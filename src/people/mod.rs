@@ -5,6 +5,7 @@
 //! nothing: commands hand in what was asked for and show what is returned.
 
 mod change;
+mod export;
 mod failures;
 mod list;
 mod person;
@@ -13,6 +14,7 @@ mod repair;
 use std::collections::BTreeMap;
 
 pub use change::{Change, Changed, Rights, longest_token};
+pub use export::export;
 pub use failures::{Failures, Left};
 pub use list::{Filter, Listed, list};
 pub use person::{Person, domains_of, role_of, status_of};

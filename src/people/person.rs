@@ -270,6 +270,7 @@ mod tests {
     #[test]
     fn an_address_means_who_has_proved_to_own_it() {
         let account = |sub: &str, verified: &str, status: &str| Account {
+            created: None,
             username: sub.to_owned(),
             sub: sub.to_owned(),
             attributes: BTreeMap::from([("email_verified".to_owned(), verified.to_owned())]),

@@ -369,6 +369,7 @@ mod tests {
     fn a_user_confirmed_just_now_is_left_to_the_trigger() {
         let now = SystemTime::now();
         let account = |ago| Account {
+            created: None,
             username: "ada".to_owned(),
             sub: "s-1".to_owned(),
             attributes: BTreeMap::new(),

@@ -19,6 +19,11 @@ const MOST_OF_A_VARIABLE: usize = 60;
 /// What stands over the changes that nobody deployed.
 const DRIFT: &str = "Drift, changed by others since the last deploy, from what that left:";
 
+/// More of a type that is made or deleted for the same reason are counted,
+const MOST_ALIKE: usize = 12;
+/// but for so many.
+const SHOWN_ALIKE: usize = 5;
+
 /// How to lay a plan out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout {
@@ -67,10 +72,28 @@ fn list(changes: &[Change], layout: Layout, lines: &mut Vec<String>) {
     let mut changes: Vec<&Change> = changes.iter().collect();
     changes.sort_by_key(|change| change.action);
     let column = name_column(&changes, layout.width);
-    for change in changes {
-        heading(change, column, layout.width, lines);
-        properties(change, layout, lines);
+    for alike in changes.chunk_by(|one, other| are_alike(one, other)) {
+        // Hundreds of lines that say the same would hide the one that doesn't.
+        let is_many = alike.len() > MOST_ALIKE && !layout.verbose;
+        let shown = if is_many { SHOWN_ALIKE } else { alike.len() };
+        for change in &alike[..shown] {
+            heading(change, column, layout.width, lines);
+            properties(change, layout, lines);
+        }
+        if let Some(change) = alike.first().filter(|_| is_many) {
+            let sign = paint(style::action(change.action), change.action.glyph());
+            let more = format!("… and {} more, shown by -v", alike.len() - shown);
+            lines.push(format!("  {sign} {}", paint(DIM, more)));
+        }
     }
+}
+
+/// Whether two changes say the same of two resources: of what is made or deleted, nothing else is shown.
+fn are_alike(one: &Change, other: &Change) -> bool {
+    matches!(one.action, Action::Create | Action::Delete)
+        && one.action == other.action
+        && one.kind == other.kind
+        && one.reason == other.reason
 }
 
 /// How wide names are padded so that types stand in a column; 0 when that doesn't fit.

@@ -36,8 +36,8 @@ fn a_first_deploy_keeps_to_its_budget_of_requests() {
 }
 
 /// The same of a deploy that finds nothing to do, and so only reads.
-const UNCHANGED: usize = 32;
-const UNCHANGED_DEPTH: u32 = 3;
+const UNCHANGED: usize = 31;
+const UNCHANGED_DEPTH: u32 = 2;
 
 #[test]
 fn a_deploy_without_changes_keeps_to_its_budget_of_requests() {

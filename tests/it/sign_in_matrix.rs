@@ -124,7 +124,8 @@ impl Bench {
     /// Deploys until nothing is left to do: the sender that SES has verified meanwhile takes a second one.
     async fn deploy(&self, stage: &Stage) -> Result<(), String> {
         for _ in 0..3 {
-            let found = direct::observe(&self.aws, stage, &self.digests).await;
+            let first = direct::look_around(&self.aws, stage).await.unwrap();
+            let found = direct::observe(&self.aws, stage, &self.digests, first).await;
             let mut found = found.map_err(|error| format!("{error:?}"))?;
             let observed = std::mem::take(&mut found.observed);
             found.observed.live.clone_from(&observed.live);

@@ -374,3 +374,64 @@ fn a_secret_is_set_and_rotated_and_never_shown() {
     piped(&project, "\n", &["secret", "set", "/starter/kit-key"]).expect(2);
     project.run(&["secret", "set", "kit-key"]).expect(2);
 }
+
+#[test]
+fn every_user_is_exported_with_all_there_is_and_an_export_goes_on() {
+    let project = Project::starter();
+    project.deploy();
+    project.sign_up("ada@example.com", "Ada");
+    // More than one page of Cognito's.
+    let subs = python(
+        "make_users.py",
+        &[&project.account, "70"],
+        &project.outputs(),
+    );
+    let group = json!({
+        "UserPoolId": project.outputs()["user_pool_id"], "Username": subs[3], "GroupName": "admin" });
+    project.client("cognito-idp", "admin_add_user_to_group", group);
+
+    let shown = project.run(&["users", "export"]).expect(0);
+    let lines: Vec<Value> = shown
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 71);
+    let of = |name: &str, value: &Value| {
+        let mut lines = lines.iter();
+        lines
+            .find(|line| line["attributes"][name] == *value)
+            .unwrap()
+    };
+    let ada = of("email", &json!("ada@example.com"));
+    assert_eq!(ada["attributes"]["name"], "Ada");
+    assert_eq!(
+        (&ada["status"], &ada["enabled"]),
+        (&json!("CONFIRMED"), &json!(true))
+    );
+    assert_eq!(ada["access"]["role"], "admin", "{ada}");
+    assert_eq!(ada["domains"], json!({ "example.com": "admin" }));
+    let one = of("sub", &json!(subs[3]));
+    assert_eq!(one["groups"], json!(["admin"]), "{one}");
+    assert_eq!(one["access"], Value::Null);
+
+    let file = project.directory.join("users.ndjson");
+    let first: Vec<&str> = shown.stdout.lines().take(30).collect();
+    std::fs::write(&file, first.join("\n") + "\n{\"sub").unwrap();
+    let export = ["users", "export", "users.ndjson", "--resume", "--json"];
+    let document = project.run(&export).expect(0).json();
+    assert_eq!(
+        (&document["users"], &document["new"]),
+        (&json!(71), &json!(41))
+    );
+    let text = std::fs::read_to_string(&file).unwrap();
+    let mut seen: Vec<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["sub"].to_string())
+        .collect();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 71);
+    project.run(&["users", "export", "users.ndjson"]).expect(2);
+    project.run(&["users", "export", "--json"]).expect(2);
+}

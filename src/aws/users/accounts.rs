@@ -1,9 +1,10 @@
 //! Who the users are: their accounts in the user pool.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_cognitoidentityprovider::types::{AttributeType, UserType};
+use aws_sdk_cognitoidentityprovider::primitives::DateTimeFormat;
+use aws_sdk_cognitoidentityprovider::types::{AttributeType, GroupType, UserType};
 use saasauth_contract::record::{EMAIL, SUB};
 
 use crate::aws::classify::{found, gone};
@@ -24,6 +25,8 @@ pub struct Account {
     pub enabled: bool,
     /// When the account last changed.
     pub modified: Option<SystemTime>,
+    /// When it was made, as RFC 3339 writes it.
+    pub created: Option<String>,
 }
 
 impl Account {
@@ -69,6 +72,51 @@ impl Aws {
             .try_collect()
             .await?;
         Ok(users.into_iter().filter_map(account).collect())
+    }
+
+    /// The users of a pool, sixty at a time, for Cognito gives no more: those behind `token`, and the token of the rest.
+    pub async fn account_page(
+        &self,
+        pool: &str,
+        token: Option<String>,
+    ) -> Result<(Vec<Account>, Option<String>)> {
+        let request = self.cognito.list_users().user_pool_id(pool);
+        let page = request.set_pagination_token(token).send().await?;
+        let users = page.users.unwrap_or_default();
+        Ok((
+            users.into_iter().filter_map(account).collect(),
+            page.pagination_token,
+        ))
+    }
+
+    /// The groups of each user who is in one, by user name: as many requests as the groups have pages, and not one for each
+    /// user.
+    pub async fn groups_of_users(&self, pool: &str) -> Result<BTreeMap<String, BTreeSet<String>>> {
+        let groups: Vec<GroupType> = self
+            .cognito
+            .list_groups()
+            .user_pool_id(pool)
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await?;
+        let mut of_users: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for name in groups.into_iter().filter_map(|group| group.group_name) {
+            let request = self.cognito.list_users_in_group();
+            let mut users = request
+                .user_pool_id(pool)
+                .group_name(&name)
+                .into_paginator()
+                .items()
+                .send();
+            while let Some(user) = users.next().await {
+                if let Some(username) = user?.username {
+                    of_users.entry(username).or_default().insert(name.clone());
+                }
+            }
+        }
+        Ok(of_users)
     }
 
     /// How many users of a pool came through an identity provider, and whether there are more. None when there is no such
@@ -188,6 +236,9 @@ fn account(user: UserType) -> Option<Account> {
             .map_or_else(String::new, |status| status.as_str().to_owned()),
         enabled: user.enabled,
         modified,
+        created: user
+            .user_create_date
+            .and_then(|moment| moment.fmt(DateTimeFormat::DateTime).ok()),
     })
 }
 

@@ -479,6 +479,7 @@ mod tests {
     #[test]
     fn a_record_made_here_reads_back_as_it_was() {
         let account = Account {
+            created: None,
             username: "ada".to_owned(),
             sub: "s".to_owned(),
             attributes: [

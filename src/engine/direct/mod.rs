@@ -13,8 +13,8 @@ mod take_back;
 pub use execute::Execution;
 pub use keep::kept;
 pub use observe::{
-    Found, check_account, complete, domain_target, identify, observe, observe_owned, observe_past,
-    read_outputs,
+    First, Found, check_account, complete, domain_target, identify, look_around, observe,
+    observe_owned, observe_past, read_outputs,
 };
 pub use reach::{Loss, say_whom_it_hits};
 pub use session::{Cause, Outcome, Turn, accept_drift, carry_out, turn};

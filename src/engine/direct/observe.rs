@@ -1,10 +1,10 @@
 //! Reads what is there: who we are, what the ledger says, what the tags say, and every resource.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::aws::ledger::{Ledger, Record};
-use crate::aws::{Aws, Caller, Class, IdentityState, Wanted, trace};
+use crate::aws::{Aws, Caller, Class, Fault, IdentityState, Wanted, trace};
 use crate::engine::outputs::Outputs;
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::plan::{Change, Memory, Observed, Recorded, Snapshot, drift};
@@ -33,8 +33,7 @@ pub struct Found {
     pub level: u32,
 }
 
-/// Finds out who we are, and refuses an account the stage doesn't belong to. Asked before anything
-/// long, so that nobody waits for a build to learn that they aren't signed in.
+/// Finds out who we are, and refuses an account the stage doesn't belong to.
 pub async fn identify(aws: &Aws, stage: &Stage) -> Result<Caller> {
     let (caller, _) = trace::scope("observe", 0, aws.caller()).await;
     let caller = caller.map_err(|fault| fault.while_doing(WHO))?;
@@ -42,14 +41,28 @@ pub async fn identify(aws: &Aws, stage: &Stage) -> Result<Caller> {
     Ok(caller)
 }
 
-/// Reads everything of a stage, in parallel. `digests` are those of the packages, by function.
+/// Reads what all else is asked by, and refuses an account the stage doesn't belong to. Asked beside anything long, so that
+/// nobody waits for a build to learn that they aren't signed in.
+pub async fn look_around(aws: &Aws, stage: &Stage) -> Result<First> {
+    let first = First::of(aws, stage, true, Reads::All);
+    trace::scope("observe", 0, first).await.0
+}
+
+/// Reads everything of a stage, in parallel. `digests` are those of the packages, by function; what was read `first` is read
+/// again where that is long ago.
 pub async fn observe(
     aws: &Aws,
     stage: &Stage,
     digests: &BTreeMap<LogicalId, String>,
+    first: First,
 ) -> Result<Found> {
-    let look = look(aws, stage, Source::File(digests), Reads::All);
-    let (found, level) = trace::scope("observe", 0, look).await;
+    let source = Source::File(digests);
+    let (found, level) = if first.read.elapsed() < OLD {
+        let further = look_further(aws, stage, source, Reads::All, first);
+        trace::scope("observe", 1, further).await
+    } else {
+        trace::scope("observe", 1, look(aws, stage, source, Reads::All)).await
+    };
     found.map(|found| Found { level, ..found })
 }
 
@@ -141,32 +154,79 @@ pub async fn domain_target(
 const WHO: &str = "could not find out which AWS account this is";
 const LEDGER: &str = "could not read the ledger";
 
-async fn look(aws: &Aws, stage: &Stage, source: Source<'_>, reads: Reads) -> Result<Found> {
-    // An earlier deploy has settled what those are asked for.
-    let named = match source.is_file() {
-        true => reads,
-        false => Reads::Unknown,
-    };
-    let (caller, ledger, tagged, sender, domain, sandbox, secrets) = tokio::join!(
-        trace::beside(aws.caller()),
-        trace::beside(aws.read_ledger()),
-        trace::beside(aws.tagged()),
-        trace::beside(sender(aws, stage, source)),
-        trace::beside(domain_pool(aws, stage, source)),
-        trace::beside(sandbox(aws, stage, named)),
-        trace::beside(missing_secrets(aws, stage, named)),
-    );
-    let doing = "could not read what is deployed";
-    let caller = caller.map_err(|fault| fault.while_doing(WHO))?;
-    check_account(stage, &caller)?;
-    let ledger = ledger.map_err(|fault| fault.while_doing(LEDGER))?;
-    check_engine(stage, &ledger)?;
-    let tagged = tolerate(tagged).map_err(|fault| fault.while_doing(doing))?;
-    let sender = sender.map_err(|fault| fault.while_doing(doing))?;
-    let domain = domain.map_err(|fault| fault.while_doing(doing))?;
-    let sandbox = sandbox.map_err(|fault| fault.while_doing(doing))?;
-    let secrets = tolerate(secrets).map_err(|fault| fault.while_doing(doing))?;
+/// What is read first, all at once: what all else is asked or decided by.
+#[derive(Debug)]
+pub struct First {
+    caller: Caller,
+    ledger: Ledger,
+    tagged: Vec<String>,
+    sender: Option<IdentityState>,
+    domain: Option<(String, Option<Live>)>,
+    sandbox: bool,
+    secrets: Vec<String>,
+    read: Instant,
+}
 
+/// What was read so long ago that somebody may have deployed since: a build takes longer.
+const OLD: Duration = Duration::from_secs(3);
+
+impl First {
+    async fn of(aws: &Aws, stage: &Stage, is_file: bool, reads: Reads) -> Result<Self> {
+        let read = Instant::now();
+        // An earlier deploy has settled what those are asked for.
+        let named = if is_file { reads } else { Reads::Unknown };
+        let (caller, ledger, tagged, sender, domain, sandbox, secrets) = tokio::join!(
+            trace::beside(aws.caller()),
+            trace::beside(aws.read_ledger()),
+            trace::beside(aws.tagged()),
+            trace::beside(sender(aws, stage, is_file)),
+            trace::beside(domain(aws, stage, is_file)),
+            trace::beside(sandbox(aws, stage, named)),
+            trace::beside(missing_secrets(aws, stage, named)),
+        );
+        let caller = caller.map_err(|fault| fault.while_doing(WHO))?;
+        check_account(stage, &caller)?;
+        let ledger = ledger.map_err(|fault| fault.while_doing(LEDGER))?;
+        check_engine(stage, &ledger)?;
+        let doing = |fault: Fault| fault.while_doing(DEPLOYED);
+        Ok(Self {
+            caller,
+            ledger,
+            tagged: tolerate(tagged).map_err(doing)?,
+            sender: sender.map_err(doing)?,
+            domain: domain.map_err(doing)?,
+            sandbox: sandbox.map_err(doing)?,
+            secrets: tolerate(secrets).map_err(doing)?,
+            read,
+        })
+    }
+}
+
+const DEPLOYED: &str = "could not read what is deployed";
+
+async fn look(aws: &Aws, stage: &Stage, source: Source<'_>, reads: Reads) -> Result<Found> {
+    let first = First::of(aws, stage, source.is_file(), reads).await?;
+    look_further(aws, stage, source, reads, first).await
+}
+
+async fn look_further(
+    aws: &Aws,
+    stage: &Stage,
+    source: Source<'_>,
+    reads: Reads,
+    first: First,
+) -> Result<Found> {
+    let First {
+        caller,
+        ledger,
+        tagged,
+        sender,
+        domain,
+        sandbox,
+        secrets,
+        ..
+    } = first;
+    let doing = DEPLOYED;
     let recorded_identity = ledger.records.contains_key(topology::EMAIL_IDENTITY);
     let mut topology = match source {
         Source::File(_) => {
@@ -197,8 +257,8 @@ async fn look(aws: &Aws, stage: &Stage, source: Source<'_>, reads: Reads) -> Res
     topology
         .notes
         .extend(texts.map_err(|fault| fault.while_doing(doing))?);
-    if named == Reads::All {
-        check_domain(stage, &pool, domain)?;
+    if reads == Reads::All && source.is_file() {
+        check_domain(stage, &pool, domain.as_ref().map(|(pool, _)| pool.as_str()))?;
     }
 
     let mut answers = base_answers(stage, &caller);
@@ -218,13 +278,11 @@ async fn look(aws: &Aws, stage: &Stage, source: Source<'_>, reads: Reads) -> Res
     let live = if ledger.records.is_empty() && tagged.is_empty() {
         BTreeMap::new()
     } else {
-        let known = KnownSender {
-            identity: stage
-                .email
-                .as_ref()
-                .filter(|_| source.is_file())
-                .map(|email| email.identity.as_str()),
-            live: sender.map(|state| state.live),
+        let identity = stage.email.as_ref().filter(|_| source.is_file());
+        let known = Known {
+            identity: identity.map(|email| email.identity.as_str()),
+            sender: sender.map(|state| state.live),
+            domain: domain.and_then(|(_, domain)| domain),
         };
         read_all(aws, &topology, &ledger, pool, answers.clone(), reads, known)
             .await
@@ -356,10 +414,10 @@ fn check_key_is_kept(live: &BTreeMap<LogicalId, Live>) -> Result<()> {
 async fn sender(
     aws: &Aws,
     stage: &Stage,
-    source: Source<'_>,
+    is_file: bool,
 ) -> crate::aws::Result<Option<IdentityState>> {
     match &stage.email {
-        Some(email) if source.is_file() => aws.identity_state(&email.identity).await,
+        Some(email) if is_file => aws.identity_state(&email.identity).await,
         _ => Ok(None),
     }
 }
@@ -431,24 +489,24 @@ fn identity_fact(aws: &Aws, state: Option<&IdentityState>, recorded: bool) -> Se
     }
 }
 
-/// The pool the hosted UI's domain hangs from now, ours or not.
-async fn domain_pool(
+/// The hosted UI's domain, and the pool it hangs from now, ours or not.
+async fn domain(
     aws: &Aws,
     stage: &Stage,
-    source: Source<'_>,
-) -> crate::aws::Result<Option<String>> {
+    is_file: bool,
+) -> crate::aws::Result<Option<(String, Option<Live>)>> {
     match &stage.hosted_ui {
-        Some(hosted_ui) if source.is_file() => aws.domain_pool(hosted_ui.name()).await,
+        Some(hosted_ui) if is_file => aws.domain(hosted_ui.name()).await,
         _ => Ok(None),
     }
 }
 
 /// A taken domain would fail in the middle of the deploy, with half of it standing.
-fn check_domain(stage: &Stage, ours: &Pool, taken_by: Option<String>) -> Result<()> {
+fn check_domain(stage: &Stage, ours: &Pool, taken_by: Option<&str>) -> Result<()> {
     let (Some(hosted_ui), Some(pool)) = (&stage.hosted_ui, taken_by) else {
         return Ok(());
     };
-    if ours.id() == Some(&pool) {
+    if ours.id().map(String::as_str) == Some(pool) {
         return Ok(());
     }
     let name = hosted_ui.name();
@@ -461,19 +519,36 @@ fn check_domain(stage: &Stage, ours: &Pool, taken_by: Option<String>) -> Result<
     )))
 }
 
-/// The SES identity to send from, as it was read to decide about it: a second request would only learn
-/// the same.
-struct KnownSender<'a> {
+/// What was read to decide about it: a second request would only learn the same.
+#[derive(Default)]
+struct Known<'a> {
+    /// The SES identity to send from.
     identity: Option<&'a str>,
-    /// `None` when there is none.
-    live: Option<Live>,
+    /// The same; `None` when there is none.
+    sender: Option<Live>,
+    /// The hosted UI's domain.
+    domain: Option<Live>,
 }
 
-impl KnownSender<'_> {
-    fn is(&self, wanted: &Wanted) -> bool {
-        let name = wanted.physical_id.as_deref();
-        let name = name.or_else(|| wanted.declared["EmailIdentity"].as_str());
-        wanted.kind == Kind::EmailIdentity && self.identity.is_some() && name == self.identity
+impl Known<'_> {
+    /// What is known of a resource: that it isn't there, too.
+    fn of(&mut self, wanted: &Wanted) -> Option<Option<Live>> {
+        match wanted.kind {
+            Kind::EmailIdentity => {
+                let name = wanted.physical_id.as_deref();
+                let name = name.or_else(|| wanted.declared["EmailIdentity"].as_str());
+                let is_it = self.identity.is_some() && name == self.identity;
+                is_it.then(|| self.sender.take())
+            }
+            Kind::UserPoolDomain => {
+                let id = wanted.physical_id.clone();
+                let id = id.or_else(|| wanted.kind.identity(&wanted.id, &wanted.declared));
+                let live = self.domain.as_ref();
+                let is_it = live.is_some_and(|live| Some(&live.physical_id) == id.as_ref());
+                is_it.then(|| self.domain.take())
+            }
+            _ => None,
+        }
     }
 }
 
@@ -486,7 +561,7 @@ async fn read_all(
     pool: Pool,
     mut answers: Answers,
     reads: Reads,
-    mut sender: KnownSender<'_>,
+    mut known: Known<'_>,
 ) -> crate::aws::Result<BTreeMap<LogicalId, Live>> {
     let mut live = BTreeMap::new();
     let mut asked = BTreeSet::new();
@@ -534,11 +609,15 @@ async fn read_all(
             return Ok(live);
         }
         asked.extend(wanted.iter().map(|one| one.id.clone()));
-        let (known, wanted): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|one| sender.is(one));
-        let known = known
-            .into_iter()
-            .filter_map(|one| Some((one.id, sender.live.take()?)));
-        let known: Vec<(LogicalId, Live)> = known.collect();
+        let mut found_before = Vec::new();
+        let mut unknown = Vec::new();
+        for one in wanted {
+            match known.of(&one) {
+                Some(live) => found_before.extend(live.map(|live| (one.id, live))),
+                None => unknown.push(one),
+            }
+        }
+        let wanted = unknown;
         let read = match ledger.is_fresh() {
             // What never had a physical ID need not be there.
             true => {
@@ -547,7 +626,7 @@ async fn read_all(
             }
             false => aws.read(&wanted).await?,
         };
-        for (id, found) in read.into_iter().chain(known) {
+        for (id, found) in read.into_iter().chain(found_before) {
             found.answer(&id, &mut answers);
             live.insert(id, found);
         }
@@ -635,20 +714,8 @@ pub(super) async fn look_again(
         ..Ledger::default()
     };
     let pool = find_pool(aws, topology, &ledger, &[]).await?;
-    let sender = KnownSender {
-        identity: None,
-        live: None,
-    };
-    read_all(
-        aws,
-        topology,
-        &ledger,
-        pool,
-        answers.clone(),
-        Reads::All,
-        sender,
-    )
-    .await
+    let (answers, known) = (answers.clone(), Known::default());
+    read_all(aws, topology, &ledger, pool, answers, Reads::All, known).await
 }
 
 /// Finds the physical IDs of records that have none, because a deploy was cut off while making them;

@@ -326,3 +326,58 @@ fn values_from_elsewhere_cannot_move_the_cursor() {
     );
     assert!(text.contains("\\u{1b}[2J → ok"));
 }
+
+#[test]
+fn what_is_alike_is_counted_and_what_is_not_stands_out() {
+    let deleted = |number: usize| {
+        let mut change = change(
+            Action::Delete,
+            &format!("Group{number:03}"),
+            Kind::UserPoolGroup,
+            &[],
+        );
+        change.reason = Some("left the project file".to_owned());
+        change
+    };
+    let mut changes: Vec<Change> = (0..200).map(deleted).collect();
+    changes[100].reason = Some("left the project file; 2 users hold `admin`".to_owned());
+    let plan = plan(changes, 0);
+    let text = rendered(&plan, 100, false);
+    assert!(text.lines().count() < 20, "{text}");
+    for part in [
+        "Group100",
+        "2 users hold",
+        "… and 95 more, shown by -v",
+        "… and 94 more",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.contains("200 to delete"), "{text}");
+    let all = rendered(&plan, 100, true);
+    assert!(all.lines().count() > 200 && !all.contains("shown by -v"));
+}
+
+#[test]
+fn drift_stands_apart_from_what_is_asked() {
+    let function = |before: u32, after: u32| {
+        change(
+            Action::Update,
+            "ConfirmUser",
+            Kind::Function,
+            &[("MemorySize", json!(before), json!(after))],
+        )
+    };
+    let mut plan = plan(vec![function(1024, 512)], 3);
+    plan.drift = vec![function(256, 1024)];
+    insta::assert_snapshot!(rendered(&plan, 70, false), @r"
+    Drift, changed by others since the last deploy, from what that left:
+      ~ ConfirmUser  AWS::Lambda::Function
+          MemorySize: 256 → 1024
+
+    What a deploy does:
+      ~ ConfirmUser  AWS::Lambda::Function
+          MemorySize: 1024 → 512
+
+    Plan: 0 to create, 1 to update, 0 to replace, 0 to delete, 3 unchanged
+    ");
+}
