@@ -79,6 +79,13 @@ pub struct Record {
     pub memory: Memory,
 }
 
+impl Record {
+    /// Whether it was written before a create or a change, and not after.
+    pub fn is_intent(&self) -> bool {
+        self.digest.is_empty()
+    }
+}
+
 impl Aws {
     fn ledger_key(&self) -> String {
         format!("{}#{}", self.owner().project, self.owner().stage)

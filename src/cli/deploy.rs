@@ -145,10 +145,21 @@ pub(super) async fn plan(
     check_names(&permissions, &found)?;
     let observed = std::mem::take(&mut found.observed);
     found.observed.live.clone_from(&observed.live);
-    let mut plan = plan::plan(&found.topology, stage.engine, observed, &permissions)?;
+    let mut gone = plan::gone(&found.topology, &observed.recorded);
+    let is_guarded = |loss: &Loss| !allowances.allow_delete.contains(&loss.id);
+    let mut plan = match plan::plan(&found.topology, stage.engine, observed, &permissions) {
+        Ok(plan) => plan,
+        // Whoever mends one refusal wants to know of the next.
+        Err(error) => {
+            let mut losses = direct::say_whom_it_hits(&aws, &mut gone).await?;
+            losses.retain(is_guarded);
+            let all = std::iter::once(error).chain(losses.iter().map(refusal));
+            return Err(Error::together(all).unwrap_or_else(|| Error::refused("refused")));
+        }
+    };
     plan.drift.clone_from(&found.drift);
-    let mut losses = direct::say_whom_it_hits(&aws, &mut plan).await?;
-    losses.retain(|loss| !allowances.allow_delete.contains(&loss.id));
+    let mut losses = direct::say_whom_it_hits(&aws, &mut plan.changes).await?;
+    losses.retain(is_guarded);
     tell_idle(&allowances.allow_delete, &plan, context);
     Ok(Prepared {
         stage,
@@ -356,16 +367,7 @@ pub(super) async fn approve(yes: bool, context: &Context, prepared: &Prepared) -
     if !losses.is_empty() {
         if !is_asked {
             context.ui.plan(plan);
-            let refusals = losses.iter().map(|Loss { id, whom, hint }| {
-                let error = Error::refused(format!("refused to delete `{id}`"))
-                    .with_cause(whom)
-                    .with_hint(format!("to accept that, add `--allow-delete {id}`"));
-                match hint {
-                    Some(hint) => error.with_hint(*hint),
-                    None => error,
-                }
-            });
-            return Error::together(refusals).map_or(Ok(()), Err);
+            return Error::together(losses.iter().map(refusal)).map_or(Ok(()), Err);
         }
         context.ui.plan_to_approve(plan);
         for Loss { id, whom, .. } in losses {
@@ -388,6 +390,16 @@ pub(super) async fn approve(yes: bool, context: &Context, prepared: &Prepared) -
     context
         .agreed("nothing was changed", move |ui| ui.confirm(&question))
         .await
+}
+
+fn refusal(Loss { id, whom, hint }: &Loss) -> Error {
+    let error = Error::refused(format!("refused to delete `{id}`"))
+        .with_cause(whom)
+        .with_hint(format!("to accept that, add `--allow-delete {id}`"));
+    match hint {
+        Some(hint) => error.with_hint(*hint),
+        None => error,
+    }
 }
 
 /// The plan as the contract writes it.

@@ -126,3 +126,29 @@ fn a_person_types_the_stages_name() {
     let yes = on_a_terminal(&project, "dev", &deploy);
     assert_eq!(yes.code, 0, "{yes:?}");
 }
+
+#[test]
+fn all_refusals_of_a_plan_are_said_at_once() {
+    let project = Project::starter();
+    project.deploy();
+    holder(&project, "1", "admin");
+    project.edit("    kind: spa", "    kind: server");
+    project.edit(
+        "    admin: [\"projects:*\", \"billing:*\", \"members:*\"]\n",
+        "",
+    );
+    project.edit(
+        "  example.com: { role: admin }",
+        "  example.com: { role: member }",
+    );
+    let refused = project.run(&["deploy", "--no-build"]).expect(3);
+    for part in [
+        "refused to replace `ClientWeb`",
+        "--allow-replace ClientWeb",
+        "refused to delete `AccessRoleAdmin`",
+        "1 user holds `admin`",
+        "--allow-delete AccessRoleAdmin",
+    ] {
+        assert!(refused.stderr.contains(part), "{part}: {refused:?}");
+    }
+}

@@ -386,24 +386,25 @@ pub fn plan(
         }
         changes.push(change);
     }
-    if let Some(error) = Error::together(refusals) {
-        return Err(error);
-    }
-
     let left = match permissions.back {
         true => "was not there then",
         false => "left the project file",
     };
     for (id, recorded) in &gone {
         if recorded.kind.rules().holds_data && !permissions.discard.contains(id) {
-            return Err(Error::refused(format!(
-                "refused to delete `{id}` ({})",
-                recorded.kind.type_name()
-            ))
-            .with_cause(format!("it {left}, and deleting it loses its data"))
-            .with_hint("put it back into the file, or run `saasauth destroy`"));
+            refusals.push(
+                Error::refused(format!(
+                    "refused to delete `{id}` ({})",
+                    recorded.kind.type_name()
+                ))
+                .with_cause(format!("it {left}, and deleting it loses its data"))
+                .with_hint("put it back into the file, or run `saasauth destroy`"),
+            );
         }
         changes.push(deletion(id, recorded, left));
+    }
+    if let Some(error) = Error::together(refusals) {
+        return Err(error);
     }
     // Deletes come last: until everything new stands, what is there may still be in use.
     let all: Vec<usize> = (0..planner.len()).collect();
@@ -424,6 +425,15 @@ pub fn plan(
         answers,
         drift: Vec::new(),
     })
+}
+
+/// What is ours and no longer declared, as the changes that a plan would make of it: for a plan that is refused.
+pub fn gone(topology: &Topology, recorded: &BTreeMap<LogicalId, Recorded>) -> Vec<Change> {
+    let gone = recorded
+        .iter()
+        .filter(|(id, _)| !topology.resources.contains_key(*id));
+    gone.map(|(id, recorded)| deletion(id, recorded, "left the project file"))
+        .collect()
 }
 
 /// Plans the removal of everything recorded, children first. Kinds in `kept` stay.

@@ -218,7 +218,7 @@ async fn look_further(
 ) -> Result<Found> {
     let First {
         caller,
-        ledger,
+        mut ledger,
         tagged,
         sender,
         domain,
@@ -227,7 +227,9 @@ async fn look_further(
         ..
     } = first;
     let doing = DEPLOYED;
-    let recorded_identity = ledger.records.contains_key(topology::EMAIL_IDENTITY);
+    // What a create was only recorded for may be somebody else's.
+    let recorded_identity = ledger.records.get(topology::EMAIL_IDENTITY);
+    let recorded_identity = recorded_identity.is_some_and(|record| !record.is_intent());
     let mut topology = match source {
         Source::File(_) => {
             let facts = Facts {
@@ -275,7 +277,7 @@ async fn look_further(
     }
     // With no record and no tag nothing of ours is there, and reading name by name would be a request
     // for each resource to learn just that. A name that somebody else took is found by the create.
-    let live = if ledger.records.is_empty() && tagged.is_empty() {
+    let mut live = if ledger.records.is_empty() && tagged.is_empty() {
         BTreeMap::new()
     } else {
         let identity = stage.email.as_ref().filter(|_| source.is_file());
@@ -288,6 +290,10 @@ async fn look_further(
             .await
             .map_err(|fault| fault.while_doing(doing))?
     };
+    for id in strangers(aws, &ledger, &live) {
+        live.remove(&id);
+        ledger.records.remove(&id);
+    }
     if reads == Reads::All && !opens_tables(&topology) {
         check_key_is_kept(&live)?;
     }
@@ -360,6 +366,20 @@ fn check_engine(stage: &Stage, ledger: &Ledger) -> Result<()> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// What was recorded before its create, which never got to its end, and whose name turns out to be somebody else's: neither
+/// the ledger's word nor the tags make it ours.
+fn strangers(aws: &Aws, ledger: &Ledger, live: &BTreeMap<LogicalId, Live>) -> Vec<LogicalId> {
+    let intents = ledger
+        .records
+        .iter()
+        .filter(|(_, record)| record.is_intent() && record.kind.rules().is_tagged());
+    let theirs = intents.filter(|(id, _)| {
+        live.get(*id)
+            .is_some_and(|live| live.owner.as_ref() != Some(aws.owner()))
+    });
+    theirs.map(|(id, _)| id.clone()).collect()
 }
 
 /// What an earlier deploy left, as what should exist.
@@ -582,7 +602,7 @@ async fn read_all(
         };
         // A child whose own ID is not recorded is found through its parent's, which is.
         answers.reference(id, record.kind.reference(physical_id));
-        if reads == Reads::Unknown {
+        if reads == Reads::Unknown && !record.is_intent() {
             asked.insert(id.clone());
         }
     }

@@ -6,7 +6,7 @@ use saasauth_contract::keys::{META, domain_of, role_of};
 
 use crate::aws::{Aws, Fault, trace};
 use saasauth_model::error::{Error, Result};
-use saasauth_model::plan::{Action, Change, Plan};
+use saasauth_model::plan::{Action, Change};
 use saasauth_model::resource::{Kind, LogicalId};
 
 /// A deletion that takes something from people, which putting it back into the file doesn't give back.
@@ -34,12 +34,12 @@ enum Subject {
 }
 
 /// Adds to each change that hits people how many they are, and gives the deletions that nobody should make by accident: one
-/// request or a few for each such change, and none for a plan without.
+/// request or a few for each such change, and none without.
 ///
 /// # Errors
 /// When AWS doesn't answer.
-pub async fn say_whom_it_hits(aws: &Aws, plan: &mut Plan) -> Result<Vec<Loss>> {
-    let hit = plan.changes.iter_mut().filter_map(|change| {
+pub async fn say_whom_it_hits(aws: &Aws, changes: &mut [Change]) -> Result<Vec<Loss>> {
+    let hit = changes.iter_mut().filter_map(|change| {
         let subject = subject(change)?;
         Some((subject, change))
     });

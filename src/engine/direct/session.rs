@@ -193,10 +193,15 @@ pub async fn carry_out(
                     delete,
                     ..
                 } = undone.summary;
-                let changed = update + create + replace;
-                events(Event::Note(format!(
-                    "taken back: {changed} as before, {delete} deleted again"
-                )));
+                let parts = [
+                    (update + create + replace, "as before"),
+                    (delete, "deleted again"),
+                ];
+                let parts = parts.iter().filter(|(count, _)| *count > 0);
+                let parts: Vec<String> = parts
+                    .map(|(count, what)| format!("{count} {what}"))
+                    .collect();
+                events(Event::Note(format!("taken back: {}", parts.join(", "))));
                 "nothing of this deploy is left; mend what failed, and deploy again".to_owned()
             }
             _ => format!(
