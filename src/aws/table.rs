@@ -46,7 +46,7 @@ impl Aws {
             Some(arn) => {
                 let (description, rest) = futures::join!(
                     trace::beside(self.describe_table(name)),
-                    self.rest_of_table(name, arn)
+                    trace::beside(self.rest_of_table(name, arn))
                 );
                 (description?, Some(rest))
             }

@@ -420,10 +420,7 @@ fn at_a_sample_of_points_everything_converges() {
     let lanes = [
         (Journey::Update, After, 7),
         (Journey::TakeBack, Before, 3),
-        (Journey::TakeBack, After, 13),
-        (Journey::Rollback, Before, 38),
         (Journey::Rollback, After, 30),
-        (Journey::Destroy, After, 12),
         (Journey::Destroy, Lost, 9),
     ];
     at_once(2, lanes, |(journey, moment, position)| {

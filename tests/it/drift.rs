@@ -9,13 +9,13 @@ type Meddling = (&'static str, &'static str, &'static str, Value);
 
 fn meddle(project: &Project, outputs: &Value) -> Vec<&'static str> {
     let pool = &outputs["user_pool_id"];
-    let role = "starter-local-confirm-user-euw1";
+    let role = "drift-local-confirm-user-euw1";
     let nothing = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Action": "s3:*", "Resource": "*" }] });
     let policies = json!({ "RoleName": role });
     let policies = project.client("iam", "list_role_policies", policies);
     let policy = &policies["PolicyNames"][0];
-    let queue = json!({ "QueueName": "starter-local-confirm-user-failures" });
+    let queue = json!({ "QueueName": "drift-local-confirm-user-failures" });
     let queue = project.client("sqs", "get_queue_url", queue)["QueueUrl"].clone();
     let client = json!({ "UserPoolId": pool, "ClientId": outputs["clients"]["web"]["client_id"] });
     let found = project.client("cognito-idp", "describe_user_pool_client", client);
@@ -25,13 +25,13 @@ fn meddle(project: &Project, outputs: &Value) -> Vec<&'static str> {
         members.remove(read_only);
     }
     client["CallbackURLs"] = json!(["https://evil.example/callback"]);
-    let table = "starter-local-permissions";
+    let table = "drift-local-permissions";
     let meddling: Vec<Meddling> = vec![
         (
             "ConfirmUser",
             "lambda",
             "update_function_configuration",
-            json!({ "FunctionName": "starter-local-confirm-user", "MemorySize": 1024 }),
+            json!({ "FunctionName": "drift-local-confirm-user", "MemorySize": 1024 }),
         ),
         (
             "ConfirmUserPolicy",
@@ -43,7 +43,7 @@ fn meddle(project: &Project, outputs: &Value) -> Vec<&'static str> {
             "ConfirmUserLogs",
             "logs",
             "put_retention_policy",
-            json!({ "logGroupName": "/aws/lambda/starter-local-confirm-user", "retentionInDays": 1 }),
+            json!({ "logGroupName": "/aws/lambda/drift-local-confirm-user", "retentionInDays": 1 }),
         ),
         (
             "ConfirmUserFailures",
@@ -97,7 +97,7 @@ fn diff(project: &Project, more: &[&str], code: i32) -> Value {
 
 #[test]
 fn what_others_change_is_told_from_what_the_file_asks() {
-    let project = Project::starter();
+    let project = Project::called("drift");
     let outputs = project.deploy()["outputs"].clone();
     assert_eq!(diff(&project, &["--refresh-only"], 0)["drift"], json!([]));
 
@@ -147,9 +147,9 @@ fn what_others_change_is_told_from_what_the_file_asks() {
 
 #[test]
 fn drift_that_is_accepted_is_a_change_of_the_file_from_then_on() {
-    let project = Project::starter();
+    let project = Project::called("drift");
     project.deploy();
-    let memory = json!({ "FunctionName": "starter-local-confirm-user", "MemorySize": 1024 });
+    let memory = json!({ "FunctionName": "drift-local-confirm-user", "MemorySize": 1024 });
     project.client("lambda", "update_function_configuration", memory);
     let accepted = project
         .run(&["deploy", "--no-build", "--refresh-only"])
@@ -176,7 +176,7 @@ fn drift_that_is_accepted_is_a_change_of_the_file_from_then_on() {
     // The file follows what others did: nothing is left to do, and nothing left to tell.
     project.deploy();
     project.edit("memory_mb: 256", "memory_mb: 512");
-    let memory = json!({ "FunctionName": "starter-local-confirm-user", "MemorySize": 512 });
+    let memory = json!({ "FunctionName": "drift-local-confirm-user", "MemorySize": 512 });
     project.client("lambda", "update_function_configuration", memory);
     assert_eq!(ids(&diff(&project, &[], 0)["drift"]), ["ConfirmUser"]);
     project.deploy();
@@ -185,9 +185,9 @@ fn drift_that_is_accepted_is_a_change_of_the_file_from_then_on() {
 
 #[test]
 fn what_others_delete_is_told_and_made_again() {
-    let project = Project::starter();
+    let project = Project::called("drift");
     project.deploy();
-    let policy = json!({ "FunctionName": "starter-local-generate-token" });
+    let policy = json!({ "FunctionName": "drift-local-generate-token" });
     project.client("lambda", "delete_function", policy);
     let gone = diff(&project, &["--refresh-only"], 2);
     let gone: Vec<&Value> = gone["drift"].as_array().unwrap().iter().collect();

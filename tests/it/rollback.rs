@@ -6,9 +6,6 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Between, Cloud, Hook, Output, Project, Question, at_once, client};
 
-/// A function whose code and settings change.
-const CONFIRM_USER: &str = "starter-local-confirm-user";
-
 /// Refuses an operation for good, once something was done meanwhile.
 struct Refusing {
     operation: &'static str,
@@ -75,8 +72,10 @@ pub(crate) fn other_code(project: &Project, comment: &[u8]) {
     fs::write(&file, zip).unwrap();
 }
 
+/// The code and a setting of confirmUser.
 fn function(project: &Project) -> (Value, Value) {
-    let name = json!({ "FunctionName": CONFIRM_USER });
+    let name = project.outputs()["functions"]["confirm_user"].clone();
+    let name = json!({ "FunctionName": name });
     let found = project.client("lambda", "get_function_configuration", name);
     (found["CodeSha256"].clone(), found["MemorySize"].clone())
 }
@@ -112,54 +111,50 @@ fn change_much(project: &Project) {
 
 #[test]
 fn a_failed_deploy_is_taken_back_whole() {
-    at_once(
-        2,
-        ["CreateUserPoolClient", "UpdateUserPool", "PutRolePolicy"],
-        |operation| {
-            let mut project = Project::starter();
-            project.deploy();
-            let before = (
-                fs::read_to_string(project.file()).unwrap(),
-                function(&project),
+    at_once(2, ["CreateUserPoolClient", "UpdateUserPool"], |operation| {
+        let mut project = Project::called(&format!("back-{}", operation.to_lowercase()));
+        project.deploy();
+        let before = (
+            fs::read_to_string(project.file()).unwrap(),
+            function(&project),
+        );
+        let package = fs::read(
+            project
+                .directory
+                .join(".saasauth/build/local/confirm_user.zip"),
+        );
+        let inventory = project.inventory();
+        change_much(&project);
+        let arguments = ["deploy", "--no-build", "--rollback"];
+        let failed = refused(&mut project, operation, nothing, &arguments);
+        let failed = failed.expect(1);
+        for part in [
+            "it can't be",
+            "the deploy failed: taking back what it changed",
+            "taken back: ",
+            "nothing of this deploy is left",
+        ] {
+            assert!(
+                failed.stderr.contains(part),
+                "{operation}: {part}: {failed:?}"
             );
-            let package = fs::read(
-                project
-                    .directory
-                    .join(".saasauth/build/local/confirm_user.zip"),
-            );
-            let inventory = project.inventory();
-            change_much(&project);
-            let arguments = ["deploy", "--no-build", "--rollback"];
-            let failed = refused(&mut project, operation, nothing, &arguments);
-            let failed = failed.expect(1);
-            for part in [
-                "it can't be",
-                "the deploy failed: taking back what it changed",
-                "taken back: ",
-                "nothing of this deploy is left",
-            ] {
-                assert!(
-                    failed.stderr.contains(part),
-                    "{operation}: {part}: {failed:?}"
-                );
-            }
-            assert_eq!(history(&project)[0]["result"], "rolled back", "{operation}");
-            assert_eq!(project.inventory(), inventory, "{operation}");
-            assert_eq!(function(&project), before.1, "{operation}");
+        }
+        assert_eq!(history(&project)[0]["result"], "rolled back", "{operation}");
+        assert_eq!(project.inventory(), inventory, "{operation}");
+        assert_eq!(function(&project), before.1, "{operation}");
 
-            fs::write(project.file(), before.0).unwrap();
-            let file = ".saasauth/build/local/confirm_user.zip";
-            fs::write(project.directory.join(file), package.unwrap()).unwrap();
-            no_change(&project);
-            project.sign_up(&format!("ada@{operation}.example"), "Ada");
-            project.run(&["destroy"]).expect(0);
-        },
-    );
+        fs::write(project.file(), before.0).unwrap();
+        let file = ".saasauth/build/local/confirm_user.zip";
+        fs::write(project.directory.join(file), package.unwrap()).unwrap();
+        no_change(&project);
+        project.sign_up(&format!("ada@{operation}.example"), "Ada");
+        project.run(&["destroy"]).expect(0);
+    });
 }
 
 #[test]
 fn a_first_deploy_that_fails_leaves_nothing_but_who_signed_up() {
-    let mut project = Project::starter();
+    let mut project = Project::called("rollback-first");
     let arguments = ["deploy", "--no-build", "--rollback"];
     refused(&mut project, "CreateUserPoolDomain", nothing, &arguments).expect(1);
     for (what, names) in project.inventory().as_object().unwrap() {
@@ -204,6 +199,7 @@ fn a_first_deploy_that_fails_leaves_nothing_but_who_signed_up() {
 #[test]
 fn a_protected_stage_takes_back_unless_it_is_told_not_to() {
     let mut project = Project::dev();
+    project.edit("project: starter ", "project: rollback-protected ");
     project.edit("  dev:", "  dev:\n    protect: true\n  other:");
     let deploy = ["deploy", "--no-build", "--stage", "dev", "--yes"];
     project.run(&deploy).expect(0);
@@ -220,7 +216,7 @@ fn a_protected_stage_takes_back_unless_it_is_told_not_to() {
 
 #[test]
 fn a_rollback_brings_settings_and_code_back_and_forgets_nobody() {
-    let project = Project::starter();
+    let project = Project::called("rollback");
     project.deploy();
     let first = function(&project);
     let file = fs::read_to_string(project.file()).unwrap();
@@ -300,15 +296,16 @@ fn a_rollback_brings_settings_and_code_back_and_forgets_nobody() {
 
 #[test]
 fn code_that_is_not_kept_is_said_before_anything_is_changed() {
-    let project = Project::starter();
+    let project = Project::called("rollback-kept");
     project.deploy();
     other_code(&project, b"second");
     project.edit("min_length: 12", "min_length: 14");
     project.deploy();
-    let versions = json!({ "FunctionName": CONFIRM_USER });
+    let name = project.outputs()["functions"]["confirm_user"].clone();
+    let versions = json!({ "FunctionName": name });
     let versions = project.client("lambda", "list_versions_by_function", versions);
     let old = versions["Versions"][1]["Version"].clone();
-    let delete = json!({ "FunctionName": CONFIRM_USER, "Qualifier": old });
+    let delete = json!({ "FunctionName": name, "Qualifier": old });
     project.client("lambda", "delete_function", delete);
     let before = project.inventory();
     let refused = project.run(&["rollback"]).expect(3);

@@ -379,7 +379,7 @@ fn a_secret_is_set_and_rotated_and_never_shown() {
 fn every_user_is_exported_with_all_there_is_and_an_export_goes_on() {
     let project = Project::starter();
     project.deploy();
-    project.sign_up("ada@example.com", "Ada");
+    project.sign_up("ada-export@example.com", "Ada");
     // More than one page of Cognito's.
     let subs = python(
         "make_users.py",
@@ -403,7 +403,7 @@ fn every_user_is_exported_with_all_there_is_and_an_export_goes_on() {
             .find(|line| line["attributes"][name] == *value)
             .unwrap()
     };
-    let ada = of("email", &json!("ada@example.com"));
+    let ada = of("email", &json!("ada-export@example.com"));
     assert_eq!(ada["attributes"]["name"], "Ada");
     assert_eq!(
         (&ada["status"], &ada["enabled"]),

@@ -33,6 +33,14 @@ impl Project {
         Self::alone().on_the_shared_cloud()
     }
 
+    /// As [`Self::starter`], under a name of its own: the emulator ends the functions of a name in every account when one of
+    /// them is changed, and other tests' users sign in meanwhile.
+    pub(crate) fn called(name: &str) -> Self {
+        let project = Self::starter();
+        project.edit("project: starter ", &format!("project: {name} "));
+        project
+    }
+
     /// The same project, on the shared local cloud.
     pub(crate) fn on_the_shared_cloud(self) -> Self {
         Self {
