@@ -319,3 +319,20 @@ fn code_that_is_not_kept_is_said_before_anything_is_changed() {
     let min = project.run(&["diff", "--no-build", "--detailed-exitcode"]);
     min.expect(0);
 }
+
+/// A create that was refused leaves a record of nothing, which goes with what left the file.
+#[test]
+fn what_was_never_made_leaves_the_file_without_a_trace() {
+    let mut project = Project::called("rollback-never");
+    project.deploy();
+    let file = fs::read_to_string(project.file()).unwrap();
+    project.edit(
+        "\nclients:\n",
+        "\nclients:\n  partner:\n    kind: server\n    callback_urls: [\"http://localhost:4000/callback\"]\n",
+    );
+    let deploy = ["deploy", "--no-build"];
+    refused(&mut project, "CreateUserPoolClient", nothing, &deploy).expect(1);
+    fs::write(project.file(), file).unwrap();
+    project.run(&deploy).expect(0);
+    no_change(&project);
+}

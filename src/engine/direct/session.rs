@@ -155,8 +155,10 @@ pub async fn carry_out(
             record.memory.beside(&before.memory);
         }
     }
-    let mut removed = execution.removed.clone();
-    removed.extend(stale);
+    // What was recorded and never made is stale, and may be what the plan deletes as well: a transaction takes one action for an
+    // item.
+    let removed: BTreeSet<LogicalId> = execution.removed.iter().cloned().chain(stale).collect();
+    let removed: Vec<LogicalId> = removed.into_iter().collect();
     let deploy = Deploy {
         number: found.ledger.serial + 1,
         command,
