@@ -97,32 +97,47 @@ impl Aws {
             exists: true,
             ..Ledger::default()
         };
+        // The history grows for ever and no deploy needs it: it sorts before the rest.
+        let Some(items) = self.ledger_items("sk >= :sk", RESOURCE).await? else {
+            return Ok(Ledger::default());
+        };
         let mut parts = snapshot::Parts::default();
+        for item in &items {
+            ledger.take(item, &mut parts);
+        }
+        ledger.snapshot = parts.whole();
+        ledger.read = self.now();
+        Ok(ledger)
+    }
+
+    /// All the items of this stage whose sort key meets a condition on `:sk`; none when there is no ledger.
+    async fn ledger_items(
+        &self,
+        condition: &str,
+        sort: impl Into<String>,
+    ) -> Result<Option<Vec<HashMap<String, AttributeValue>>>> {
+        let sort = sort.into();
+        let mut items = Vec::new();
         let mut start: Option<HashMap<String, AttributeValue>> = None;
         loop {
             let answer = self
                 .dynamodb
                 .query()
                 .table_name(TABLE)
-                // The history grows for ever and no deploy needs it: it sorts before the rest.
-                .key_condition_expression("pk = :pk AND sk >= :from")
+                .key_condition_expression(format!("pk = :pk AND {condition}"))
                 .expression_attribute_values(":pk", text(self.ledger_key()))
-                .expression_attribute_values(":from", text(RESOURCE))
+                .expression_attribute_values(":sk", text(&sort))
                 .consistent_read(true)
                 .set_exclusive_start_key(start.take())
                 .send()
                 .await;
             let Some(page) = classify::found(answer.map_err(Fault::from))? else {
-                return Ok(Ledger::default());
+                return Ok(None);
             };
-            for item in page.items() {
-                ledger.take(item, &mut parts);
-            }
+            items.extend(page.items.unwrap_or_default());
             start = page.last_evaluated_key;
             if start.is_none() {
-                ledger.snapshot = parts.whole();
-                ledger.read = self.now();
-                return Ok(ledger);
+                return Ok(Some(items));
             }
         }
     }

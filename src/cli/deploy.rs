@@ -150,11 +150,11 @@ pub(super) async fn plan(
     let mut plan = match plan::plan(&found.topology, stage.engine, observed, &permissions) {
         Ok(plan) => plan,
         // Whoever mends one refusal wants to know of the next.
-        Err(error) => {
+        Err(mut error) => {
             let mut losses = direct::say_whom_it_hits(&aws, &mut gone).await?;
             losses.retain(is_guarded);
-            let all = std::iter::once(error).chain(losses.iter().map(refusal));
-            return Err(Error::together(all).unwrap_or_else(|| Error::refused("refused")));
+            error.others.extend(losses.iter().map(refusal));
+            return Err(error);
         }
     };
     plan.drift.clone_from(&found.drift);

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::deployed;
 use crate::people;
+use crate::ui::Ui;
 use saasauth_model::error::{Error, ErrorKind, Result};
 
 /// Take the users of a stage along
@@ -61,7 +62,7 @@ async fn export(args: ExportArgs, context: &Context) -> Result<ExitCode> {
     let deployed = deployed::open(context, &project, stage).await?;
     let before = known.len();
     let each = |lines: &[Value]| {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text: String = lines.iter().map(Ui::json_line).collect();
         match (&mut target, &args.file) {
             (Some(target), Some(file)) => target.write_all(text.as_bytes()).map_err(|error| {
                 Error::io(format!("could not write `{}`", file.display()), &error)
@@ -157,6 +158,16 @@ mod tests {
         let error = open(&file, true, &mut BTreeSet::new()).expect_err("x is no user");
         assert!(error.causes[0].contains("line 3"), "{error:?}");
         open(&file, false, &mut BTreeSet::new()).expect_err("it is there");
+    }
+
+    #[test]
+    fn what_users_write_into_their_names_does_nothing_on_a_screen() {
+        let line = Ui::json_line(&json!({ "name": "A\u{202e}d\u{9b}2J\u{1b}a" }));
+        for sign in ['\u{202e}', '\u{9b}', '\u{1b}'] {
+            assert!(!line.contains(sign), "{line:?}");
+        }
+        let read: Value = serde_json::from_str(&line).expect("it is JSON");
+        assert_eq!(read["name"], "A\u{202e}d\u{9b}2J\u{1b}a");
     }
 
     #[test]

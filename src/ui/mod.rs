@@ -98,6 +98,11 @@ impl Ui {
         self.data(&(text::json(text) + "\n"))
     }
 
+    /// A JSON document in one line, its end included, safe to be shown as it is.
+    pub fn json_line(document: &serde_json::Value) -> String {
+        text::json(document.to_string()) + "\n"
+    }
+
     /// Writes a plan to standard output, as the result of a command. Under `--json` it writes
     /// nothing: the document stands for it.
     pub fn diff(&self, plan: &Plan) -> Result<()> {

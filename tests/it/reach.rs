@@ -16,6 +16,18 @@ fn holder(project: &Project, sub: &str, role: &str) {
     );
 }
 
+/// Takes the role out of the file, and out of the domain that gives it.
+fn without_admin(project: &Project) {
+    project.edit(
+        "    admin: [\"projects:*\", \"billing:*\", \"members:*\"]\n",
+        "",
+    );
+    project.edit(
+        "  example.com: { role: admin }",
+        "  example.com: { role: member }",
+    );
+}
+
 #[test]
 fn what_people_depend_on_goes_only_when_it_is_named() {
     let project = Project::starter();
@@ -27,14 +39,7 @@ fn what_people_depend_on_goes_only_when_it_is_named() {
     project.edit("  web:  ", "  app:  ");
     project.edit("      web:\n", "      app:\n");
     project.edit("  default_role: member", "  default_role: member # only");
-    project.edit(
-        "    admin: [\"projects:*\", \"billing:*\", \"members:*\"]\n",
-        "",
-    );
-    project.edit(
-        "  example.com: { role: admin }",
-        "  example.com: { role: member }",
-    );
+    without_admin(&project);
 
     // A look says whom it hits.
     let seen = project.run(&["diff", "--no-build"]).expect(0);
@@ -133,14 +138,7 @@ fn all_refusals_of_a_plan_are_said_at_once() {
     project.deploy();
     holder(&project, "1", "admin");
     project.edit("    kind: spa", "    kind: server");
-    project.edit(
-        "    admin: [\"projects:*\", \"billing:*\", \"members:*\"]\n",
-        "",
-    );
-    project.edit(
-        "  example.com: { role: admin }",
-        "  example.com: { role: member }",
-    );
+    without_admin(&project);
     let refused = project.run(&["deploy", "--no-build"]).expect(3);
     for part in [
         "refused to replace `ClientWeb`",

@@ -63,12 +63,10 @@ impl Snapshot {
                 _ => forget(&mut after, id),
             }
         }
-        for id in plan.unchanged.iter().filter(|_| topology.is_some()) {
-            if let Some(topology) = topology {
+        if let Some(topology) = topology {
+            for id in &plan.unchanged {
                 after.take(topology, id, &plan.answers);
             }
-        }
-        if let Some(topology) = topology {
             after.secrets.clone_from(&topology.secrets);
         }
         after

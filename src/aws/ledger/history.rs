@@ -116,7 +116,12 @@ impl Aws {
             summary: describe(deploy.summary),
             revision: deploy.revision.clone(),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            suffix: lock.token.chars().take(8).collect(),
+            // Two of one second stand in their order.
+            suffix: format!(
+                "{:08}-{}",
+                deploy.number,
+                lock.token.chars().take(8).collect::<String>()
+            ),
         };
         self.put_past(&past)
     }

@@ -13,8 +13,8 @@ use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
-use super::{TABLE, number, text};
-use crate::aws::{Aws, Fault, Result, classify};
+use super::{TABLE, number};
+use crate::aws::{Aws, Fault, Result};
 use saasauth_model::plan::Snapshot;
 
 /// The latest. Sorts behind the records, and so is read with them.
@@ -81,32 +81,15 @@ impl Aws {
     /// What a deploy left the stage as, by its number; none when it didn't get to its end, or was made by a version that
     /// kept nothing.
     pub async fn read_snapshot(&self, deploy: u64) -> Result<Option<Snapshot>> {
+        let items = self
+            .ledger_items("begins_with(sk, :sk)", kept(deploy))
+            .await?;
         let mut parts = Parts::default();
-        let mut start: Option<HashMap<String, AttributeValue>> = None;
-        loop {
-            let answer = self
-                .dynamodb
-                .query()
-                .table_name(TABLE)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :kept)")
-                .expression_attribute_values(":pk", text(self.ledger_key()))
-                .expression_attribute_values(":kept", text(kept(deploy)))
-                .consistent_read(true)
-                .set_exclusive_start_key(start.take())
-                .send()
-                .await;
-            let Some(page) = classify::found(answer.map_err(Fault::from))? else {
-                return Ok(None);
-            };
-            for item in page.items() {
-                let sort = item.get("sk").and_then(|value| value.as_s().ok());
-                parts.take(sort.map(String::as_str).unwrap_or_default(), item);
-            }
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(parts.whole());
-            }
+        for item in items.iter().flatten() {
+            let sort = item.get("sk").and_then(|value| value.as_s().ok());
+            parts.take(sort.map(String::as_str).unwrap_or_default(), item);
         }
+        Ok(parts.whole())
     }
 
     /// Writes a snapshot as the latest, and to be kept as that of a deploy.
