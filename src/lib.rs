@@ -5,7 +5,7 @@
 //! difference, pure and complete; the engine carries it out and tells what it does as events; [`ui`]
 //! shows them. [`artifact`] builds the triggers and [`local`] runs the AWS stand-in of the stage
 //! `local`, both with tools that [`tools`] finds or installs; [`verify`] uses a deployed stage as a user
-//! would, [`people`] changes its users as an operator does, [`doctor`] looks at what is around a deploy, and [`scaffold`] writes a new project and keeps our
+//! would, [`people`] changes its users as an operator does, [`adopt`] writes the file of a user pool that somebody else made, [`doctor`] looks at what is around a deploy, and [`scaffold`] writes a new project and keeps our
 //! part of it up to date. [`cli`] puts them together, a file for each command.
 //!
 //! What is decided without asking anybody is a crate of its own, [`saasauth_model`], whose manifest has
@@ -17,6 +17,7 @@
 //! [`topology`]: saasauth_model::topology
 //! [`plan`]: saasauth_model::plan
 
+pub mod adopt;
 pub mod artifact;
 pub mod aws;
 pub mod cli;

@@ -25,6 +25,7 @@ pub struct Package {
 /// decide: what a call returns depends on AWS alone, never on an earlier call.
 #[derive(Debug, Clone)]
 pub struct Aws {
+    pub(super) cloudformation: aws_sdk_cloudformation::Client,
     pub(super) cloudwatch: aws_sdk_cloudwatch::Client,
     pub(super) cognito: aws_sdk_cognitoidentityprovider::Client,
     pub(super) dynamodb: aws_sdk_dynamodb::Client,
@@ -68,6 +69,7 @@ impl Aws {
             };
         }
         Self {
+            cloudformation: client!(aws_sdk_cloudformation),
             cloudwatch: client!(aws_sdk_cloudwatch),
             cognito: client!(aws_sdk_cognitoidentityprovider),
             dynamodb: client!(aws_sdk_dynamodb, clock.clone()),

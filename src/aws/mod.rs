@@ -48,6 +48,7 @@ mod user_pool_mfa;
 mod user_pool_resource_server;
 pub mod users;
 mod wait;
+mod whole_pool;
 
 pub mod ledger;
 
@@ -62,6 +63,7 @@ pub use clients::{Aws, Caller, Package};
 pub use connect::Settings;
 pub use email_identity::IdentityState;
 use saasauth_model::resource::{Kind, Live, LogicalId, Owner, REF, Resolved};
+pub use whole_pool::{StackResource, WholePool};
 
 /// Told what a request waits for, each time it starts waiting.
 pub type Waiting<'a> = &'a (dyn Fn(&'static str) + Send + Sync);

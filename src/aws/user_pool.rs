@@ -104,6 +104,11 @@ impl Aws {
         )))
     }
 
+    /// A pool by its ID, whoever's it is.
+    pub async fn user_pool(&self, id: &str) -> Result<Option<Live>> {
+        self.read_user_pool(id).await
+    }
+
     pub(super) async fn read_user_pool(&self, id: &str) -> Result<Option<Live>> {
         let Some(pool) = self.describe_user_pool(id).await? else {
             return Ok(None);

@@ -245,10 +245,10 @@ fn declared(pool: &UserPool<String>) -> Document {
     let Ok(Value::Object(mut declared)) = serde_json::to_value(pool) else {
         return Document::new();
     };
-    if let Some(config) = &pool.lambda_config {
+    let config = pool.lambda_config.as_ref();
+    if let Some(trigger) = config.and_then(|config| config.pre_token_generation_config.as_ref()) {
         // The older field must name the same function, or Cognito refuses the request.
-        declared["LambdaConfig"]["PreTokenGeneration"] =
-            json!(config.pre_token_generation_config.lambda_arn);
+        declared["LambdaConfig"]["PreTokenGeneration"] = json!(trigger.lambda_arn);
     }
     declared
 }
@@ -327,6 +327,13 @@ pub(super) fn as_live(id: &str, now: &Document, factors: Option<Vec<&'static str
         properties = whole;
     } else {
         properties = Document::new();
+    }
+    if let Some(Value::Object(config)) = properties.get_mut("LambdaConfig")
+        && let Some(function) = config.get("PreTokenGeneration").cloned()
+    {
+        // The older field alone is the same with the first version of the event.
+        let older = json!({ "LambdaArn": function, "LambdaVersion": "V1_0" });
+        config.entry("PreTokenGenerationConfig").or_insert(older);
     }
     if let Some(Value::Array(attributes)) = properties.get_mut("Schema") {
         for attribute in attributes {

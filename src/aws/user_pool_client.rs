@@ -248,6 +248,32 @@ fn read_rotation(live: &mut Value, declared: &Value) {
     }
 }
 
+/// How long tokens last where a client doesn't say, in seconds (the reference of CreateUserPoolClient; it reads no time
+/// at all as none said).
+const VALIDITIES: [(&str, u64); 3] = [
+    ("AccessToken", 60 * 60),
+    ("IdToken", 60 * 60),
+    ("RefreshToken", 30 * 24 * 60 * 60),
+];
+
+/// Cognito tells the lives of tokens in the units they were set in; ours are seconds.
+fn in_seconds(client: &mut Value) {
+    for (token, default) in VALIDITIES {
+        let validity = format!("{token}Validity");
+        let unit = match client["TokenValidityUnits"][token].as_str() {
+            Some("seconds") => 1,
+            Some("minutes") => 60,
+            Some("hours") => 60 * 60,
+            Some("days") => 24 * 60 * 60,
+            // A unit of tomorrow: as it is told.
+            _ => continue,
+        };
+        let said = client[&validity].as_u64().filter(|&number| number > 0);
+        client[&validity] = json!(said.map_or(default, |number| number * unit));
+        client["TokenValidityUnits"][token] = json!("seconds");
+    }
+}
+
 fn as_live(client: Client) -> Live {
     let Client { body, has_secret } = client;
     let physical_id = format!(
@@ -264,6 +290,7 @@ fn as_live(client: Client) -> Live {
     });
     let mut properties = laid_over(defaults, Value::Object(body));
     properties["GenerateSecret"] = json!(has_secret);
+    in_seconds(&mut properties);
     live(Kind::UserPoolClient, physical_id, properties)
 }
 

@@ -63,7 +63,7 @@ impl Aws {
         Ok(found)
     }
 
-    async fn list_groups(&self, pool: &str) -> Result<BTreeMap<String, GroupType>> {
+    pub(super) async fn list_groups(&self, pool: &str) -> Result<BTreeMap<String, GroupType>> {
         let mut groups = BTreeMap::new();
         let mut token: Option<String> = None;
         loop {
@@ -97,7 +97,7 @@ impl Aws {
             .create_group()
             .user_pool_id(&group.user_pool_id)
             .group_name(&group.group_name)
-            .description(&group.description)
+            .set_description(group.description.clone())
             .send()
             .await;
         let physical_id = format!("{}|{}", group.user_pool_id, group.group_name);
@@ -108,8 +108,8 @@ impl Aws {
             Err(fault) if fault.class == Class::AlreadyExists => {
                 let groups = self.list_groups(&group.user_pool_id).await?;
                 let found = groups.get(&group.group_name);
-                match found.and_then(GroupType::description) {
-                    Some(description) if description == group.description => Ok(made),
+                match found {
+                    Some(found) if found.description == group.description => Ok(made),
                     _ => Err(fault),
                 }
             }
@@ -123,7 +123,7 @@ impl Aws {
             .update_group()
             .user_pool_id(&group.user_pool_id)
             .group_name(&group.group_name)
-            .description(&group.description)
+            .set_description(group.description.clone())
             .send()
             .await?;
         Ok(())
@@ -159,7 +159,7 @@ mod tests {
         let group = UserPoolGroup {
             group_name: "admin".to_owned(),
             user_pool_id: "p".to_owned(),
-            description: "Users with the role admin".to_owned(),
+            description: Some("Users with the role admin".to_owned()),
         };
         let listed = |description: &str| {
             ok(json!({ "Groups": [{ "GroupName": "admin", "Description": description }] }))

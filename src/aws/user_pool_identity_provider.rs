@@ -124,7 +124,7 @@ impl Aws {
         Ok(found(answer.map_err(Fault::from))?.and_then(|answer| answer.identity_provider))
     }
 
-    async fn read_identity_provider(
+    pub(super) async fn read_identity_provider(
         &self,
         physical_id: &str,
         declared: &Value,

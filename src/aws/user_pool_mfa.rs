@@ -292,20 +292,21 @@ fn set(
     if factors.contains(EMAIL) {
         // Said in full: one without a message is a setting that reads back as none.
         let theirs = found("EmailMfaConfiguration");
-        let ours = &pool.verification_message_template;
+        let ours = pool.verification_message_template.as_ref();
         let or = |name: &str, ours: String| match &theirs[name] {
             Value::String(text) if !text.is_empty() => text.clone(),
             _ => ours,
         };
         // Verification by a link has no message with a code; the text message has the same one.
-        let subject = ours.email_subject.clone();
+        let subject = ours.and_then(|ours| ours.email_subject.clone());
         let subject = subject.unwrap_or_else(|| "Your code".to_owned());
-        let message = ours.email_message.as_ref().unwrap_or(&ours.sms_message);
+        let message = ours.and_then(|ours| ours.email_message.clone().or(ours.sms_message.clone()));
+        let message = message.unwrap_or_else(|| "Your code is {####}.".to_owned());
         say(
             "EmailMfaConfiguration",
             json!({
                 "Subject": or("Subject", subject),
-                "Message": or("Message", message.clone()),
+                "Message": or("Message", message),
             }),
         );
     }

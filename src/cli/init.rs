@@ -1,6 +1,6 @@
 //! `saasauth init`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -22,10 +22,7 @@ pub(super) struct InitArgs {
 }
 
 pub(super) fn run(args: InitArgs, context: &Context) -> Result<ExitCode> {
-    let name = match args.name {
-        Some(name) => check(name)?,
-        None => from_directory(&args.directory)?,
-    };
+    let name = project_name(args.name, &args.directory)?;
     let region = context
         .global
         .region
@@ -60,6 +57,14 @@ pub(super) fn run(args: InitArgs, context: &Context) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The name asked for, or the folder's.
+pub(super) fn project_name(name: Option<String>, directory: &Path) -> Result<String> {
+    match name {
+        Some(name) => check(name),
+        None => from_directory(directory),
+    }
+}
+
 fn check(name: String) -> Result<String> {
     match scaffold::legal_name(&name) {
         Some(legal) if legal == name => Ok(name),
@@ -77,7 +82,7 @@ fn check(name: String) -> Result<String> {
     }
 }
 
-fn from_directory(directory: &std::path::Path) -> Result<String> {
+fn from_directory(directory: &Path) -> Result<String> {
     let absolute = std::path::absolute(directory).map_err(|cause| {
         Error::io(
             format!("could not locate `{}`", directory.display()),

@@ -3,6 +3,7 @@
 //! Commands put the other modules together and hand results to `ui`. What they need in common, the
 //! project, the stage and the connection, comes from [`context::Context`].
 
+mod adopt;
 mod build;
 mod check;
 mod completions;
@@ -121,6 +122,7 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::InitArgs),
+    Adopt(adopt::AdoptArgs),
     Check(check::CheckArgs),
     Build(build::BuildArgs),
     Diff(diff::DiffArgs),
@@ -178,6 +180,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn dispatch(command: Command, context: &Context) -> Result<ExitCode> {
     match command {
         Command::Init(args) => init::run(args, context),
+        Command::Adopt(args) => Box::pin(adopt::run(args, context)).await,
         Command::Check(args) => check::run(args, context),
         Command::Build(args) => Box::pin(build::run(args, context)).await,
         Command::Diff(args) => Box::pin(diff::run(args, context)).await,

@@ -81,7 +81,36 @@ fn lambdas(path: &str) -> PathBuf {
 /// [`Kind::Refused`](saasauth_model::error::ErrorKind::Refused), with nothing written, when a file of the project is
 /// already there; [`Kind::System`](saasauth_model::error::ErrorKind::System) when one can't be written.
 pub fn write(directory: &Path, scaffold: &Scaffold) -> Result<Vec<PathBuf>> {
-    let files = files(scaffold)?;
+    let error = |error: Error| error.with_hint("choose another directory: `saasauth init DIR`");
+    write_files(directory, files(scaffold)?).map_err(error)
+}
+
+/// Writes a project of this file, as [`write()`] does: with the sources of the triggers, unless there are some already, and
+/// without all else that a new project begins with.
+///
+/// # Errors
+/// As for [`write()`].
+pub fn write_around(directory: &Path, project_file: String) -> Result<Vec<PathBuf>> {
+    let mut around = vec![(PathBuf::from("saasauth.yaml"), project_file.into())];
+    let is_there = |path: &str| directory.join(path).symlink_metadata().is_ok();
+    if !is_there("lambdas") {
+        let manifest = Manifest::current().text()?;
+        around.push((lambdas(library::MANIFEST), manifest.into()));
+        let workspace = TEMPLATES
+            .iter()
+            .find(|(path, _)| *path == "lambdas/Cargo.toml");
+        around.extend(workspace.map(|&(path, text)| (PathBuf::from(path), Cow::Borrowed(text))));
+        around.extend(crates());
+    }
+    if !is_there(".gitignore") {
+        let ignored = TEMPLATES.iter().find(|(path, _)| *path == ".gitignore");
+        around.extend(ignored.map(|&(path, text)| (PathBuf::from(path), Cow::Borrowed(text))));
+    }
+    let error = |error: Error| error.with_hint("choose another directory: `saasauth adopt DIR …`");
+    write_files(directory, around).map_err(error)
+}
+
+fn write_files(directory: &Path, files: Vec<(PathBuf, Cow<'static, str>)>) -> Result<Vec<PathBuf>> {
     // A dangling link is in the way as well, so the link itself is looked at.
     let present: Vec<String> = files
         .iter()
@@ -131,7 +160,7 @@ fn occupied(directory: &Path, present: &[String]) -> Error {
         ))
         .with_cause(format!("already there: {named}{rest}"))
     };
-    error.with_hint("choose another directory: `saasauth init DIR`")
+    error
 }
 
 /// The nearest legal project name to a text such as a directory's name: 3 to 32 of a-z, 0-9 and single

@@ -11,7 +11,7 @@ use syn::visit::{self, Visit};
 use crate::support::{files, repository, run};
 
 /// What each module of `src/lib.rs` may use of the others, lowest first: whole modules, or a part of one.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("tools", &[]),
     ("aws", &[]),
     ("scaffold", &[]),
@@ -21,6 +21,8 @@ const EDGES: [(&str, &[&str]); 11] = [
     ("engine", &["aws"]),
     // An operator's changes to the users of a deployed stage.
     ("people", &["aws", "engine"]),
+    // The project file of what somebody else made.
+    ("adopt", &["aws"]),
     // It shows what is told, and asks nothing: the events of the engine, what an upgrade changes, and under
     // `-v` the requests.
     (
@@ -35,7 +37,8 @@ const EDGES: [(&str, &[&str]); 11] = [
     (
         "cli",
         &[
-            "artifact", "aws", "doctor", "engine", "local", "people", "scaffold", "ui", "verify",
+            "adopt", "artifact", "aws", "doctor", "engine", "local", "people", "scaffold", "ui",
+            "verify",
         ],
     ),
 ];

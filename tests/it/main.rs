@@ -7,6 +7,7 @@
 
 mod support;
 
+mod adopt;
 mod build;
 mod build_settings;
 mod challenges;

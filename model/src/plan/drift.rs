@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{Action, Change, Observed, PropertyChange, Snapshot, diff, memory};
+use super::{Action, Change, Observed, PropertyChange, Snapshot, adopted, diff, memory};
 use crate::resource::expr::is_unresolved;
 use crate::resource::{Kind, LogicalId};
 use crate::topology::Topology;
@@ -38,7 +38,13 @@ pub fn drift(snapshot: &Snapshot, topology: &Topology, observed: &Observed) -> V
                 Vec::new(),
             ));
         };
-        let applied = answers.resolve(&declared.properties);
+        let mut applied = answers.resolve(&declared.properties);
+        adopted::leave(
+            kind.rules(),
+            declared.adopted.as_ref(),
+            &mut applied,
+            &live.properties,
+        );
         let mut now = live.properties.clone();
         memory::forget_tags_of_others(kind.rules(), &applied, &recorded.memory, &mut now);
         let properties = diff::compare(kind.rules(), &applied, &now).into_iter();

@@ -85,7 +85,8 @@ fn verifies(pool: &UserPool<Expr>, name: &str) -> bool {
 }
 
 fn recovers_by(pool: &UserPool<Expr>) -> Vec<&str> {
-    let ways = pool.account_recovery_setting.recovery_mechanisms.iter();
+    let setting = pool.account_recovery_setting.iter();
+    let ways = setting.flat_map(|setting| &setting.recovery_mechanisms);
     ways.map(|way| way.name.as_str()).collect()
 }
 
@@ -148,7 +149,10 @@ const RULES: [Rule; 21] = [
         "recovery has one or two ways, by rank, and an administrator alone",
         "service model, RecoveryMechanismsType",
         |_, pool| {
-            let ways = &pool.account_recovery_setting.recovery_mechanisms;
+            let Some(setting) = &pool.account_recovery_setting else {
+                return false;
+            };
+            let ways = &setting.recovery_mechanisms;
             let ranks = ways.iter().map(|way| way.priority);
             let names: BTreeSet<&str> = recovers_by(pool).into_iter().collect();
             (1..=2).contains(&ways.len())
@@ -201,7 +205,9 @@ const RULES: [Rule; 21] = [
         "Cognito guide, verifying updates",
         |_, pool| {
             let waiting = &pool.user_attribute_update_settings;
-            let mut waiting = waiting.attributes_require_verification_before_update.iter();
+            let mut waiting = waiting
+                .iter()
+                .flat_map(|settings| &settings.attributes_require_verification_before_update);
             waiting.all(|name| verifies(pool, name))
         },
     ),
@@ -209,7 +215,8 @@ const RULES: [Rule; 21] = [
         "a link verifies an address, and leads to the pool's domain",
         "Cognito guide, email verification messages",
         |topology, pool| {
-            pool.verification_message_template.default_email_option != "CONFIRM_WITH_LINK"
+            let mut template = pool.verification_message_template.iter();
+            template.all(|template| template.default_email_option != "CONFIRM_WITH_LINK")
                 || verifies(pool, "email") && topology.resources.contains_key(topology::HOSTED_UI)
         },
     ),

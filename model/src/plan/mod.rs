@@ -4,6 +4,7 @@
 //! Pure and synchronous. `diff` shows the very value that `deploy` executes, and nothing is left to
 //! decide while executing.
 
+pub mod adopted;
 pub mod diff;
 pub mod drift;
 pub mod graph;
@@ -313,8 +314,12 @@ pub fn plan(
     for id in graph.in_order()? {
         let resource = &topology.resources[&id].resource;
         let kind = resource.kind();
-        let declared = resource.properties();
+        let mut declared = resource.properties();
         let mut live = live_resources.remove(&id);
+        if let Some(live) = &live {
+            let adopted = topology.resources[&id].adopted.as_ref();
+            adopted::leave(kind.rules(), adopted, &mut declared, &live.properties);
+        }
         let resolved = planner.answers.resolve(&declared);
         let memory = memories.remove(&id).unwrap_or_default();
         if let Some(live) = &mut live {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Action, Plan};
 use crate::resource::expr::Reference;
 use crate::resource::{Answers, Kind, LogicalId, Resource};
-use crate::topology::{Node, Topology, code_parameter};
+use crate::topology::{Adopted, Node, Topology, code_parameter};
 
 /// The resources of a stage as they were declared when they were last written.
 ///
@@ -36,6 +36,9 @@ pub struct Declared {
     /// What has to be there before it although no property says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<LogicalId>,
+    /// Where somebody else made it, what of it stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<Adopted>,
 }
 
 impl Snapshot {
@@ -101,6 +104,7 @@ impl Snapshot {
             type_name: node.resource.kind().type_name().to_owned(),
             properties: node.resource.properties(),
             depends_on: node.depends_on.clone(),
+            adopted: node.adopted.clone(),
         };
         self.resources.insert(id.to_owned(), declared);
         let code = Reference {
@@ -122,6 +126,7 @@ impl Snapshot {
             let node = Node {
                 resource,
                 depends_on: declared.depends_on.clone(),
+                adopted: declared.adopted.clone(),
             };
             Ok((id.clone(), node))
         });

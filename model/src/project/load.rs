@@ -78,6 +78,14 @@ pub fn load(path: &Path) -> Result<Project> {
     parse(&source, &directory)
 }
 
+/// Checks a text that is to become the project file `path`, as [`load`] does.
+pub fn of_text(path: &Path, text: String) -> Result<Project> {
+    let absolute = std::path::absolute(path)
+        .map_err(|cause| Error::io(format!("could not locate `{}`", path.display()), &cause))?;
+    let directory = absolute.parent().unwrap_or(Path::new("/")).to_path_buf();
+    parse(&Source::new(path, text), &directory)
+}
+
 fn read(path: &Path) -> Result<Source> {
     let doing = format!("could not read `{}`", path.display());
     if path.is_dir() {

@@ -15,6 +15,7 @@ pub(crate) mod template;
 pub mod validate;
 pub mod words;
 
+mod adoption;
 mod file;
 mod load;
 mod schema;
@@ -30,7 +31,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::error::Error;
-pub use load::{FILE_NAME, find, load};
+pub use load::{FILE_NAME, find, load, of_text};
 pub use schema::schema;
 pub use tree::{At, Name};
 #[cfg(test)]

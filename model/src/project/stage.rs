@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use saasauth_contract::federation::ProviderDomains;
 
+pub use super::adoption::{Adopt, Adopted, AdoptedTable, Kept};
 pub use super::spelling::{Lifetime, Secret, Sender};
 use super::tree::{At, Name};
 use crate::error::{Error, ErrorKind, Result};
@@ -138,6 +139,8 @@ pub struct Settings {
         pattern = r"^arn:aws(-cn|-us-gov|-eusc)?:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
     ))]
     pub kms_key_arn: Option<At<String>>,
+    /// A user pool that somebody else made and this stage takes over. Usually set per stage.
+    pub adopt: Option<At<Adopt>>,
 }
 
 /// Where a stage lives.

@@ -1,4 +1,7 @@
 //! `AWS::Cognito::UserPool`.
+//!
+//! What stays as somebody else made it is read into these structs as Cognito tells it. It may tell more of a part than we
+//! declare, which is not ours and sent back as it was found; and less, so what it may leave out is optional.
 
 use std::collections::BTreeMap;
 
@@ -27,24 +30,28 @@ pub struct UserPool<S = Expr> {
     /// Fixed at creation.
     pub username_configuration: UsernameConfiguration,
     /// What Cognito verifies by itself at sign-up.
+    #[serde(default)]
     pub auto_verified_attributes: Vec<String>,
     /// Attributes; entries can be added, never changed or removed.
     pub schema: Vec<SchemaAttribute>,
     /// The password policy.
     pub policies: Policies,
     /// The message with the code or link.
-    pub verification_message_template: VerificationMessageTemplate,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification_message_template: Option<VerificationMessageTemplate>,
     /// `OFF`, `OPTIONAL` or `ON`.
     pub mfa_configuration: String,
     /// `SOFTWARE_TOKEN_MFA`, `SMS_MFA`, `EMAIL_OTP`; absent when off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled_mfas: Option<Vec<String>>,
     /// How a forgotten password is recovered.
-    pub account_recovery_setting: AccountRecoverySetting,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_recovery_setting: Option<AccountRecoverySetting>,
     /// Who may create users.
     pub admin_create_user_config: AdminCreateUserConfig,
     /// Whether a changed address must be verified before it counts.
-    pub user_attribute_update_settings: UserAttributeUpdateSettings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_attribute_update_settings: Option<UserAttributeUpdateSettings>,
     /// Who sends Cognito's own mail.
     pub email_configuration: EmailConfiguration<S>,
     /// Who sends text messages; absent when nothing does.
@@ -63,7 +70,7 @@ pub struct UserPool<S = Expr> {
 
 /// Case sensitivity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct UsernameConfiguration {
     /// Whether `A@x` and `a@x` are two users.
     pub case_sensitive: bool,
@@ -71,7 +78,7 @@ pub struct UsernameConfiguration {
 
 /// One attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct SchemaAttribute {
     /// Without the `custom:` that Cognito adds.
     pub name: String,
@@ -91,7 +98,7 @@ pub struct SchemaAttribute {
 
 /// Lengths in characters, written as strings as the API has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct StringConstraints {
     /// Shortest.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,7 +110,7 @@ pub struct StringConstraints {
 
 /// Bounds, written as strings as the API has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct NumberConstraints {
     /// Smallest.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,7 +122,7 @@ pub struct NumberConstraints {
 
 /// Policies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct Policies {
     /// The password policy.
     pub password_policy: PasswordPolicy,
@@ -123,7 +130,7 @@ pub struct Policies {
 
 /// The password policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct PasswordPolicy {
     /// 6 to 99.
     pub minimum_length: u32,
@@ -136,7 +143,8 @@ pub struct PasswordPolicy {
     /// Punctuation.
     pub require_symbols: bool,
     /// Days until a password set by an administrator expires.
-    pub temporary_password_validity_days: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temporary_password_validity_days: Option<u32>,
     /// How many earlier passwords can't be taken again, 0 to 24.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_history_size: Option<u32>,
@@ -145,7 +153,7 @@ pub struct PasswordPolicy {
 /// The message with the code or link. Cognito takes the pair of the chosen option and refuses both pairs at once
 /// (the reference of UpdateUserPool), so the other two are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct VerificationMessageTemplate {
     /// `CONFIRM_WITH_CODE` or `CONFIRM_WITH_LINK`.
     pub default_email_option: String,
@@ -162,12 +170,13 @@ pub struct VerificationMessageTemplate {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_message_by_link: Option<String>,
     /// Text message; `{####}` stands for the code.
-    pub sms_message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sms_message: Option<String>,
 }
 
 /// How a forgotten password is recovered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct AccountRecoverySetting {
     /// The ways, best first.
     pub recovery_mechanisms: Vec<RecoveryMechanism>,
@@ -175,7 +184,7 @@ pub struct AccountRecoverySetting {
 
 /// One way of recovering.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct RecoveryMechanism {
     /// `verified_email`, `verified_phone_number`, or `admin_only` alone.
     pub name: String,
@@ -185,7 +194,7 @@ pub struct RecoveryMechanism {
 
 /// Who may create users.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct AdminCreateUserConfig {
     /// False: people sign themselves up.
     pub allow_admin_create_user_only: bool,
@@ -193,15 +202,16 @@ pub struct AdminCreateUserConfig {
 
 /// What a changed attribute needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct UserAttributeUpdateSettings {
     /// Attributes that keep their old value until the new one is verified.
+    #[serde(default)]
     pub attributes_require_verification_before_update: Vec<String>,
 }
 
 /// Who sends Cognito's own mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct EmailConfiguration<S = Expr> {
     /// `COGNITO_DEFAULT` (50 a day) or `DEVELOPER` (SES).
     pub email_sending_account: String,
@@ -218,7 +228,7 @@ pub struct EmailConfiguration<S = Expr> {
 
 /// Who sends text messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct SmsConfiguration<S = Expr> {
     /// ARN of a role that may publish through SNS.
     pub sns_caller_arn: S,
@@ -231,7 +241,7 @@ pub struct SmsConfiguration<S = Expr> {
 
 /// Threat protection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct UserPoolAddOns {
     /// `ENFORCED`, `AUDIT` or `OFF`.
     pub advanced_security_mode: String,
@@ -239,17 +249,19 @@ pub struct UserPoolAddOns {
 
 /// The triggers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct LambdaConfig<S = Expr> {
     /// ARN of confirmUser.
-    pub post_confirmation: S,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub post_confirmation: Option<S>,
     /// generateToken. The older `PreTokenGeneration` field is filled by Cognito with the same ARN.
-    pub pre_token_generation_config: PreTokenGenerationConfig<S>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pre_token_generation_config: Option<PreTokenGenerationConfig<S>>,
 }
 
 /// generateToken and the version of the event it speaks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct PreTokenGenerationConfig<S = Expr> {
     /// ARN of the function.
     pub lambda_arn: S,

@@ -15,7 +15,8 @@ pub struct UserPoolGroup<S = Expr> {
     /// The pool.
     pub user_pool_id: S,
     /// What it is for.
-    pub description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
 }
 
 impl<S: Phase> ResourceType for UserPoolGroup<S> {

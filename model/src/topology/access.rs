@@ -18,7 +18,7 @@ pub const DOMAINS_TABLE: &str = "DomainsTable";
 pub(super) fn declare(builder: &mut Builder<'_>) {
     let permissions = table(
         builder,
-        "permissions",
+        builder.permissions_table(),
         vec![AttributeDefinition::string(PARTITION_KEY)],
         vec![Key::hash(PARTITION_KEY)],
         vec![],
@@ -27,7 +27,7 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
 
     let domains = table(
         builder,
-        "domains",
+        builder.name("domains"),
         vec![
             AttributeDefinition::string(PARTITION_KEY),
             AttributeDefinition::string(SORT_KEY),
@@ -69,13 +69,13 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
 
 fn table(
     builder: &Builder<'_>,
-    thing: &str,
+    table_name: String,
     attribute_definitions: Vec<AttributeDefinition>,
     key_schema: Vec<Key>,
     global_secondary_indexes: Vec<Index>,
 ) -> Resource {
     Resource::Table(Table {
-        table_name: builder.name(thing),
+        table_name,
         billing_mode: "PAY_PER_REQUEST".to_owned(),
         attribute_definitions,
         key_schema,

@@ -28,7 +28,8 @@ pub const USER_POOL: &str = "UserPool";
 /// Logical ID of the hosted UI's domain.
 pub const HOSTED_UI: &str = "HostedUi";
 const RESOURCE_SERVER: &str = "ResourceServer";
-const PROVIDER: &str = "Provider";
+/// What the logical IDs of identity providers begin with.
+pub(super) const PROVIDER: &str = "Provider";
 
 pub(super) fn declare(builder: &mut Builder<'_>) {
     let sends_sms = sign_in::declare_sms(builder);
@@ -62,7 +63,7 @@ pub(super) fn declare(builder: &mut Builder<'_>) {
         let group = UserPoolGroup {
             group_name: role.to_string(),
             user_pool_id: Expr::reference(USER_POOL),
-            description: format!("Users with the role {role}"),
+            description: Some(format!("Users with the role {role}")),
         };
         builder.add(id("Group", role), Resource::UserPoolGroup(group));
     }
@@ -116,20 +117,20 @@ fn user_pool(builder: &Builder<'_>, sends_sms: bool) -> UserPool {
                 require_uppercase: settings.password.require.contains(&PasswordRule::Uppercase),
                 require_numbers: settings.password.require.contains(&PasswordRule::Digits),
                 require_symbols: settings.password.require.contains(&PasswordRule::Symbols),
-                temporary_password_validity_days: *settings.password.temporary_password_days,
+                temporary_password_validity_days: Some(*settings.password.temporary_password_days),
                 password_history_size: settings.password.history.as_deref().copied(),
             },
         },
-        verification_message_template: verification_message_template(builder.stage),
+        verification_message_template: Some(verification_message_template(builder.stage)),
         mfa_configuration,
         enabled_mfas,
-        account_recovery_setting: sign_in::account_recovery(settings),
+        account_recovery_setting: Some(sign_in::account_recovery(settings)),
         admin_create_user_config: AdminCreateUserConfig {
             allow_admin_create_user_only: false,
         },
-        user_attribute_update_settings: UserAttributeUpdateSettings {
+        user_attribute_update_settings: Some(UserAttributeUpdateSettings {
             attributes_require_verification_before_update: vec![verified.to_owned()],
-        },
+        }),
         email_configuration: email::email_configuration(builder),
         sms_configuration: sends_sms.then(|| sign_in::sms_configuration(builder)),
         user_pool_add_ons: Some(UserPoolAddOns {
@@ -140,8 +141,8 @@ fn user_pool(builder: &Builder<'_>, sends_sms: bool) -> UserPool {
             .to_owned(),
         }),
         lambda_config: Some(LambdaConfig {
-            post_confirmation: Expr::attribute(CONFIRM_USER, "Arn"),
-            pre_token_generation_config: PreTokenGenerationConfig {
+            post_confirmation: Some(Expr::attribute(CONFIRM_USER, "Arn")),
+            pre_token_generation_config: Some(PreTokenGenerationConfig {
                 lambda_arn: Expr::attribute(GENERATE_TOKEN, "Arn"),
                 // The later one adds the tokens of machines, which are no business of a stage without.
                 lambda_version: match resource_server(stage) {
@@ -149,7 +150,7 @@ fn user_pool(builder: &Builder<'_>, sends_sms: bool) -> UserPool {
                     None => "V2_0",
                 }
                 .to_owned(),
-            },
+            }),
         }),
         user_pool_tags: builder
             .tags()
@@ -173,7 +174,7 @@ fn verification_message_template(stage: &Stage) -> VerificationMessageTemplate {
         email_subject_by_link: (!code).then(|| format!("Confirm your {project} account")),
         email_message_by_link: (!code)
             .then(|| format!("Confirm your {project} account: {{##confirm my address##}}")),
-        sms_message: format!("Your {project} code is {{####}}."),
+        sms_message: Some(format!("Your {project} code is {{####}}.")),
     }
 }
 

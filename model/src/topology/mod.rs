@@ -7,6 +7,7 @@
 //! it costs no edge.
 
 mod access;
+mod adoption;
 mod alarms;
 mod cognito;
 mod email;
@@ -17,6 +18,8 @@ mod triggers;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::project::stage::{Stage, Target};
@@ -56,6 +59,20 @@ pub struct Node {
     pub resource: Resource,
     /// What has to be there before it, although none of its properties says so: AWS tries it out.
     pub depends_on: Vec<LogicalId>,
+    /// Where somebody else made it, which one it is and what of it stays as it is.
+    pub adopted: Option<Adopted>,
+}
+
+/// What the stage takes over instead of making it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adopted {
+    /// Which one it is; absent where that follows from what is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub physical_id: Option<String>,
+    /// Properties that stay as they are, whatever is declared: their paths, as a plan shows them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<String>,
 }
 
 /// What the topology depends on that the file doesn't say: read before planning.
@@ -152,6 +169,7 @@ pub fn build(stage: &Stage, facts: &Facts) -> Result<Topology> {
     triggers::declare(&mut builder);
     alarms::declare(&mut builder);
     cognito::declare(&mut builder);
+    adoption::take_over(&mut builder);
     if let Some(id) = builder.clash {
         return Err(
             Error::refused(format!("refused to plan: two resources are called `{id}`"))
@@ -186,6 +204,7 @@ impl Builder<'_> {
                 free.insert(Node {
                     resource,
                     depends_on,
+                    adopted: None,
                 });
             }
             Entry::Occupied(taken) => self.clash = Some(taken.key().clone()),
@@ -198,6 +217,16 @@ impl Builder<'_> {
 
     fn name(&self, thing: &str) -> String {
         physical(&self.stage.project, &self.stage.name, thing)
+    }
+
+    /// The name of the Permissions table: one that is taken over keeps its own.
+    fn permissions_table(&self) -> String {
+        let adopt = self.stage.adopt.as_ref();
+        let table = adopt.and_then(|adopt| adopt.permissions_table.as_ref());
+        table.map_or_else(
+            || self.name("permissions"),
+            |table| table.name.value.clone(),
+        )
     }
 
     /// The ARN of the stage's own key in KMS, if it has one.

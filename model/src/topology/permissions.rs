@@ -205,7 +205,11 @@ fn items(
     actions: &[&str],
     (thing, prefix): (&str, &str),
 ) -> Statement {
-    let table = Expr::arn("dynamodb", format!("table/{}", builder.name(thing)));
+    let name = match thing {
+        "permissions" => builder.permissions_table(),
+        thing => builder.name(thing),
+    };
+    let table = Expr::arn("dynamodb", format!("table/{name}"));
     let keys = Expr::from(format!("{prefix}*"));
     let these = BTreeMap::from([("dynamodb:LeadingKeys".to_owned(), keys)]);
     Statement {

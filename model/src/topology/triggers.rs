@@ -238,7 +238,7 @@ fn tables(builder: &Builder<'_>) -> environment::Tables {
     debug_assert!(builder.resources.contains_key(PERMISSIONS_TABLE));
     debug_assert!(builder.resources.contains_key(DOMAINS_TABLE));
     environment::Tables {
-        permissions: builder.name("permissions"),
+        permissions: builder.permissions_table(),
         domains: builder.name("domains"),
         default_role: builder.stage.access.default_role.to_string(),
     }

@@ -138,6 +138,7 @@ mod tests {
                 type_name: "AWS::SES::Template".to_owned(),
                 properties: json!({ "Template": { "HtmlPart": text } }),
                 depends_on: Vec::new(),
+                adopted: None,
             };
             (format!("T{index}"), declared)
         };

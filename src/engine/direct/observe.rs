@@ -251,11 +251,20 @@ async fn look_further(
             stage.name
         )
     }));
+    if reads == Reads::Unknown {
+        // What no deploy has taken over yet is not this stage's to destroy.
+        for (id, node) in &mut topology.resources {
+            if !ledger.records.contains_key(id) {
+                node.adopted = None;
+            }
+        }
+    }
     let (pool, texts) = tokio::join!(
         trace::beside(find_pool(aws, &topology, &ledger, &tagged)),
         trace::beside(text_sandbox(aws, &topology, reads)),
     );
     let pool = pool.map_err(|fault| fault.while_doing(doing))?;
+    check_adopted(aws, &topology, &pool)?;
     topology
         .notes
         .extend(texts.map_err(|fault| fault.while_doing(doing))?);
@@ -277,7 +286,8 @@ async fn look_further(
     }
     // With no record and no tag nothing of ours is there, and reading name by name would be a request
     // for each resource to learn just that. A name that somebody else took is found by the create.
-    let mut live = if ledger.records.is_empty() && tagged.is_empty() {
+    let nothing = ledger.records.is_empty() && tagged.is_empty() && !pool.is_adopted();
+    let mut live = if nothing {
         BTreeMap::new()
     } else {
         let identity = stage.email.as_ref().filter(|_| source.is_file());
@@ -290,7 +300,7 @@ async fn look_further(
             .await
             .map_err(|fault| fault.while_doing(doing))?
     };
-    for id in strangers(aws, &ledger, &live) {
+    for id in strangers(aws, &topology, &ledger, &live) {
         live.remove(&id);
         ledger.records.remove(&id);
     }
@@ -368,18 +378,66 @@ fn check_engine(stage: &Stage, ledger: &Ledger) -> Result<()> {
     }
 }
 
-/// What was recorded before its create, which never got to its end, and whose name turns out to be somebody else's: neither
-/// the ledger's word nor the tags make it ours.
-fn strangers(aws: &Aws, ledger: &Ledger, live: &BTreeMap<LogicalId, Live>) -> Vec<LogicalId> {
-    let intents = ledger
-        .records
-        .iter()
-        .filter(|(_, record)| record.is_intent() && record.kind.rules().is_tagged());
-    let theirs = intents.filter(|(id, _)| {
-        live.get(*id)
-            .is_some_and(|live| live.owner.as_ref() != Some(aws.owner()))
+/// What has a name of ours and turns out to be somebody else's: neither the ledger's word nor the tags make it ours, nor
+/// does the project file take it over. A record of a create that never got to its end is no such word.
+fn strangers(
+    aws: &Aws,
+    topology: &Topology,
+    ledger: &Ledger,
+    live: &BTreeMap<LogicalId, Live>,
+) -> Vec<LogicalId> {
+    let theirs = live.iter().filter(|(id, live)| {
+        let node = topology.resources.get(*id);
+        let record = ledger.records.get(*id);
+        let kind = match (record, node) {
+            (Some(record), _) => record.kind,
+            (None, Some(node)) => node.resource.kind(),
+            (None, None) => return false,
+        };
+        let is_known = record.is_some_and(|record| !record.is_intent());
+        let is_adopted = node.is_some_and(|node| node.adopted.is_some());
+        kind.rules().is_tagged()
+            && !is_known
+            && !is_adopted
+            && live.owner.as_ref() != Some(aws.owner())
     });
     theirs.map(|(id, _)| id.clone()).collect()
+}
+
+/// Refuses to take over what is another stage's, or a second pool beside the one that is the stage's already.
+fn check_adopted(aws: &Aws, topology: &Topology, pool: &Pool) -> Result<()> {
+    let Some(adopted) = adopted_pool(topology) else {
+        return Ok(());
+    };
+    let stage = &topology.stage;
+    let refused = match pool {
+        Pool::Recorded(id) if id != adopted => Error::refused(format!(
+            "refused to take over user pool `{adopted}`: stage `{stage}` has `{id}`"
+        ))
+        .with_hint("take it over in another stage, or take `adopt` out of this one"),
+        Pool::Absent => Error::refused(format!(
+            "the user pool `{adopted}`, which `adopt` names, is not there"
+        ))
+        .with_hint(format!(
+            "check its ID, and that it is in the account and region of stage `{stage}`"
+        )),
+        Pool::Found(live) => match &live.owner {
+            Some(owner) if owner != aws.owner() => Error::refused(format!(
+                "refused to take over user pool `{adopted}`: it is that of stage `{}` of project `{}`",
+                owner.stage, owner.project
+            ))
+            .with_hint("deploy it from there, or destroy that stage with `--keep-data` first"),
+            _ => return Ok(()),
+        },
+        Pool::Recorded(_) => return Ok(()),
+    };
+    Err(refused)
+}
+
+/// The ID of the pool that is taken over.
+fn adopted_pool(topology: &Topology) -> Option<&str> {
+    let pool = topology.resources.get(topology::USER_POOL)?;
+    pool.adopted.as_ref()?.physical_id.as_deref()
 }
 
 /// What an earlier deploy left, as what should exist.
@@ -613,13 +671,15 @@ async fn read_all(
             .filter(|(id, _)| !asked.contains(*id))
             .map(|(id, node)| {
                 let kind = node.resource.kind();
+                let adopted = node.adopted.as_ref();
                 Wanted {
                     id: id.clone(),
                     kind,
                     physical_id: ledger
                         .records
                         .get(id)
-                        .and_then(|record| record.physical_id.clone()),
+                        .and_then(|record| record.physical_id.clone())
+                        .or_else(|| adopted?.physical_id.clone()),
                     declared: answers.resolve(&node.resource.properties()),
                 }
             })
@@ -669,6 +729,11 @@ enum Pool {
 }
 
 impl Pool {
+    /// Whether it is there although nothing says it is ours yet.
+    fn is_adopted(&self) -> bool {
+        matches!(self, Self::Found(live) if live.owner.is_none())
+    }
+
     fn id(&self) -> Option<&String> {
         match self {
             Self::Recorded(id) => Some(id),
@@ -696,6 +761,10 @@ async fn find_pool(
     let record = ledger.records.get(topology::USER_POOL);
     if let Some(id) = record.and_then(|record| record.physical_id.clone()) {
         return Ok(Pool::Recorded(id));
+    }
+    if let Some(id) = adopted_pool(topology) {
+        let live = aws.user_pool(id).await?;
+        return Ok(live.map_or(Pool::Absent, |live| Pool::Found(Box::new(live))));
     }
     if ledger.records.is_empty() && tagged.is_empty() {
         return Ok(Pool::Absent);
@@ -754,7 +823,8 @@ pub fn complete(aws: &Aws, found: &Found) -> BTreeMap<LogicalId, Record> {
     });
     // What the tags know and the ledger doesn't is ours as well; and so is what can't be tagged and hangs from that.
     for (id, live) in &found.observed.live {
-        if live.owner.as_ref() == Some(aws.owner()) {
+        let is_adopted = found.topology.resources[id].adopted.is_some();
+        if live.owner.as_ref() == Some(aws.owner()) || is_adopted {
             remember(&mut records, found, id, live);
         }
     }

@@ -88,7 +88,15 @@ pub async fn carry_out(
             lock.holder.owner
         )));
     }
-    if found.ledger.records.is_empty() && !unrecorded.is_empty() {
+    let taken_over = found.topology.resources.iter();
+    let taken_over = taken_over
+        .filter(|(id, node)| node.adopted.is_some() && unrecorded.contains_key(*id))
+        .count();
+    if taken_over > 0 {
+        events(Event::Note(format!(
+            "taking over what is there already: {taken_over} resources of the user pool `adopt` names"
+        )));
+    } else if found.ledger.records.is_empty() && !unrecorded.is_empty() {
         events(Event::Note(format!(
             "the ledger knows nothing of stage `{}`; found {} of its resources by their tags and names",
             plan.stage,

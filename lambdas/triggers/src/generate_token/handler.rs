@@ -139,7 +139,7 @@ impl<H: Hooks> GenerateToken<H> {
         );
         let user = match record? {
             Some(item) => self.read(&item, attributes, sub, log)?,
-            None => self.create(sub, attributes, log).await?,
+            None => self.create(sub, &event, log).await?,
         };
         let mut memberships = memberships?;
         if let Some(joined) = &user.joined {
@@ -397,14 +397,10 @@ impl<H: Hooks> GenerateToken<H> {
     ///
     /// A federated user joins the company of an address that the provider vouches for, as one who signs up
     /// here does, if its word counts for that company: it may be all the confirmation there ever is.
-    async fn create(
-        &self,
-        sub: &str,
-        attributes: &UserAttributes,
-        log: &Log,
-    ) -> Result<User, TriggerError> {
-        let default_role = &self.settings.tables.default_role;
-        let mut record = UserRecord::new(attributes, default_role).ok_or(TriggerError::NO_USER)?;
+    async fn create(&self, sub: &str, event: &Event, log: &Log) -> Result<User, TriggerError> {
+        let attributes = &event.request.user_attributes;
+        let role = self.role_by_groups(event);
+        let mut record = UserRecord::new(attributes, role).ok_or(TriggerError::NO_USER)?;
         let membership = match attributes.is_federated() {
             true => self.registry.membership(attributes, log).await,
             false => Ok(None),
@@ -441,11 +437,23 @@ impl<H: Hooks> GenerateToken<H> {
                     return self.read(&item, attributes, sub, log);
                 }
             }
-            // The table was read and has no record, which means the default role: the token is right
+            // The table was read and has no record, so this is the role there would be in it: the token is right
             // without one, and the next sign-in tries again.
             Err(_) => {}
         }
-        Ok(User::with_role(default_role))
+        Ok(User::with_role(role))
+    }
+
+    /// The role of a user nobody wrote down: that of the group somebody put the user in, in a pool that is older than its
+    /// records or as an administrator. Only with AWS's rights does anybody come into a group. Of several, one that is more
+    /// than everybody's.
+    fn role_by_groups<'a>(&'a self, event: &'a Event) -> &'a str {
+        let default_role = self.settings.tables.default_role.as_str();
+        let is_role = |group: &&str| self.settings.roles.iter().any(|role| role == group);
+        let mut roles = event.groups().filter(is_role);
+        roles
+            .find(|role| *role != default_role)
+            .unwrap_or(default_role)
     }
 
     /// Writes a record alone, unless there is one.

@@ -295,6 +295,39 @@ async fn a_user_without_a_record_gets_one_and_the_default_role() {
     assert_eq!(created.num_calls(), 1);
 }
 
+/// A pool that was taken over has users in groups, and no records.
+#[tokio::test]
+async fn a_user_without_a_record_has_the_role_of_the_group() {
+    for (groups, role) in [
+        (json!(["beta", "admin"]), "admin"),
+        (json!(["member", "admin"]), "admin"),
+        (json!(["beta"]), "member"),
+    ] {
+        let created = mock!(DynamoDb::put_item).then_output(|| PutItemOutput::builder().build());
+        let settings = Settings {
+            roles: vec!["member".to_owned(), "admin".to_owned()],
+            ..settings()
+        };
+        let rules = [
+            &no_record(),
+            &created,
+            &roles(&[("member", &[]), ("admin", &["*"])]),
+            &domains(&[]),
+        ];
+        let trigger = trigger_with(&rules, settings, "http://127.0.0.1:9");
+        let mut event = event();
+        let rest = &mut event.request.rest;
+        rest.insert(
+            "groupConfiguration".to_owned(),
+            json!({ "groupsToOverride": groups }),
+        );
+        let details = answer(&trigger, event).await;
+        let claims = &details["accessTokenGeneration"]["claimsToAddOrOverride"];
+        assert_eq!(claims["role"], role, "{groups}");
+        assert_eq!(created.num_calls(), 1);
+    }
+}
+
 #[tokio::test]
 async fn a_record_written_meanwhile_is_the_one_that_counts() {
     let raced = mock!(DynamoDb::put_item).then_error(|| {

@@ -3,6 +3,7 @@
 //! a reported mistake is thrown away; so nobody outside meets a value that is wrong or missing.
 
 mod access;
+mod adoption;
 mod alarms;
 mod clients;
 mod email;
@@ -198,6 +199,7 @@ pub(super) fn stage(
         architecture,
         tags,
         kms_key_arn,
+        adopt,
     } = &mut settings;
     naming::target(name, target, report);
     naming::region(region, report);
@@ -233,6 +235,15 @@ pub(super) fn stage(
         encryption::kms_key(key, region, account.as_ref().filter(|_| !local), report);
     }
     triggers::triggers(triggers, report);
+    if let Some(adopt) = adopt {
+        let declared = adoption::Declared {
+            clients: clients.keys().collect(),
+            providers: sign_in.providers.keys().collect(),
+            roles: access.roles.keys().collect(),
+            has_hosted_ui: hosted_ui.is_some(),
+        };
+        adoption::adopt(adopt, &declared, (!local).then_some(region), report);
+    }
     naming::check_apart("clients", clients.keys(), report);
     naming::check_apart("roles", access.roles.keys(), report);
     naming::check_apart("domains", domains.keys(), report);
