@@ -141,7 +141,7 @@ fn occupied(directory: &Path, present: &[String]) -> Error {
     /// How many files are named; the rest is the same finding over again.
     const NAMED: usize = 5;
     let shown = directory.display();
-    let error = if let [only] = present {
+    if let [only] = present {
         Error::refused(format!("refused to overwrite {only} in `{shown}`"))
     } else {
         let named = present
@@ -159,8 +159,7 @@ fn occupied(directory: &Path, present: &[String]) -> Error {
             present.len()
         ))
         .with_cause(format!("already there: {named}{rest}"))
-    };
-    error
+    }
 }
 
 /// The nearest legal project name to a text such as a directory's name: 3 to 32 of a-z, 0-9 and single

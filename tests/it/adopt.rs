@@ -356,26 +356,94 @@ fn pools_of_every_make_come_to_a_file_that_changes_nothing() {
     for (name, pool, client) in makes {
         let project = nothing_yet(name);
         let there = made(&project, pool, client);
-        let before = described(&project, &there);
+        let mut arguments = vec!["adopt", "--pool", &there.pool];
         let named = format!("make-{name}");
-        let adopt = project.run(&["adopt", "--pool", &there.pool, "--name", &named]);
-        let adopt = adopt.expect(0);
+        arguments.extend(["--name", &named]);
+        let table = format!("users-{}", project.account);
         match name {
-            "lite" => assert!(adopt.stderr.contains("feature plan Lite"), "{adopt:?}"),
-            "own-trigger" => assert!(adopt.stderr.contains("PostConfirmation function stays")),
-            _ => {}
+            "plain" => {
+                let table = json!({
+                    "TableName": table, "BillingMode": "PAY_PER_REQUEST",
+                    "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }],
+                    "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
+                });
+                project.client("dynamodb", "create_table", table.clone());
+                let item = json!({ "pk": { "S": "USER#old" }, "theirs": { "S": "kept" } });
+                let item = json!({ "TableName": table["TableName"], "Item": item });
+                project.client("dynamodb", "put_item", item);
+                arguments.extend(["--table", table["TableName"].as_str().unwrap()]);
+                let adopt = project.run(&arguments);
+                adopt.expect(0);
+            }
+            "own-trigger" => {
+                provider_and_domain(&project, &there);
+                let adopt = project.run(&arguments).expect(0);
+                assert!(
+                    adopt.stderr.contains("PostConfirmation function stays"),
+                    "{adopt:?}"
+                );
+                let file = fs::read_to_string(project.file()).unwrap();
+                assert!(file.contains("google: { client_id: theirs"), "{file}");
+                assert!(!file.contains("hush"), "{file}");
+            }
+            "lite" => {
+                let adopt = project.run(&arguments).expect(0);
+                assert!(adopt.stderr.contains("feature plan Lite"), "{adopt:?}");
+            }
+            _ => drop(project.run(&arguments).expect(0)),
         }
-        additions_alone(
-            &project
-                .run(&["diff", "--no-build", "--json"])
-                .expect(0)
-                .json(),
-        );
+        let before = described(&project, &there);
+        let diff = project
+            .run(&["diff", "--no-build", "--json"])
+            .expect(0)
+            .json();
+        additions_alone(&diff);
         project.run(&["deploy", "--no-build"]).expect(0);
         assert_eq!(described(&project, &there), before, "{name}");
+        if name == "plain" {
+            assert_eq!(project.outputs()["permissions_table"], table.as_str());
+            let key = json!({ "TableName": table, "Key": { "pk": { "S": "USER#old" } } });
+            let item = project.client("dynamodb", "get_item", key);
+            assert_eq!(item["Item"]["theirs"]["S"], "kept");
+        }
         let again = project.run(&["diff", "--no-build", "--detailed-exitcode"]);
         again.expect(0);
     }
+}
+
+/// What a person can hang from a pool beside clients and groups.
+fn provider_and_domain(project: &Project, there: &There) {
+    let prefix = format!("adopt-{}", project.account);
+    let domain = json!({ "UserPoolId": there.pool, "Domain": prefix, "ManagedLoginVersion": 2 });
+    project.client("cognito-idp", "create_user_pool_domain", domain);
+    let google = json!({
+        "UserPoolId": there.pool, "ProviderName": "Google", "ProviderType": "Google",
+        "ProviderDetails": {
+            "client_id": "theirs", "client_secret": "hush", "authorize_scopes": "openid email",
+        },
+        "AttributeMapping": { "email": "email", "username": "sub", "nickname": "given_name" },
+    });
+    project.client("cognito-idp", "create_identity_provider", google);
+    let server = json!({
+        "UserPoolId": there.pool, "Identifier": "https://api.example.com", "Name": "api",
+        "Scopes": [{ "ScopeName": "read", "ScopeDescription": "Read" }],
+    });
+    project.client("cognito-idp", "create_resource_server", server);
+    let client = json!({
+        "UserPoolId": there.pool, "ClientId": there.client, "ClientName": "My App, web",
+        "SupportedIdentityProviders": ["COGNITO", "Google"],
+        "CallbackURLs": ["https://app.example.com/callback"], "AllowedOAuthFlows": ["code"],
+        "AllowedOAuthScopes": ["openid", "https://api.example.com/read"],
+        "AllowedOAuthFlowsUserPoolClient": true,
+    });
+    project.client("cognito-idp", "update_user_pool_client", client);
+    let machine = json!({
+        "UserPoolId": there.pool, "ClientName": "robot", "GenerateSecret": true,
+        "AllowedOAuthFlows": ["client_credentials"],
+        "AllowedOAuthScopes": ["https://api.example.com/read"],
+        "AllowedOAuthFlowsUserPoolClient": true,
+    });
+    project.client("cognito-idp", "create_user_pool_client", machine);
 }
 
 /// A stack lets go first, and says of which.

@@ -1,8 +1,8 @@
 //! Commands that are killed at one of their requests, and such that lose an answer: the next one ends well, and everything is
 //! there once.
 //!
-//! The whole matrix: every example; deploy, update, destroy, rollback, and a failing deploy that is being taken
-//! back; every request; killed before it is sent, killed before its answer arrives, and the answer lost. It prints how many
+//! The whole matrix: every example; deploy, update, destroy, rollback, a deploy that takes over a pool (of `starter`), and a
+//! failing deploy that is being taken back; every request; killed before it is sent, killed before its answer arrives, and the answer lost. It prints how many
 //! points there were, and how many converged:
 //!
 //! ```console
@@ -159,15 +159,18 @@ enum Journey {
     Rollback,
     /// A destroy.
     Destroy,
+    /// A first deploy, which takes over a pool that was there.
+    Adopt,
 }
 
-const JOURNEYS: [Journey; 6] = [
+const JOURNEYS: [Journey; 7] = [
     Journey::Deploy,
     Journey::DeployAndDestroy,
     Journey::Update,
     Journey::TakeBack,
     Journey::Rollback,
     Journey::Destroy,
+    Journey::Adopt,
 ];
 
 /// The operation that every example's change takes, and that is refused where the deploy is to fail.
@@ -276,6 +279,9 @@ impl<'a> Lane<'a> {
             files: [file, changed],
             inventories: [Value::Null, Value::Null],
         };
+        if journey == Journey::Adopt {
+            lane.make_pool();
+        }
         lane.deploy(0);
         lane.inventories[0] = lane.project.inventory();
         if matches!(journey, Journey::Update | Journey::Rollback) {
@@ -290,9 +296,33 @@ impl<'a> Lane<'a> {
         self.project.run(DEPLOY).expect(0);
     }
 
+    /// Makes a pool for the example's users, which its file takes over.
+    fn make_pool(&mut self) {
+        let custom = |name: &str, kind: &str| json!({ "Name": name, "AttributeDataType": kind, "Mutable": true });
+        let mut name = custom("name", "String");
+        name["Required"] = json!(true);
+        let pool = json!({
+            "PoolName": "adopted-users",
+            "UsernameAttributes": ["email"],
+            "UsernameConfiguration": { "CaseSensitive": false },
+            "Schema": [name, custom("company", "String"), custom("marketing_opt_in", "Boolean")],
+        });
+        let made = self.project.client("cognito-idp", "create_user_pool", pool);
+        let id = made["UserPool"]["Id"].as_str().unwrap();
+        let file = fs::read_to_string(self.project.file()).unwrap();
+        let before = file.split("\nadopt:").next().unwrap();
+        self.files[0] = format!(
+            "{before}\nadopt: {{ user_pool: {{ id: {id}, keep: [UserPoolName, \"Schema[company]\"] }} }}\n"
+        );
+    }
+
     /// The state each point begins in.
-    fn reset(&self) {
+    fn reset(&mut self) {
         match self.journey {
+            Journey::Adopt => {
+                self.project.run(DESTROY).expect(0);
+                self.make_pool();
+            }
             Journey::Deploy | Journey::DeployAndDestroy => {
                 self.project.run(DESTROY).expect(0);
             }
@@ -311,7 +341,7 @@ impl<'a> Lane<'a> {
         usize,
     ) {
         match self.journey {
-            Journey::Deploy => (DEPLOY, 0, DEPLOY, 0),
+            Journey::Deploy | Journey::Adopt => (DEPLOY, 0, DEPLOY, 0),
             Journey::DeployAndDestroy => (DEPLOY, 0, DESTROY, 0),
             Journey::Update => (DEPLOY, 1, DEPLOY, 1),
             Journey::TakeBack => (TAKE_BACK, 1, DEPLOY, 0),
@@ -422,6 +452,7 @@ fn at_a_sample_of_points_everything_converges() {
         (Journey::TakeBack, Before, 3),
         (Journey::Rollback, After, 30),
         (Journey::Destroy, Lost, 9),
+        (Journey::Adopt, After, 26),
     ];
     at_once(2, lanes, |(journey, moment, position)| {
         let mut lane = Lane::new(&EXAMPLES[1], journey, moment);
@@ -451,8 +482,11 @@ fn every_point_of_full() {
 
 fn every_point(example: &Example) {
     let stride = std::env::var("SAASAUTH_EVERY").map_or(1, |every| every.parse().unwrap());
+    // The pool to take over is made for that one.
+    let is_meant = |journey: &&Journey| **journey != Journey::Adopt || example.name == "starter";
     let lanes = JOURNEYS
         .iter()
+        .filter(is_meant)
         .flat_map(|&journey| [Before, After, Lost].map(|moment| (journey, moment)));
     let lanes: Vec<(Journey, Moment)> = lanes.collect();
     let whole = Mutex::new(Tally::default());

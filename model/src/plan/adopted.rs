@@ -87,7 +87,8 @@ pub fn differing(
             .filter(|change| {
                 let is_tag = rules.compare(&change.path) == Compare::Tags;
                 let is_trigger = change.path.starts_with("LambdaConfig.");
-                !is_tag && !(is_trigger && change.before.is_none())
+                let is_addition = is_tag || is_trigger && change.before.is_none();
+                !is_addition
             })
             .collect();
         (!changes.is_empty()).then(|| (id.clone(), changes))
@@ -114,4 +115,141 @@ pub fn names(changes: &[PropertyChange]) -> Vec<String> {
         })
         .collect();
     names.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::plan::tests::{deployed, planned};
+    use crate::project::validate::KEPT;
+    use crate::resource::{Kind, Resource};
+    use crate::topology::tests::whole;
+
+    fn left(keep: &[&str], mut declared: Value, live: Value) -> Value {
+        let adopted = Adopted {
+            physical_id: None,
+            keep: keep.iter().map(|&path| path.to_owned()).collect(),
+        };
+        let rules = Kind::UserPool.rules();
+        leave(rules, Some(&adopted), &mut declared, &live);
+        declared
+    }
+
+    #[test]
+    fn what_is_kept_is_said_as_it_is() {
+        let declared = json!({
+            "UserPoolName": "ours",
+            "LambdaConfig": { "PostConfirmation": "ours", "PreTokenGenerationConfig": { "LambdaArn": "ours" } },
+            "Schema": [{ "Name": "email" }, { "Name": "seats", "Mutable": true }],
+            "AccountRecoverySetting": { "RecoveryMechanisms": [] },
+        });
+        let live = json!({
+            "UserPoolName": "theirs",
+            "LambdaConfig": { "PostConfirmation": "theirs", "CustomMessage": "theirs" },
+            "Schema": [{ "Name": "seats", "Mutable": false }],
+        });
+        let keep = [
+            "UserPoolName",
+            "LambdaConfig.PostConfirmation",
+            "Schema[seats]",
+            "Schema[email]",
+            "AccountRecoverySetting.RecoveryMechanisms",
+            "Nothing.Like.That",
+        ];
+        let expected = json!({
+            "UserPoolName": "theirs",
+            "LambdaConfig": { "PostConfirmation": "theirs", "PreTokenGenerationConfig": { "LambdaArn": "ours" } },
+            "Schema": [{ "Name": "seats", "Mutable": false }],
+        });
+        assert_eq!(left(&keep, declared.clone(), live), expected);
+        assert_eq!(left(&[], declared.clone(), json!({})), declared);
+    }
+
+    /// Whatever there is otherwise than declared stays, of every type that is taken over, once `keep` has what
+    /// [`differing`] finds.
+    #[test]
+    fn what_differs_is_what_has_to_be_kept() {
+        let mut tried = 0;
+        let topology = whole();
+        for (type_name, properties) in KEPT {
+            let kind = Kind::of(type_name).expect("a type");
+            let mut nodes = topology.resources.iter();
+            let (id, _) = nodes
+                .find(|(_, node)| node.resource.kind() == kind)
+                .expect("it is declared");
+            for name in properties {
+                let mut observed = deployed(&topology);
+                let live = observed.live.get_mut(id).expect("it is there");
+                // Another value, and none.
+                for value in [
+                    super::super::drift::tests::other(&live.properties[name]),
+                    Value::Null,
+                ] {
+                    let mut observed = deployed(&topology);
+                    let live = observed.live.get_mut(id).expect("it is there");
+                    live.properties[name] = value;
+                    let found = differing(&topology, &observed);
+                    let Some(changes) = found.get(id) else {
+                        continue;
+                    };
+                    let mut keeping = topology.clone();
+                    let node = keeping.resources.get_mut(id).expect("it is there");
+                    node.adopted = Some(Adopted {
+                        physical_id: None,
+                        keep: names(changes),
+                    });
+                    assert!(differing(&keeping, &observed).is_empty(), "{id}.{name}");
+                    let plan = planned(&keeping, observed).expect("nothing is refused");
+                    let touched = plan.changes.iter().find(|change| change.logical_id == *id);
+                    assert!(touched.is_none(), "{id}.{name}: {touched:?}");
+                    tried += 1;
+                }
+            }
+        }
+        assert!(tried > 40, "only {tried}");
+    }
+
+    #[test]
+    fn what_can_be_kept_is_what_the_types_have() {
+        // What it is found by, what it is part of, and whose it is.
+        const NEVER: [&str; 12] = [
+            "UserPoolTags",
+            "Tags",
+            "UserPoolId",
+            "GenerateSecret",
+            "TableName",
+            "KeySchema",
+            "GroupName",
+            "AttributeDefinitions",
+            "GlobalSecondaryIndexes",
+            "Domain",
+            "ProviderName",
+            "ProviderType",
+        ];
+        for (type_name, properties) in KEPT {
+            let kind = Kind::of(type_name).expect("a type");
+            let unknown = |name: &str| {
+                let one = Value::Object([(name.to_owned(), Value::Null)].into_iter().collect());
+                let error =
+                    Resource::<String>::from_properties(kind, one).expect_err("it is not whole");
+                error.contains("unknown field")
+            };
+            assert!(unknown("Novelty"), "{type_name}");
+            for name in properties {
+                assert!(!unknown(name), "{type_name} has no {name}");
+            }
+            let topology = whole();
+            let nodes = topology.resources.values();
+            let declared = nodes.filter(|node| node.resource.kind() == kind);
+            for declared in declared.map(|node| node.resource.properties()) {
+                for name in declared.as_object().expect("properties").keys() {
+                    let is_known =
+                        properties.contains(&name.as_str()) || NEVER.contains(&name.as_str());
+                    assert!(is_known, "{type_name}: {name}");
+                }
+            }
+        }
+    }
 }

@@ -413,3 +413,45 @@ fn who_needs_what_no_property_names_says_so() {
     );
     assert_eq!(without.sms_region, None);
 }
+
+#[test]
+fn what_is_taken_over_is_known_in_every_place() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../tests/fixtures/projects/adopted.yaml"
+    );
+    let project = project::load(file.as_ref()).expect("it is valid");
+    let stage = project.stage("prod").expect("it has one");
+    let topology = build(stage, &Facts::assumed()).expect("it is built");
+    let adopted = |id: &str| topology.resources[id].adopted.clone();
+    let of = |id: Option<&str>, keep: &[&str]| {
+        Some(Adopted {
+            physical_id: id.map(str::to_owned),
+            keep: keep.iter().map(|&name| name.to_owned()).collect(),
+        })
+    };
+    let pool = [
+        "UserPoolName",
+        "LambdaConfig.PostConfirmation",
+        "Schema[email]",
+    ];
+    assert_eq!(adopted("UserPool"), of(Some("eu-west-1_Ab12Cd34E"), &pool));
+    let client = of(
+        Some("eu-west-1_Ab12Cd34E|4k5l6m7n8o"),
+        &["ExplicitAuthFlows"],
+    );
+    assert_eq!(adopted("ClientWeb"), client);
+    assert_eq!(adopted("ClientNew"), None);
+    assert_eq!(adopted("PermissionsTable"), of(None, &["BillingMode"]));
+    assert_eq!(adopted("HostedUi"), of(None, &["ManagedLoginVersion"]));
+    let provider = of(None, &["ProviderDetails", "AttributeMapping"]);
+    assert_eq!(adopted("ProviderGoogle"), provider);
+    assert_eq!(adopted("GroupAdmin"), of(None, &["Description"]));
+    assert_eq!(adopted("GroupMember"), None);
+
+    // The functions, and their rights, are to the table that is taken over, and to no other.
+    let written = serde_json::to_string(&crate::plan::snapshot::tests::all(&topology));
+    let written = written.expect("it is written");
+    assert!(!written.contains("adopted-prod-permissions"), "{written}");
+    assert!(written.contains("table/users"), "{written}");
+}

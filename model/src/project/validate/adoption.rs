@@ -181,11 +181,12 @@ fn is_id(id: &str) -> bool {
 fn known(name: &Name, declared: &[&Name], what: &str, report: &mut Report<'_>) {
     if !declared.contains(&name) {
         let names = declared.iter().map(|name| name.as_str());
-        report.add(
-            name.span(),
-            format!("there is no {what} `{name}`"),
-            words::hint(name, names.clone().collect::<Vec<_>>()),
-        );
+        let hint = match declared.is_empty() {
+            true => format!("add the {what} to the file, or remove this"),
+            false => words::hint(name, names),
+        };
+        let message = format!("`adopt` has no {what} `{name}` of this file to take over");
+        report.add(name.span(), message, hint);
     }
 }
 

@@ -29,6 +29,8 @@ use super::tree::{At, Origin};
 use crate::error::{Error, ErrorKind};
 
 pub use access::is_permission;
+#[cfg(test)]
+pub(crate) use adoption::KEPT;
 pub(super) use hosts::{ascii_hint, is_address};
 #[cfg(test)]
 pub(crate) use naming::REGIONS;
