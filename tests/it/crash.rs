@@ -9,7 +9,7 @@
 //! cargo test --test it -- --ignored --nocapture every_point
 //! ```
 //!
-//! With `SAASAUTH_EVERY=10` it tries each tenth.
+//! With `SAASAUTH_EVERY=10` it tries each tenth, with `SAASAUTH_JOURNEY=Adopt` that journey alone.
 #![expect(clippy::print_stdout, reason = "a test tells how much it has covered")]
 
 use std::fs;
@@ -312,7 +312,7 @@ impl<'a> Lane<'a> {
         let file = fs::read_to_string(self.project.file()).unwrap();
         let before = file.split("\nadopt:").next().unwrap();
         self.files[0] = format!(
-            "{before}\nadopt: {{ user_pool: {{ id: {id}, keep: [UserPoolName, \"Schema[company]\"] }} }}\n"
+            "{before}\nadopt: {{ user_pool: {{ id: {id}, keep: [UserPoolName, \"Schema[company]\", \"Schema[email]\"] }} }}\n"
         );
     }
 
@@ -483,7 +483,12 @@ fn every_point_of_full() {
 fn every_point(example: &Example) {
     let stride = std::env::var("SAASAUTH_EVERY").map_or(1, |every| every.parse().unwrap());
     // The pool to take over is made for that one.
-    let is_meant = |journey: &&Journey| **journey != Journey::Adopt || example.name == "starter";
+    let only = std::env::var("SAASAUTH_JOURNEY").ok();
+    let is_meant = |journey: &&Journey| {
+        let can_be = **journey != Journey::Adopt || example.name == "starter";
+        let name = format!("{journey:?}");
+        can_be && only.as_ref().is_none_or(|only| *only == name)
+    };
     let lanes = JOURNEYS
         .iter()
         .filter(is_meant)

@@ -333,7 +333,12 @@ pub fn plan(
         };
         let change = match judge(wanted, live.as_ref(), permissions, leaves) {
             Err(refusal) => {
-                refusals.push(refusal);
+                refusals.push(match topology.resources[&id].adopted {
+                    Some(_) => {
+                        refusal.with_hint("or have it stay: name it in `adopt`, under `keep`")
+                    }
+                    None => refusal,
+                });
                 continue;
             }
             Ok(change) => change,
