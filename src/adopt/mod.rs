@@ -223,6 +223,11 @@ impl<'a> Draft<'a> {
         self.there.pool.pool.properties["UserPoolTier"] == "LITE"
     }
 
+    /// Whether nothing keeps the pool from being deleted.
+    pub fn is_unprotected(&self) -> bool {
+        self.there.pool.pool.properties["DeletionProtection"] != "ACTIVE"
+    }
+
     /// The triggers of others that stay in the place of ours.
     pub fn triggers_of_others(&self) -> Vec<&str> {
         let kept = self.keep.get(topology::USER_POOL).into_iter().flatten();
@@ -283,6 +288,10 @@ impl<'a> Draft<'a> {
 
     fn found(&self, id: &str, path: &str) -> Option<Value> {
         let mut value = &self.live(id)?.properties;
+        if let Some((list, name)) = path.strip_suffix(']').and_then(|path| path.split_once('[')) {
+            let mut entries = value[list].as_array()?.iter();
+            return entries.find(|entry| entry["Name"] == name).cloned();
+        }
         for name in path.split('.') {
             value = &value[name];
         }

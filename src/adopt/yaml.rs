@@ -10,7 +10,7 @@ pub(super) fn text(text: &str) -> String {
     let is_word = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text
             .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+            .all(|c| c.is_ascii_alphanumeric() || ['-', '_', '.', '/'].contains(&c));
     if is_word && !OTHER_MEANINGS.contains(&text.to_ascii_lowercase().as_str()) {
         return text.to_owned();
     }
@@ -92,6 +92,8 @@ mod tests {
             "12",
             "",
             "- a",
+            "a.b/c-d",
+            "a.",
             "{",
             "\u{1f600}",
             "\u{85}",

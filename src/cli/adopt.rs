@@ -184,7 +184,7 @@ async fn draft(aws: &Aws, args: &AdoptArgs, place: &Place) -> Result<Drafted> {
         pool: id,
         kept: owned(draft.kept()),
         left: draft.left(),
-        additions: plan.changes.len(),
+        additions: plan.summary().create,
         warnings,
         releases: resources,
     })
@@ -281,6 +281,12 @@ fn warnings(draft: &Draft<'_>, stack: &Option<String>, args: &AdoptArgs) -> Vec<
             "take `UserPoolTier` and `LambdaConfig.PreTokenGenerationConfig` out of `keep` to move to Essentials, which costs more",
         ));
     }
+    if draft.is_unprotected() {
+        warnings.push(warn(
+            "the pool is not protected from being deleted".to_owned(),
+            "take `DeletionProtection` out of `keep` to have it protected",
+        ));
+    }
     for trigger in draft.triggers_of_others() {
         let ours = if trigger == "PostConfirmation" {
             "confirmUser"
@@ -333,7 +339,7 @@ fn report(context: &Context, place: &Place, done: &Drafted, files: &[PathBuf]) -
     }
     let ui = &context.ui;
     ui.success(&format!(
-        "wrote `{}` for user pool `{}`: a deploy adds {} resources to it or beside it, and changes nothing of it",
+        "wrote `{}` for user pool `{}`: a deploy makes {} resources in it and beside it, and changes nothing of what is there",
         place.directory.join(FILE_NAME).display(),
         done.pool,
         done.additions
