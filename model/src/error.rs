@@ -72,6 +72,9 @@ pub struct Error {
     pub place: Option<Place>,
     /// At most two, each a command or an edit.
     pub hints: Vec<String>,
+    /// The resource it is about, and the path of its property, where a plan refuses it: whoever knows the file finds its place by
+    /// that.
+    pub subject: Option<(String, String)>,
     /// Output that must be shown whole, such as a compiler's.
     pub output: Option<String>,
     /// More errors of the same kind found in the same pass (every mistake of a project file at once).
@@ -87,6 +90,7 @@ impl Error {
             causes: Vec::new(),
             place: None,
             hints: Vec::new(),
+            subject: None,
             output: None,
             others: Vec::new(),
         }
@@ -138,6 +142,24 @@ impl Error {
     pub fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
         self
+    }
+
+    /// Says which resource it is about, and which property of it.
+    #[must_use]
+    pub fn about(mut self, id: impl Into<String>, path: impl Into<String>) -> Self {
+        self.subject = Some((id.into(), path.into()));
+        self
+    }
+
+    /// Looks for the place of everything that is about a resource and has none.
+    pub fn locate(&mut self, find: impl Fn(&str, &str) -> Option<Place>) {
+        let mut all = vec![self];
+        while let Some(error) = all.pop() {
+            if let (None, Some((id, path))) = (&error.place, &error.subject) {
+                error.place = find(id, path);
+            }
+            all.extend(&mut error.others);
+        }
     }
 
     /// Attaches output to be shown whole.

@@ -19,6 +19,7 @@ use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::plan::{self, Action, Permissions, Plan};
 use saasauth_model::project::stage::{Engine, Stage, Target};
 use saasauth_model::resource::Kind;
+use saasauth_model::topology;
 
 /// Build the triggers, show the plan, and carry it out
 #[derive(Debug, Args)]
@@ -154,6 +155,10 @@ pub(super) async fn plan(
             let mut losses = direct::say_whom_it_hits(&aws, &mut gone).await?;
             losses.retain(is_guarded);
             error.others.extend(losses.iter().map(refusal));
+            // What once was stands in no file any more.
+            if !back {
+                error.locate(|id, path| topology::place_of(&stage, id, path));
+            }
             return Err(error);
         }
     };
@@ -367,7 +372,11 @@ pub(super) async fn approve(yes: bool, context: &Context, prepared: &Prepared) -
     if !losses.is_empty() {
         if !is_asked {
             context.ui.plan(plan);
-            return Error::together(losses.iter().map(refusal)).map_or(Ok(()), Err);
+            let mut refused = Error::together(losses.iter().map(refusal));
+            if let Some(error) = &mut refused {
+                error.locate(|id, path| topology::place_of(stage, id, path));
+            }
+            return refused.map_or(Ok(()), Err);
         }
         context.ui.plan_to_approve(plan);
         for Loss { id, whom, .. } in losses {
@@ -395,7 +404,8 @@ pub(super) async fn approve(yes: bool, context: &Context, prepared: &Prepared) -
 fn refusal(Loss { id, whom, hint }: &Loss) -> Error {
     let error = Error::refused(format!("refused to delete `{id}`"))
         .with_cause(whom)
-        .with_hint(format!("to accept that, add `--allow-delete {id}`"));
+        .with_hint(format!("to accept that, add `--allow-delete {id}`"))
+        .about(id, "");
     match hint {
         Some(hint) => error.with_hint(*hint),
         None => error,

@@ -9,7 +9,7 @@ use super::{DeployedStage, Domains};
 use crate::aws::trace;
 use crate::aws::users::{Account, Memberships, Standing, UserRecord};
 use saasauth_contract::permission::{compact, covers};
-use saasauth_contract::record::{ACTIVE, EMAIL, OPERATOR, SUB};
+use saasauth_contract::record::{ACTIVE, EMAIL, OPERATOR, SUB, role_by_groups};
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::project::stage::Stage;
 
@@ -24,6 +24,8 @@ pub struct Person {
     pub account: Option<Account>,
     /// What decides their tokens.
     pub standing: Standing,
+    /// The groups of a user without a record, who begins with the role of one.
+    pub groups: Vec<String>,
 }
 
 impl Person {
@@ -52,7 +54,7 @@ impl Person {
             })?;
             choose(who, found)
         };
-        let person = if is_sub(who) {
+        let mut person = if is_sub(who) {
             let accounts = trace::beside(accounts);
             let standing = trace::beside(Self::standing(deployed, who));
             let (account, standing) = tokio::join!(accounts, standing);
@@ -60,6 +62,7 @@ impl Person {
                 sub: who.to_owned(),
                 account: account?,
                 standing: standing?,
+                groups: Vec::new(),
             }
         } else {
             let account = accounts.await?.ok_or_else(|| nobody(deployed, who))?;
@@ -67,10 +70,17 @@ impl Person {
                 sub: account.sub.clone(),
                 standing: Self::standing(deployed, &account.sub).await?,
                 account: Some(account),
+                groups: Vec::new(),
             }
         };
         if person.account.is_none() && person.standing.record.is_none() {
             return Err(nobody(deployed, who));
+        }
+        if let (None, Some(account)) = (&person.standing.record, &person.account) {
+            let groups = deployed.aws.groups_of(&deployed.pool, &account.username);
+            person.groups = groups.await.map_err(|fault| {
+                fault.while_doing(format!("could not read the groups of `{who}`"))
+            })?;
         }
         Ok(person)
     }
@@ -88,7 +98,10 @@ impl Person {
         match (&self.standing.record, &self.account) {
             (Some(record), _) => record.clone(),
             (None, Some(account)) => {
-                UserRecord::new(account, &stage.access.default_role, SystemTime::now())
+                let groups = self.groups.iter().map(String::as_str);
+                let is_role = |group: &str| stage.access.roles.contains_key(group);
+                let role = role_by_groups(groups, is_role, &stage.access.default_role);
+                UserRecord::new(account, role, SystemTime::now())
             }
             (None, None) => UserRecord::default(),
         }

@@ -231,8 +231,23 @@ fn a_pool_made_by_hand_is_taken_over_and_its_users_notice_nothing() {
     });
     assert!(signed > 1, "{signed}");
     assert_eq!(described(&project, &there), before);
-    let claims = signed_in(&project, &there, address);
-    assert_eq!(claims["role"], "admin", "the group is the role: {claims}");
+    // Who hasn't come back yet is shown, and changed, as what they will be.
+    let later = "eve@adopted.example";
+    user(&project, &there, later);
+    let shown = project
+        .run(&["user", "show", later, "--json"])
+        .expect(0)
+        .json();
+    assert_eq!(
+        (&shown["role"], &shown["recorded"]),
+        (&json!("admin"), &json!(false))
+    );
+    let grant = ["user", "grant", later, "--permission", "reports:read"];
+    project.run(&grant).expect(0);
+    for address in [address, later] {
+        let claims = signed_in(&project, &there, address);
+        assert_eq!(claims["role"], "admin", "the group is the role: {claims}");
+    }
 
     let again = project
         .run(&["diff", "--no-build", "--detailed-exitcode"])

@@ -149,4 +149,11 @@ fn all_refusals_of_a_plan_are_said_at_once() {
     ] {
         assert!(refused.stderr.contains(part), "{part}: {refused:?}");
     }
+    // Each where the file says it: the client, and the roles that one is no longer among.
+    let shown = refused.stderr.lines().map(str::trim);
+    let places = shown.filter(|line| line.starts_with("--> saasauth.yaml:"));
+    assert_eq!(places.count(), 2, "{refused:?}");
+    for line in ["  web:", "  roles:"] {
+        assert!(refused.stderr.contains(line), "{line}: {refused:?}");
+    }
 }

@@ -58,6 +58,20 @@ pub fn descriptive(name: &str) -> Option<&str> {
         .then(|| name.strip_prefix(CUSTOM_PREFIX).unwrap_or(name))
 }
 
+/// The role of a user nobody wrote down: that of the group somebody put the user in, in a pool that is older than its records
+/// or as an administrator. Only with AWS's rights does anybody come into a group. Of several, one that is more than
+/// everybody's.
+pub fn role_by_groups<'a>(
+    groups: impl IntoIterator<Item = &'a str>,
+    is_role: impl Fn(&str) -> bool,
+    default_role: &'a str,
+) -> &'a str {
+    let mut roles = groups.into_iter().filter(|group| is_role(group));
+    roles
+        .find(|role| *role != default_role)
+        .unwrap_or(default_role)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

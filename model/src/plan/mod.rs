@@ -408,7 +408,8 @@ pub fn plan(
                     recorded.kind.type_name()
                 ))
                 .with_cause(format!("it {left}, and deleting it loses its data"))
-                .with_hint("put it back into the file, or run `saasauth destroy`"),
+                .with_hint("put it back into the file, or run `saasauth destroy`")
+                .about(id, ""),
             );
         }
         changes.push(deletion(id, recorded, left));
@@ -625,6 +626,7 @@ fn refuse_change(id: &str, kind: Kind, property: &PropertyChange, advice: &str) 
         text(&property.after)
     ))
     .with_hint(advice)
+    .about(id, &property.path)
 }
 
 fn check_replacement(id: &str, kind: Kind, what: &str, permissions: &Permissions) -> Result<()> {
@@ -634,6 +636,7 @@ fn check_replacement(id: &str, kind: Kind, what: &str, permissions: &Permissions
             kind.type_name()
         ))
         .with_cause(loss)
+        .about(id, what)
     };
     match kind.rules().replacement {
         Replacement::Never(loss) => {

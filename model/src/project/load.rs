@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
 use super::file::File;
+use super::places::Places;
 use super::source::{Source, Span, is_secret};
 use super::stage::{Settings, Stage};
 use super::tree::{self, Data, Mistake, Mistyped, Node, Wrong};
@@ -138,6 +140,7 @@ fn parse(source: &Source, directory: &Path) -> Result<Project> {
     mistakes.of_the_file(header.errors);
     let mut warnings = Mistakes::new(declared.len());
     let mut checked = BTreeMap::new();
+    let shared_source = Arc::new(source.clone());
     for name in declared {
         let over = tree.get("stages").and_then(|stages| stages.get(&name));
         let laid = stages::overlay(&shared, over);
@@ -146,6 +149,7 @@ fn parse(source: &Source, directory: &Path) -> Result<Project> {
         let mut report = validate::Report::new(source, directory, owner);
         report.errors.extend(slips.iter().map(explained));
         let stage = validate::stage(&file.project, &name, settings, &mut report);
+        let stage = stage.found_at(Places::of(&shared_source, &laid));
         let part = over.map(|node| node.span);
         mistakes.of_stage(source, &name, part, report.errors);
         warnings.of_stage(source, &name, part, report.warnings);

@@ -18,6 +18,7 @@ pub mod words;
 mod adoption;
 mod file;
 mod load;
+mod places;
 mod schema;
 mod source;
 mod spelling;

@@ -24,8 +24,10 @@ use saasauth_contract::federation::ProviderDomains;
 
 pub use super::adoption::{Adopt, Adopted, AdoptedTable, Kept};
 pub use super::spelling::{Lifetime, Secret, Sender};
+
+use super::places::Places;
 use super::tree::{At, Name};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Place, Result};
 
 /// One stage of a project, right in every setting: what the topology is made of.
 ///
@@ -41,6 +43,7 @@ pub struct Named {
     /// The stage's name; the second part of every physical name.
     pub name: String,
     settings: Settings,
+    places: Places,
 }
 
 impl Stage {
@@ -50,7 +53,20 @@ impl Stage {
             project: project.to_owned(),
             name: name.to_owned(),
             settings,
+            places: Places::default(),
         })
+    }
+
+    /// The same stage, with where its settings stand.
+    pub(super) fn found_at(mut self, places: Places) -> Self {
+        self.0.places = places;
+        self
+    }
+
+    /// Where the file has what `path` leads to, its keys with `/` between them: `clients/web`, `sign_in`. Known of what has a
+    /// name in the file, and of the sections that hold such.
+    pub fn place(&self, path: &str) -> Option<Place> {
+        self.0.places.find(path)
     }
 
     /// The names of all secrets the stage needs.

@@ -56,11 +56,16 @@ pub(super) struct Key {
 impl Node {
     /// The value under `name` of a mapping.
     pub(super) fn get(&self, name: &str) -> Option<&Self> {
+        self.entry(name).map(|(_, value)| value)
+    }
+
+    /// The same, with its key.
+    pub(super) fn entry(&self, name: &str) -> Option<(&Key, &Self)> {
         match &self.data {
             Data::Map(entries) => entries
                 .iter()
                 .find(|(key, _)| key.name == name)
-                .map(|(_, value)| value),
+                .map(|(key, value)| (key, value)),
             _ => None,
         }
     }

@@ -13,6 +13,7 @@ mod cognito;
 mod email;
 mod names;
 mod permissions;
+mod places;
 mod sign_in;
 mod triggers;
 
@@ -30,6 +31,7 @@ pub use cognito::{HOSTED_UI, USER_POOL, client_id};
 pub use email::IDENTITY as EMAIL_IDENTITY;
 pub use names::{id, physical};
 pub use permissions::OPEN_TABLES;
+pub use places::place_of;
 pub use sign_in::sms_region;
 pub use triggers::{CONFIRM_USER, FAILURES, GENERATE_TOKEN, code_parameter, functions};
 

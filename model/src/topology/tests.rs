@@ -455,3 +455,37 @@ fn what_is_taken_over_is_known_in_every_place() {
     assert!(!written.contains("adopted-prod-permissions"), "{written}");
     assert!(written.contains("table/users"), "{written}");
 }
+
+/// What a plan refuses is shown where the file says it, and what left the file where it would stand.
+#[test]
+fn a_resource_is_found_in_the_file() {
+    let stage = |example: &str| {
+        let file = format!(
+            "{}/../examples/{example}/saasauth.yaml",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let project = project::load(Path::new(&file)).expect("it is valid");
+        project.stage("local").expect("it has one").clone()
+    };
+    let starter = stage("starter");
+    for (id, property, text) in [
+        ("UserPool", "Schema[company].Required", "company:"),
+        ("UserPool", "UsernameAttributes", "with:"),
+        (
+            "UserPool",
+            "Policies.PasswordPolicy.MinimumLength",
+            "password:",
+        ),
+        ("UserPool", "UserPoolName", "sign_in:"),
+        ("ClientWeb", "GenerateSecret", "web:"),
+        ("ClientGone", "", "clients:"),
+        ("GroupAdmin", "", "admin:"),
+        ("AccessRoleGone", "", "roles:"),
+        ("CompanyDomainExampleDotCom", "", "example.com:"),
+    ] {
+        let place = place_of(&starter, id, property).unwrap_or_else(|| panic!("{id} {property}"));
+        let marked = place.text.trim_start();
+        assert!(marked.starts_with(text), "{id} {property}: {marked}");
+    }
+    assert_eq!(place_of(&starter, "ConfirmUserRole", ""), None);
+}

@@ -119,6 +119,22 @@ impl Aws {
         Ok(of_users)
     }
 
+    /// The groups a user is in, those that come first foremost.
+    pub async fn groups_of(&self, pool: &str, username: &str) -> Result<Vec<String>> {
+        let groups: Vec<GroupType> = self
+            .cognito
+            .admin_list_groups_for_user()
+            .user_pool_id(pool)
+            .username(username)
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await?;
+        let names = groups.into_iter().filter_map(|group| group.group_name);
+        Ok(names.collect())
+    }
+
     /// How many users of a pool came through an identity provider, and whether there are more. None when there is no such
     /// pool.
     ///

@@ -9,7 +9,7 @@ use saasauth_contract::environment::GenerateToken as Settings;
 use saasauth_contract::handover::Handover;
 use saasauth_contract::keys::{DOMAIN_PREFIX, PARTITION_KEY, SORT_KEY, domain_of, user_key};
 use saasauth_contract::permission;
-use saasauth_contract::record::{EMAIL, EMAIL_VERIFIED, ROLE as HELD_ROLE, STATUS};
+use saasauth_contract::record::{EMAIL, EMAIL_VERIFIED, ROLE as HELD_ROLE, STATUS, role_by_groups};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
@@ -399,7 +399,9 @@ impl<H: Hooks> GenerateToken<H> {
     /// here does, if its word counts for that company: it may be all the confirmation there ever is.
     async fn create(&self, sub: &str, event: &Event, log: &Log) -> Result<User, TriggerError> {
         let attributes = &event.request.user_attributes;
-        let role = self.role_by_groups(event);
+        let is_role = |group: &str| self.settings.roles.iter().any(|role| role == group);
+        let default_role = &self.settings.tables.default_role;
+        let role = role_by_groups(event.groups(), is_role, default_role);
         let mut record = UserRecord::new(attributes, role).ok_or(TriggerError::NO_USER)?;
         let membership = match attributes.is_federated() {
             true => self.registry.membership(attributes, log).await,
@@ -442,18 +444,6 @@ impl<H: Hooks> GenerateToken<H> {
             Err(_) => {}
         }
         Ok(User::with_role(role))
-    }
-
-    /// The role of a user nobody wrote down: that of the group somebody put the user in, in a pool that is older than its
-    /// records or as an administrator. Only with AWS's rights does anybody come into a group. Of several, one that is more
-    /// than everybody's.
-    fn role_by_groups<'a>(&'a self, event: &'a Event) -> &'a str {
-        let default_role = self.settings.tables.default_role.as_str();
-        let is_role = |group: &&str| self.settings.roles.iter().any(|role| role == group);
-        let mut roles = event.groups().filter(is_role);
-        roles
-            .find(|role| *role != default_role)
-            .unwrap_or(default_role)
     }
 
     /// Writes a record alone, unless there is one.
