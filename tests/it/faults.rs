@@ -172,7 +172,10 @@ impl Person {
     }
 
     fn sign_in(&self) -> Value {
-        self.event("pre-token-generation-v2.json")
+        let mut event = self.event("pre-token-generation-v2.json");
+        // Nobody has put them into one.
+        event["request"]["groupConfiguration"]["groupsToOverride"] = json!([]);
+        event
     }
 }
 

@@ -299,7 +299,7 @@ impl Calls {
 
     /// The actions that aren't reads.
     pub(crate) fn writes(&self) -> Vec<&str> {
-        const READS: [&str; 5] = ["Get", "List", "Describe", "Query", "BatchGet"];
+        const READS: [&str; 6] = ["Get", "List", "AdminList", "Describe", "Query", "BatchGet"];
         self.actions
             .iter()
             .map(|(_, action)| action.as_str())
