@@ -1,11 +1,13 @@
 //! What a project file can say of a pool that is there: each part as it would stand in the file.
 
 use saasauth_model::project::stage::is_standard_attribute;
+use saasauth_model::project::words::letters_and_digits;
 use saasauth_model::resource::Live;
 use serde_json::Value;
 
 use super::yaml::{list, map, text};
 use crate::aws::WholePool;
+use crate::scaffold::shortened;
 
 /// The parts of the file, written already.
 #[derive(Debug, Clone, Default)]
@@ -322,24 +324,19 @@ pub(super) fn email(pool: &Value, region: &str) -> Option<String> {
 
 /// A name as the file takes it: small letters, digits and single hyphens, other than those `taken`.
 pub(super) fn legal(name: &str, usual: &str, taken: &[String]) -> String {
-    let mut legal = String::new();
-    for c in name.chars().map(|c| c.to_ascii_lowercase()) {
-        match c {
-            'a'..='z' => legal.push(c),
-            '0'..='9' if !legal.is_empty() => legal.push(c),
-            _ if !legal.is_empty() && !legal.ends_with('-') => legal.push('-'),
-            _ => {}
-        }
+    let mut legal = shortened(name, 28);
+    if legal.is_empty() {
+        legal = usual.to_owned();
     }
-    legal.truncate(28);
-    let legal = legal.trim_end_matches('-');
-    let legal = if legal.is_empty() { usual } else { legal };
     // Names that differ in hyphens alone come down to one logical ID.
-    let bare = |name: &str| name.replace('-', "");
-    let is_free = |name: &str| taken.iter().all(|other| bare(other) != bare(name));
+    let is_free = |name: &str| {
+        let mut taken = taken.iter();
+        taken
+            .all(|other| !letters_and_digits(other).eq_ignore_ascii_case(&letters_and_digits(name)))
+    };
     let mut numbered = (2..).map(|number| format!("{legal}-{number}"));
-    match is_free(legal) {
-        true => legal.to_owned(),
+    match is_free(&legal) {
+        true => legal.clone(),
         // There is always a next number.
         false => numbered.find(|name| is_free(name)).unwrap_or_default(),
     }

@@ -8,7 +8,7 @@ mod draft;
 mod yaml;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use saasauth_model::error::{Error, ErrorKind, Result};
 use saasauth_model::plan::{PropertyChange, adopted};
@@ -54,11 +54,8 @@ pub struct Draft<'a> {
     keep: BTreeMap<LogicalId, Vec<(String, Option<Value>)>>,
 }
 
-/// Where the sources of the triggers stand, seen from the file: in a draft, somewhere else.
-enum Triggers<'a> {
-    Elsewhere(&'a Path),
-    Beside,
-}
+/// Where the sources of the triggers will stand, seen from the file.
+const LAMBDAS: &str = "lambdas";
 
 impl Place {
     /// The least a project file can say, to connect with.
@@ -67,26 +64,27 @@ impl Place {
     /// When a name can't be one.
     pub fn bare(&self) -> Result<Project> {
         let clients = "clients: { web: { kind: spa } }\n";
-        self.check(format!("{}{clients}{}", self.head(), self.foot("")))
+        let triggers = Self::triggers_in(&self.elsewhere());
+        self.check(self.head() + clients + &triggers + &self.stages(""))
     }
 
     fn head(&self) -> String {
         let Self {
             project, region, ..
         } = self;
-        format!("version: 1\nproject: {}\nregion: {region}\n", text(project))
+        format!(
+            "version: 1\nproject: {}\nregion: {}\n",
+            text(project),
+            text(region)
+        )
     }
 
-    fn foot(&self, adopt: &str) -> String {
-        let triggers = self.triggers(&Triggers::Elsewhere(&self.triggers));
-        format!("{triggers}{}", self.stages(adopt))
+    /// Where the sources of the triggers stand in a draft.
+    fn elsewhere(&self) -> String {
+        self.triggers.display().to_string()
     }
 
-    fn triggers(&self, triggers: &Triggers<'_>) -> String {
-        let folder = match triggers {
-            Triggers::Elsewhere(folder) => folder.display().to_string(),
-            Triggers::Beside => "lambdas".to_owned(),
-        };
+    fn triggers_in(folder: &str) -> String {
         let path = |name: &str| text(&format!("{folder}/{name}"));
         format!(
             "\ntriggers:\n  confirm_user: {{ path: {}, memory_mb: 256 }}\n  generate_token: {{ path: {}, memory_mb: 512 }}\n",
@@ -196,15 +194,18 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// When it breaks a rule.
     pub fn project(&self) -> Result<Project> {
-        self.place
-            .check(self.write(&Triggers::Elsewhere(&self.place.triggers)))
+        self.place.check(self.write(&self.place.elsewhere()))
     }
 
-    /// Names as staying what would change otherwise.
-    pub fn keep(&mut self, differing: &BTreeMap<LogicalId, Vec<PropertyChange>>) {
+    /// Names as staying what would change otherwise of what is `live`.
+    pub fn keep(
+        &mut self,
+        differing: &BTreeMap<LogicalId, Vec<PropertyChange>>,
+        live: &BTreeMap<LogicalId, Live>,
+    ) {
         for (id, changes) in differing {
             let names = adopted::names(changes).into_iter().map(|name| {
-                let found = self.found(id, &name);
+                let found = live.get(id).and_then(|live| found(&live.properties, &name));
                 (name, found)
             });
             self.keep.insert(id.clone(), names.collect());
@@ -253,52 +254,10 @@ impl<'a> Draft<'a> {
 
     /// The file.
     pub fn text(&self) -> String {
-        self.write(&Triggers::Beside)
+        self.write(LAMBDAS)
     }
 
-    fn live(&self, id: &str) -> Option<&Live> {
-        let WholePool {
-            pool,
-            domain,
-            clients,
-            providers,
-            ..
-        } = self.there.pool;
-        if id == topology::USER_POOL {
-            return Some(pool);
-        }
-        if id == topology::HOSTED_UI {
-            return domain.as_ref();
-        }
-        if id == topology::PERMISSIONS_TABLE {
-            return self.there.table;
-        }
-        let client = self.parts.clients.iter();
-        let mut client = client.filter(|(name, ..)| topology::id("Client", name) == id);
-        if let Some((_, _, client)) = client.next() {
-            return clients
-                .iter()
-                .find(|live| live.physical_id.ends_with(client.as_str()));
-        }
-        providers.iter().find(|live| {
-            let (name, _) = draft::provider(&live.properties, str::to_owned);
-            topology::id("Provider", &name) == id
-        })
-    }
-
-    fn found(&self, id: &str, path: &str) -> Option<Value> {
-        let mut value = &self.live(id)?.properties;
-        if let Some((list, name)) = path.strip_suffix(']').and_then(|path| path.split_once('[')) {
-            let mut entries = value[list].as_array()?.iter();
-            return entries.find(|entry| entry["Name"] == name).cloned();
-        }
-        for name in path.split('.') {
-            value = &value[name];
-        }
-        (!value.is_null()).then(|| value.clone())
-    }
-
-    fn write(&self, triggers: &Triggers<'_>) -> String {
+    fn write(&self, lambdas: &str) -> String {
         let Parts {
             sign_in,
             attributes,
@@ -353,7 +312,7 @@ impl<'a> Draft<'a> {
         if let Some(email) = email {
             line(format!("\nemail: {email}"));
         }
-        file + &self.place.triggers(triggers) + &self.place.stages(&self.adopt())
+        file + &Place::triggers_in(lambdas) + &self.place.stages(&self.adopt())
     }
 
     fn adopt(&self) -> String {
@@ -426,6 +385,19 @@ impl<'a> Draft<'a> {
             lines.push(format!("{space}  - {}  # {why}", text(name)));
         }
     }
+}
+
+/// What there is at the path of a property.
+fn found(properties: &Value, path: &str) -> Option<Value> {
+    if let Some((list, name)) = path.strip_suffix(']').and_then(|path| path.split_once('[')) {
+        let mut entries = properties[list].as_array()?.iter();
+        return entries.find(|entry| entry["Name"] == name).cloned();
+    }
+    let mut value = properties;
+    for name in path.split('.') {
+        value = &value[name];
+    }
+    (!value.is_null()).then(|| value.clone())
 }
 
 /// What to do about a pool that isn't there.

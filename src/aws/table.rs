@@ -39,7 +39,8 @@ impl Lifecycle for Table {
 }
 
 impl Aws {
-    pub(super) async fn read_table(&self, name: &str) -> Result<Option<Live>> {
+    /// A table by its name, whoever's it is.
+    pub async fn read_table(&self, name: &str) -> Result<Option<Live>> {
         let known = self.arn("dynamodb", &format!("table/{name}"));
         let (description, rest) = match &known {
             // Nothing waits for the ARN that follows from the name.

@@ -105,21 +105,21 @@ impl Aws {
     }
 
     /// A pool by its ID, whoever's it is.
-    pub async fn user_pool(&self, id: &str) -> Result<Option<Live>> {
-        self.read_user_pool(id).await
-    }
-
-    pub(super) async fn read_user_pool(&self, id: &str) -> Result<Option<Live>> {
+    pub async fn read_user_pool(&self, id: &str) -> Result<Option<Live>> {
         let Some(pool) = self.describe_user_pool(id).await? else {
             return Ok(None);
         };
-        // DescribeUserPool says whether there is a second factor, but not which.
-        let factors = if mfa::is_on(text(&pool, "MfaConfiguration")) {
+        Ok(Some(self.described_as_live(id, &pool).await?))
+    }
+
+    /// DescribeUserPool says whether there is a second factor, but not which.
+    pub(super) async fn described_as_live(&self, id: &str, pool: &Document) -> Result<Live> {
+        let factors = if mfa::is_on(text(pool, "MfaConfiguration")) {
             Some(mfa::factors(&self.mfa_config(id).await?))
         } else {
             None
         };
-        Ok(Some(as_live(id, &pool, factors)))
+        Ok(as_live(id, pool, factors))
     }
 
     pub(super) async fn describe_user_pool(&self, id: &str) -> Result<Option<Document>> {

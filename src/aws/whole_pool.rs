@@ -30,11 +30,10 @@ pub struct WholePool {
 impl Aws {
     /// Reads a pool and all that hangs from it; `None` when it isn't there.
     pub async fn whole_user_pool(&self, id: &str) -> Result<Option<WholePool>> {
-        let (Some(pool), Some(described)) =
-            tokio::try_join!(self.user_pool(id), self.describe_user_pool(id))?
-        else {
+        let Some(described) = self.describe_user_pool(id).await? else {
             return Ok(None);
         };
+        let pool = self.described_as_live(id, &described).await?;
         let tags = described.get("UserPoolTags").and_then(Value::as_object);
         let stack = tags.and_then(|tags| tags.get("aws:cloudformation:stack-name")?.as_str());
         let own = text(&described, "CustomDomain");
@@ -65,60 +64,35 @@ impl Aws {
     }
 
     async fn clients_of(&self, pool: &str) -> Result<Vec<Live>> {
+        let request = self.cognito.list_user_pool_clients();
+        let request = request.user_pool_id(pool).max_results(60);
+        let found = request.into_paginator().items().send().try_collect();
         let mut clients = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let request = self.cognito.list_user_pool_clients();
-            let request = request.user_pool_id(pool).max_results(60);
-            let page = request.set_next_token(token.take()).send().await?;
-            for client in page.user_pool_clients() {
-                let id = format!("{pool}|{}", client.client_id().unwrap_or_default());
-                clients.extend(self.read_user_pool_client(&id).await?);
-            }
-            token = page.next_token().map(str::to_owned);
-            if token.is_none() {
-                return Ok(clients);
-            }
+        for client in found.await? {
+            let id = format!("{pool}|{}", client.client_id().unwrap_or_default());
+            clients.extend(self.read_user_pool_client(&id).await?);
         }
+        Ok(clients)
     }
 
     async fn providers_of(&self, pool: &str) -> Result<Vec<Live>> {
+        let request = self.cognito.list_identity_providers();
+        let request = request.user_pool_id(pool).max_results(60);
+        let found = request.into_paginator().items().send().try_collect();
         let mut providers = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let request = self.cognito.list_identity_providers();
-            let request = request.user_pool_id(pool).max_results(60);
-            let page = request.set_next_token(token.take()).send().await?;
-            for provider in page.providers() {
-                let id = format!("{pool}|{}", provider.provider_name().unwrap_or_default());
-                providers.extend(self.read_identity_provider(&id, &Value::Null).await?);
-            }
-            token = page.next_token().map(str::to_owned);
-            if token.is_none() {
-                return Ok(providers);
-            }
+        for provider in found.await? {
+            let id = format!("{pool}|{}", provider.provider_name().unwrap_or_default());
+            providers.extend(self.read_identity_provider(&id, &Value::Null).await?);
         }
+        Ok(providers)
     }
 
     async fn resource_servers_of(&self, pool: &str) -> Result<Vec<String>> {
-        let mut identifiers = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let request = self.cognito.list_resource_servers();
-            let request = request.user_pool_id(pool).max_results(50);
-            let page = request.set_next_token(token.take()).send().await?;
-            let servers = page.resource_servers().iter();
-            identifiers.extend(servers.filter_map(|one| one.identifier().map(str::to_owned)));
-            token = page.next_token().map(str::to_owned);
-            if token.is_none() {
-                return Ok(identifiers);
-            }
-        }
-    }
-
-    /// A table by its name, whoever's it is.
-    pub async fn table(&self, name: &str) -> Result<Option<Live>> {
-        self.read_table(name).await
+        let request = self.cognito.list_resource_servers().user_pool_id(pool);
+        let request = request.max_results(50);
+        let servers = request.into_paginator().items().send().try_collect();
+        let servers = servers.await?.into_iter();
+        Ok(servers.filter_map(|one| one.identifier).collect())
     }
 }
 

@@ -138,7 +138,7 @@ async fn draft(aws: &Aws, args: &AdoptArgs, place: &Place) -> Result<Drafted> {
     let whole = aws.whole_user_pool(&id).await.map_err(doing)?;
     let whole = whole.ok_or_else(|| adopt::not_there(&id, place))?;
     let table = match &args.table {
-        Some(name) => Some(aws.table(name).await.map_err(doing)?.ok_or_else(|| {
+        Some(name) => Some(aws.read_table(name).await.map_err(doing)?.ok_or_else(|| {
             Error::new(
                 ErrorKind::Aws,
                 format!("there is no table `{name}` in `{}`", place.region),
@@ -157,7 +157,7 @@ async fn draft(aws: &Aws, args: &AdoptArgs, place: &Place) -> Result<Drafted> {
     let project = draft.project()?;
     let found = observe(aws, &project, place).await?;
     let differing = adopted::differing(&found.topology, &found.observed);
-    draft.keep(&differing);
+    draft.keep(&differing, &found.observed.live);
 
     // What a deploy would do, planned by what plans deploys.
     let project = draft.project()?;

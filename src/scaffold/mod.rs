@@ -165,6 +165,12 @@ fn occupied(directory: &Path, present: &[String]) -> Error {
 /// The nearest legal project name to a text such as a directory's name: 3 to 32 of a-z, 0-9 and single
 /// `-`, starting with a letter. `None` when too little of it is left.
 pub fn legal_name(text: &str) -> Option<String> {
+    let name = shortened(text, *NAME_LENGTH.end());
+    (name.len() >= *NAME_LENGTH.start()).then_some(name)
+}
+
+/// What is left of a text in a-z, 0-9 and single `-`, starting with a letter, in so many characters at most.
+pub fn shortened(text: &str, longest: usize) -> String {
     let mut name = String::new();
     for c in text.chars().map(|c| c.to_ascii_lowercase()) {
         let legal = match c {
@@ -178,9 +184,8 @@ pub fn legal_name(text: &str) -> Option<String> {
             name.push('-');
         }
     }
-    name.truncate(*NAME_LENGTH.end());
-    let name = name.trim_end_matches('-');
-    (name.len() >= *NAME_LENGTH.start()).then(|| name.to_owned())
+    name.truncate(longest);
+    name.trim_end_matches('-').to_owned()
 }
 
 /// Fills a template in. The marks are `@word@`: braces mean something in mails and in workflows.

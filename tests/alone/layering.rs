@@ -22,7 +22,7 @@ const EDGES: [(&str, &[&str]); 12] = [
     // An operator's changes to the users of a deployed stage.
     ("people", &["aws", "engine"]),
     // The project file of what somebody else made.
-    ("adopt", &["aws"]),
+    ("adopt", &["aws", "scaffold"]),
     // It shows what is told, and asks nothing: the events of the engine, what an upgrade changes, and under
     // `-v` the requests.
     (

@@ -73,19 +73,20 @@ fn find_above(here: &Path) -> Result<PathBuf> {
 ///
 /// The error holds every mistake found, in the file's order.
 pub fn load(path: &Path) -> Result<Project> {
-    let source = read(path)?;
-    let absolute = std::path::absolute(path)
-        .map_err(|cause| Error::io(format!("could not locate `{}`", path.display()), &cause))?;
-    let directory = absolute.parent().unwrap_or(Path::new("/")).to_path_buf();
-    parse(&source, &directory)
+    parse_where_it_stands(&read(path)?)
 }
 
 /// Checks a text that is to become the project file `path`, as [`load`] does.
 pub fn of_text(path: &Path, text: String) -> Result<Project> {
+    parse_where_it_stands(&Source::new(path, text))
+}
+
+fn parse_where_it_stands(source: &Source) -> Result<Project> {
+    let path = &source.path;
     let absolute = std::path::absolute(path)
         .map_err(|cause| Error::io(format!("could not locate `{}`", path.display()), &cause))?;
     let directory = absolute.parent().unwrap_or(Path::new("/")).to_path_buf();
-    parse(&Source::new(path, text), &directory)
+    parse(source, &directory)
 }
 
 fn read(path: &Path) -> Result<Source> {

@@ -8,7 +8,7 @@ use super::tree::{Data, Node};
 use crate::error::Place;
 
 /// What is known by a name in the file, under the keys that lead there.
-const SECTIONS: [&[&str]; 10] = [
+const SECTIONS: [&[&str]; 8] = [
     &["sign_in"],
     &["sign_in", "attributes"],
     &["sign_in", "providers"],
@@ -17,8 +17,6 @@ const SECTIONS: [&[&str]; 10] = [
     &["access", "roles"],
     &["domains"],
     &["email"],
-    &["triggers"],
-    &["adopt"],
 ];
 
 /// The spots of one stage.

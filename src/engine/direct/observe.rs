@@ -763,7 +763,7 @@ async fn find_pool(
         return Ok(Pool::Recorded(id));
     }
     if let Some(id) = adopted_pool(topology) {
-        let live = aws.user_pool(id).await?;
+        let live = aws.read_user_pool(id).await?;
         return Ok(live.map_or(Pool::Absent, |live| Pool::Found(Box::new(live))));
     }
     if ledger.records.is_empty() && tagged.is_empty() {
